@@ -1,0 +1,19 @@
+//! Removes phone numbers from Amazon Chime SDK Voice Connectors in bulk, and reports the truth about every row.
+//!
+//! ```text
+//!  CSV ─► input ─► plan ─► pool ──events──► journal ─► history ─► reconcile ─► report CSV
+//!                    ▲       │  ▲             │           │
+//!                    │       │  └──── ack ────┘           │
+//!                    └───────│────── outstanding ─────────┘
+//!                            ▼
+//!                         client ─► reqwest ─► the service (or the simulator on loopback)
+//!                  the same events ─► tally, progress (they only watch)
+//! ```
+//!
+//! **The journal is the truth; the report is a pure function of input and journal.** The pool keeps no results: it
+//! emits events, an event that matters is durable before anyone acts on it, and the report is folded from input and
+//! journal at the end. A normal finish, a resumed run and a run after `kill -9` are one code path.
+//!
+//! Policy (plan, retry, pacing, replay, reconcile, signing) is synchronous, pure, and takes the time as an argument;
+//! async is a thin shell. The modules are declared in the order of the flow, and a module imports only from those
+//! before it.

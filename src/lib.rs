@@ -17,3 +17,6 @@
 //! Policy (plan, retry, pacing, replay, reconcile, signing) is synchronous, pure, and takes the time as an argument;
 //! async is a thin shell. The modules are declared in the order of the flow, and a module imports only from those
 //! before it.
+
+pub mod number;
+pub mod status;

@@ -20,3 +20,4 @@
 
 pub mod number;
 pub mod status;
+pub mod input;

@@ -1,0 +1,99 @@
+//! Where the rows come from: a file, read twice, or bytes that can be read only once and are kept.
+//!
+//! Must not know what the bytes mean.
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::path::Path;
+
+use super::InputError;
+
+/// The bytes of an input. They can be read again and again, each time from the start.
+///
+/// A regular file stays open, so that it is the same file the second time even if its name has been given to another
+/// (a report may replace its own source). Anything else, such as a pipe, is kept in memory.
+#[derive(Debug)]
+pub struct Source {
+    name: String,
+    bytes: Bytes,
+}
+
+enum Bytes {
+    File(File),
+    Memory(Vec<u8>),
+}
+
+/// Reads a [`Source`] from its start. One at a time: a file has one position.
+pub(crate) enum SourceReader<'a> {
+    File(&'a File),
+    Memory(&'a [u8]),
+}
+
+impl Source {
+    /// Opens `path`; `-` is standard input, which is read to its end.
+    ///
+    /// # Errors
+    /// If it cannot be opened or read, or is a directory.
+    pub fn open(path: &Path) -> Result<Self, InputError> {
+        if path.as_os_str() == "-" {
+            return Self::drain("standard input".into(), io::stdin().lock());
+        }
+        let name = path.display().to_string();
+        let opened = File::open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
+        match opened {
+            Err(source) => Err(InputError::Open { name, source }),
+            Ok((_, metadata)) if metadata.is_dir() => Err(InputError::Directory { name }),
+            Ok((file, metadata)) if metadata.is_file() => Ok(Self { name, bytes: Bytes::File(file) }),
+            Ok((pipe, _)) => Self::drain(name, pipe),
+        }
+    }
+
+    /// A source of `bytes` that messages call `name`.
+    #[must_use]
+    pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Self {
+        Self { name: name.into(), bytes: Bytes::Memory(bytes) }
+    }
+
+    /// What messages call it: the path as it was typed, or `standard input`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn reader(&self) -> Result<SourceReader<'_>, InputError> {
+        match &self.bytes {
+            Bytes::Memory(bytes) => Ok(SourceReader::Memory(bytes)),
+            Bytes::File(file) => {
+                let mut position = file;
+                position.rewind().map_err(|source| InputError::Read { name: self.name.clone(), source })?;
+                Ok(SourceReader::File(file))
+            }
+        }
+    }
+
+    fn drain(name: String, mut from: impl Read) -> Result<Self, InputError> {
+        let mut bytes = Vec::new();
+        match from.read_to_end(&mut bytes) {
+            Ok(_) => Ok(Self { name, bytes: Bytes::Memory(bytes) }),
+            Err(source) => Err(InputError::Read { name, source }),
+        }
+    }
+}
+
+impl Read for SourceReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Memory(bytes) => bytes.read(buffer),
+        }
+    }
+}
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(_) => f.write_str("File"),
+            Self::Memory(bytes) => write!(f, "Memory({} bytes)", bytes.len()),
+        }
+    }
+}

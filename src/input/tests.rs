@@ -1,0 +1,348 @@
+use proptest::prelude::*;
+
+use super::Standing::{Duplicate, Finished, Invalid, Pending};
+use super::header::prior_status;
+use super::*;
+use crate::status::Status;
+
+fn read_with(csv: &[u8], options: &InputOptions) -> Result<Input, InputError> {
+    Input::read(&Source::from_bytes("numbers.csv", csv.to_vec()), options)
+}
+
+fn read(csv: impl AsRef<[u8]>) -> Input {
+    read_with(csv.as_ref(), &InputOptions::default()).unwrap()
+}
+
+fn refusal(csv: impl AsRef<[u8]>, options: &InputOptions) -> String {
+    read_with(csv.as_ref(), options).unwrap_err().to_string()
+}
+
+fn fixture(name: &str) -> Source {
+    Source::open(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/input").join(name)).unwrap()
+}
+
+fn connector_column(name: &str) -> InputOptions {
+    InputOptions { connector_column: Some(name.into()), ..InputOptions::default() }
+}
+
+fn connector(id: &str) -> InputOptions {
+    InputOptions { connector: Some(id.into()), ..InputOptions::default() }
+}
+
+/// Number and connector of each row, and the line it is on.
+fn table(input: &Input) -> Vec<(String, String, u64)> {
+    let rows = &input.rows;
+    let row = |row| {
+        let number = rows.number(row).map_or(String::new(), |number| number.e164().to_string());
+        let connector = rows.connector(row).map_or("", |id| rows.connector_name(id));
+        (number, connector.to_owned(), rows.line(row))
+    };
+    rows.ids().map(row).collect()
+}
+
+#[test]
+fn columns_are_found_by_their_headers() {
+    for header in [
+        "voice_connector_id,phone_number",
+        "VoiceConnectorId,E164PhoneNumber",
+        "Voice-Connector ID, PHONE NUMBER ",
+        "\"connector\",\"phone\"",
+        "connector_id,number",
+        "vc_id,e164",
+        "\u{feff}Connector,PhoneNumberId",
+        "\u{feff}\"vc-id\",\"Phone\"",
+        "voice_connector_id;phone_number",
+        "voice_connector_id\tphone_number",
+        "vc_id;phone;\"a, b, c, d\"",
+    ] {
+        let row = if header.contains(';') {
+            "vc;+12065550100"
+        } else if header.contains('\t') {
+            "vc\t+12065550100"
+        } else {
+            "vc,+12065550100"
+        };
+        let row = if header.ends_with("d\"") { format!("{row};") } else { row.into() };
+        let input = read(format!("{header}\n{row}\n"));
+        assert_eq!(table(&input), [("+12065550100".into(), "vc".into(), 2)], "{header}");
+    }
+}
+
+#[test]
+fn columns_can_be_named() {
+    let csv = b"phone,ID,id,connector\n+12065550100,a,b,c\n";
+    for (name, expected) in [("ID", "a"), ("id", "b"), ("Connector", "c")] {
+        let input = read_with(csv, &connector_column(name)).unwrap();
+        assert_eq!(table(&input)[0].1, expected, "{name}");
+    }
+    let input = read_with(b"phone\n+12065550100\n", &connector("vc")).unwrap();
+    assert_eq!(table(&input), [("+12065550100".into(), "vc".into(), 2)]);
+    let options = InputOptions { delimiter: Some(b'|'), ..InputOptions::default() };
+    let input = read_with(b"phone|connector|a,b,c\n+12065550100|vc|\n", &options).unwrap();
+    assert_eq!(table(&input), [("+12065550100".into(), "vc".into(), 2)]);
+}
+
+#[test]
+fn a_header_that_does_not_say_is_refused() {
+    let none = InputOptions::default();
+    let both = InputOptions { connector_column: Some("phone".into()), ..InputOptions::default() };
+    let delimiter = InputOptions { delimiter: Some(b'"'), ..InputOptions::default() };
+    for (csv, options, expected) in [
+        (&b""[..], &none, "is empty"),
+        (b"\xef\xbb\xbf\n\n", &none, "is empty"),
+        (
+            b"phone,note\n",
+            &none,
+            "no column for the voice connector: name it with `--connector-column`, or all rows' with `--connector`; its headers are `phone`, `note`",
+        ),
+        (b"vc_id,note,2024\n", &none, "no column for the phone number: name it with `--number-column`"),
+        (b"vc_id,phone,number\n", &none, "several columns for the phone number"),
+        (b"phone,ID,id\n", &connector_column("Id"), "several columns for the voice connector"),
+        (b"phone,vc_id\n", &connector_column("desk"), "no column `desk`; its headers are `phone`, `vc_id`"),
+        (b"phone,vc_id\n", &both, "column `phone` of `numbers.csv` cannot be both"),
+        (b"phone,vc_id\n", &connector("vc"), "`--connector` is given, and column `vc_id`"),
+        (b"phone\n", &connector(" "), "` ` is not a voice connector's id"),
+        (b"vc,+12065550100\nvc,+12065550101\n", &none, "numbers.csv:1: the first line looks like a row"),
+        (b"\n+12065550100\n", &connector("vc"), "numbers.csv:2: the first line looks like a row"),
+        (b"vc_id,phone,caf\xe9\n", &none, "numbers.csv:1: the header is not UTF-8"),
+        (b"\xff\xfev\0c\0", &none, "is saved as UTF-16"),
+        (b"\xfe\xff\0v\0c", &none, "is saved as UTF-16"),
+        (b"v\0c\0_\0", &none, "is saved as UTF-16"),
+        (b"PK\x03\x04\x14", &none, "is an Excel workbook"),
+        (b"phone,vc_id\n", &delimiter, "'\"' cannot be the delimiter"),
+        (b"phone,vc_id\na,b\n\nc,\"d\n\ne,f", &none, "numbers.csv:4: a quote opens here"),
+        (b"phone,vc_id\r\na,\"b\r\nc\",\"d\r\n", &none, "numbers.csv:3: a quote opens here"),
+        (b"phone,\"vc_id\n", &none, "numbers.csv:1: a quote opens here"),
+    ] {
+        let message = refusal(csv, options);
+        assert!(message.contains(expected), "{message}");
+    }
+    let directory = Source::open(std::path::Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap_err().to_string();
+    assert!(directory.contains("is a directory"), "{directory}");
+    let missing = Source::open(std::path::Path::new("no/such.csv")).unwrap_err().to_string();
+    assert_eq!(missing, "cannot open `no/such.csv`");
+}
+
+#[test]
+fn a_header_alone_is_an_input_of_no_rows() {
+    for csv in ["phone,vc_id", "phone,vc_id\n", "\n\nphone,vc_id\r\n\r\n"] {
+        assert!(read(csv).rows.is_empty(), "{csv:?}");
+    }
+}
+
+#[test]
+fn lines_are_those_of_an_editor() {
+    for (csv, expected) in [
+        ("phone,vc_id\na,b\nc,d\n", vec![2, 3]),
+        ("phone,vc_id\r\na,b\r\nc,d", vec![2, 3]),
+        ("phone,vc_id\ra,b\rc,d\r", vec![2, 3]),
+        ("\nphone,vc_id\n\n\na,b\n\nc,d\ne,f\n", vec![5, 7, 8]),
+        ("phone,vc_id\r\n\r\na,b\r\n\r\n\r\nc,d\r\n", vec![3, 6]),
+        ("phone,vc_id\r\ra,b\r\r\n\nc,d", vec![3, 6]),
+        ("phone,vc_id\na,\"b\n\n\"\nc,d\r\ne,f", vec![2, 5, 6]),
+        ("\u{feff}phone,vc_id\r\n\"a\",\"\r\n\"\r\nc,d", vec![2, 4]),
+    ] {
+        let input = read(csv);
+        let lines: Vec<_> = input.rows.ids().map(|row| input.rows.line(row)).collect();
+        assert_eq!(lines, expected, "{csv:?}");
+    }
+}
+
+#[test]
+fn a_character_in_two_fields_is_broken() {
+    let bytes = b"name,vc_id,phone\nx\xc3,\xa9,12065550100\n\xc3\xa9,v,12065550101\n".to_vec();
+    let input = Input::read(&Source::from_bytes("x", bytes), &InputOptions::default()).unwrap();
+    let standings: Vec<_> = input.rows.ids().map(|row| input.rows.standing(row)).collect();
+    assert_eq!(standings, [Invalid, Pending { unanswered: false }]);
+}
+
+#[test]
+fn every_damage_has_its_code_and_line() {
+    let source = fixture("damaged.csv");
+    let input = Input::read(&source, &InputOptions::default()).unwrap();
+    let mut records = Records::open(&source, input.layout.dialect, false).unwrap();
+    let mut found = Vec::new();
+    records.next().unwrap();
+    while let Some(record) = records.next().unwrap() {
+        if let Verdict::Invalid(error) = parse_row(&input.layout, &record).verdict {
+            found.push(format!("{} {}: {error}", record.line, error.code()));
+        }
+    }
+    assert_eq!(
+        found,
+        [
+            "3 RaggedRow: the row has 2 fields, the header 3; after correcting it, clear its status",
+            "4 RaggedRow: the row has 4 fields, the header 3",
+            "5 BrokenUtf8: the row is not UTF-8",
+            "6 EmptyConnector: the voice connector is empty",
+            "7 InvalidConnector: `..` is not a voice connector's id",
+            "8 InvalidNumber: the phone number is empty",
+            "9 SpreadsheetDamage: `1.20656E+10` is a spreadsheet's scientific notation: digits are lost; export the column as text",
+            "10 SpreadsheetDamage: `12065550106.0` has decimal places, as a spreadsheet gives a number: export the column as text",
+            "11 InvalidNumber: `555-0107` has separators but no leading `+`, so its country code is not certain",
+            "12 InvalidNumber: `+1 (0)206 555 0108` has a 0 in parentheses, which may or may not be part of the number",
+            "13 InvalidNumber: `+1206555010012345` is too long for an E.164 number, which has 2 to 15 digits",
+            "17 InvalidNumber: `1 206 555 0110` has separators but no leading `+`, so its country code is not certain",
+        ]
+    );
+    let standings: Vec<_> = input.rows.ids().map(|row| input.rows.standing(row)).collect();
+    let pending = Pending { unanswered: false };
+    assert_eq!(input.rows.count(Invalid), found.len());
+    assert_eq!([standings[0], standings[12], standings[14]], [pending, pending, Duplicate]);
+    assert_eq!(input.rows.duplicate_of(RowId::new(14)), Some(RowId::new(0)));
+    assert_eq!(input.rows.line(RowId::new(14)), 18);
+    assert_eq!(input.invalid.by_code["SpreadsheetDamage"], 2);
+    assert_eq!(input.invalid.examples[..2], [(3, "RaggedRow"), (4, "RaggedRow")]);
+}
+
+#[test]
+fn a_long_cell_is_cut_in_messages() {
+    let input = read(format!("phone,vc_id\n{},vc\n", "é".repeat(50)));
+    assert_eq!(input.rows.standing(RowId::new(0)), Invalid);
+    let error = RowError::InvalidConnector("éééééééééééééééééééééééééééééééééééééééé+");
+    assert_eq!(
+        error.to_string(),
+        "`éééééééééééééééééééééééééééééééééééééééé…` is not a voice connector's id"
+    );
+}
+
+#[test]
+fn the_first_of_equal_rows_counts_and_a_finished_one_before_it() {
+    let header = "vc_id,phone,status,error_code,error_message,attempts,request_id,completed_at";
+    let input = read(format!(
+        "{header}\na,10,failed,,,1,,\nb,+10,failed,,,1,,\na,%2B10,,,,,,\na, +1-0,succeeded,,,,,\na,10,succeeded,,,,,\nb,10,invalid,,,,,\n"
+    ));
+    let standings: Vec<_> = input.rows.ids().map(|row| input.rows.standing(row)).collect();
+    assert_eq!(
+        standings,
+        [Duplicate, Pending { unanswered: false }, Duplicate, Finished, Finished, Duplicate]
+    );
+    let firsts: Vec<_> = input.rows.ids().map(|row| input.rows.duplicate_of(row).map(RowId::get)).collect();
+    assert_eq!(firsts, [Some(3), None, Some(3), None, None, Some(1)]);
+}
+
+#[test]
+fn a_number_under_two_connectors_is_worth_a_warning() {
+    assert_eq!(read("vc_id,phone\na,10\na,11\na,10\nb,12\n").rows.shared_numbers(), None);
+    let input = read("vc_id,phone\na,10\nb,11\na,10\n\nb,10\nc,10\nc,+11\n");
+    assert_eq!(input.rows.shared_numbers(), Some(SharedNumbers { rows: 3, example: (2, 6) }));
+}
+
+#[test]
+fn a_report_says_what_is_finished() {
+    let input = Input::read(&fixture("rerun.csv"), &InputOptions::default()).unwrap();
+    let (pending, unanswered) = (Pending { unanswered: false }, Pending { unanswered: true });
+    let standings: Vec<_> = input.rows.ids().map(|row| input.rows.standing(row)).collect();
+    let expected =
+        [Finished, pending, unanswered, pending, pending, Invalid, pending, Invalid, Finished, Duplicate];
+    assert_eq!(standings, expected);
+    assert!(input.layout.is_report());
+    assert_eq!(input.layout.own_width(), 3);
+    assert!(!read("vc_id,phone,status\na,10,succeeded\n").layout.is_report());
+}
+
+#[test]
+fn a_padded_row_stays_invalid_until_it_is_touched() {
+    let header = "vc_id,phone,note,status,error_code,error_message,attempts,request_id,completed_at";
+    for (row, stays) in [
+        ("a,10,,invalid,RaggedRow,,0,,", true),
+        ("a,10,x,invalid,RaggedRow,,0,,", false),
+        ("a,10,,,RaggedRow,,0,,", false),
+        ("a,10,,invalid,,,0,,", false),
+        ("a,10,,invalid,InvalidNumber,,0,,", false),
+    ] {
+        let input = read(format!("{header}\n{row}\n"));
+        assert_eq!(input.rows.standing(RowId::new(0)) == Invalid, stays, "{row}");
+    }
+}
+
+#[test]
+fn a_file_and_the_same_bytes_in_memory_are_one_input() {
+    let options = InputOptions { fingerprint: true, ..InputOptions::default() };
+    for name in ["numbers.csv", "excel.csv", "damaged.csv"] {
+        let source = fixture(name);
+        let mut bytes = Vec::new();
+        source.reader().unwrap().read_to_end(&mut bytes).unwrap();
+        let [from_file, again, from_memory] =
+            [Input::read(&source, &options), Input::read(&source, &options), read_with(&bytes, &options)]
+                .map(Result::unwrap);
+        assert_eq!(table(&from_file), table(&from_memory));
+        assert_eq!(from_file.fingerprint, from_memory.fingerprint);
+        assert_eq!(from_file.fingerprint, again.fingerprint);
+        assert_eq!(from_file.fingerprint.unwrap().bytes, bytes.len() as u64);
+    }
+    let known = read_with(b"phone,vc_id\n", &options).unwrap().fingerprint.unwrap();
+    // `printf 'phone,vc_id\n' | sha256sum`
+    assert_eq!(&*known.sha256, "2dc9242ad77c6b7e424cdbbeeaeddf87bb77db50ed112c10ff94ae1050fd87b8");
+    assert_eq!(read("phone,vc_id\n").fingerprint, None);
+}
+
+#[test]
+fn the_example_is_as_advertised() {
+    let input = Input::read(&fixture("numbers.csv"), &InputOptions::default()).unwrap();
+    let counts = [Pending { unanswered: false }, Invalid, Duplicate];
+    assert_eq!(counts.map(|standing| input.rows.count(standing)), [199, 0, 1]);
+    assert_eq!(input.rows.connector_count(), 4);
+    let excel = Input::read(&fixture("excel.csv"), &InputOptions::default()).unwrap();
+    assert_eq!((excel.rows.len(), excel.rows.count(Invalid)), (6, 1));
+    let only = Input::read(&fixture("numbers-only.csv"), &connector("abcdef1ghij2klmno3pqr4")).unwrap();
+    assert_eq!((only.rows.len(), only.rows.count(Invalid)), (6, 0));
+}
+
+/// Text in which every character matters to csv.
+pub(crate) fn nasty() -> impl Strategy<Value = Vec<u8>> {
+    const PIECES: [&[u8]; 14] = [
+        b",",
+        b"\"",
+        b"\n",
+        b"\r\n",
+        b"\r",
+        b"a",
+        b"+12065550100",
+        b"succeeded",
+        b"invalid",
+        b"RaggedRow",
+        b"\xe9",
+        b";",
+        b"\xef\xbb\xbf",
+        b"\"x,\ny\"",
+    ];
+    let piece = prop::sample::select(&PIECES[..]);
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), nasty in nasty()) {
+        for bytes in [bytes, nasty] {
+            let _ = read_with(&bytes, &InputOptions::default());
+            let _ = read_with(&[b"phone,vc_id\n", &bytes[..]].concat(), &InputOptions::default());
+        }
+    }
+
+    #[test]
+    fn fields_are_cut_where_csv_cuts_them(bytes in nasty()) {
+        let source = Source::from_bytes("x", bytes);
+        let dialect = Dialect { delimiter: b',', line_end: "\n", byte_order_mark: false };
+        let mut records = Records::open(&source, dialect, false).unwrap();
+        let mut spans = Vec::new();
+        while let Ok(Some(record)) = records.next() {
+            prop_assert!(split_fields(record.raw, b',', &mut spans));
+            prop_assert_eq!(spans.len(), record.fields.len());
+            for (span, field) in spans.iter().zip(record.fields) {
+                // Alone, between other fields, the piece reads as the field did.
+                let alone = [b"x,", &record.raw[span.clone()], b",x"].concat();
+                let mut csv = csv::ReaderBuilder::new().has_headers(false).from_reader(&alone[..]);
+                let read = csv.byte_records().next().unwrap().unwrap();
+                prop_assert_eq!(&read[1], field);
+            }
+        }
+    }
+
+    #[test]
+    fn status_words_survive(index in 0..6_usize) {
+        let status = Status::ALL[index];
+        let record = csv::ByteRecord::from(vec![format!(" {status} ")]);
+        prop_assert_eq!(prior_status(&record, 0), Some(status));
+    }
+}

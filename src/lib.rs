@@ -21,3 +21,4 @@
 pub mod number;
 pub mod status;
 pub mod input;
+pub mod plan;

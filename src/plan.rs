@@ -1,0 +1,188 @@
+//! Rows → batches: which numbers go together, and in which order.
+//!
+//! A batch is of one connector, because a request is. Must not know when a batch is sent, or how it fares.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+
+use crate::input::{ConnectorId, RowId, Rows, Standing};
+
+/// The rows of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Their connector.
+    pub connector: ConnectorId,
+    /// The rows, in the input's order; at least one, and at most the plan's batch size.
+    pub rows: Vec<RowId>,
+}
+
+/// What is to be sent: rows by connector, in the input's order. 4 bytes a row.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    rows: Vec<RowId>,
+    /// One for each connector that has rows.
+    groups: Vec<Group>,
+    batch_size: NonZeroU32,
+}
+
+/// A connector's rows: `start..end` of the plan's.
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    connector: ConnectorId,
+    start: u32,
+    end: u32,
+}
+
+impl Plan {
+    /// Plans the pending rows that `include` wants.
+    #[must_use]
+    pub fn new(rows: &Rows, include: impl Fn(RowId) -> bool, batch_size: NonZeroU32) -> Self {
+        let wanted = || {
+            let pending = rows.ids().filter(|row| matches!(rows.standing(*row), Standing::Pending { .. }));
+            pending.filter(|row| include(*row)).filter_map(|row| Some((row, rows.connector(row)?)))
+        };
+        // A counting sort: how many each connector has, hence where each begins, hence where each row goes.
+        let mut ends = vec![0_u32; rows.connector_count() as usize];
+        let mut groups = Vec::new();
+        for (_, connector) in wanted() {
+            if let Some(count) = ends.get_mut(connector.get() as usize) {
+                if *count == 0 {
+                    groups.push(Group { connector, start: 0, end: 0 });
+                }
+                *count += 1;
+            }
+        }
+        let mut total = 0;
+        for group in &mut groups {
+            if let Some(end) = ends.get_mut(group.connector.get() as usize) {
+                group.start = total;
+                total += *end;
+                group.end = total;
+                // From here on, where the connector's next row goes.
+                *end = group.start;
+            }
+        }
+        let mut sorted = vec![RowId::new(0); total as usize];
+        for (row, connector) in wanted() {
+            if let Some(end) = ends.get_mut(connector.get() as usize) {
+                if let Some(place) = sorted.get_mut(*end as usize) {
+                    *place = row;
+                }
+                *end += 1;
+            }
+        }
+        Self { rows: sorted, groups, batch_size }
+    }
+
+    /// Every batch. The connectors take turns, a batch each, so that one that is slow or refused does not hold up
+    /// the rest.
+    pub fn batches(&self) -> impl Iterator<Item = Batch> + use<'_> {
+        let mut waiting: VecDeque<Group> = self.groups.iter().copied().collect();
+        std::iter::from_fn(move || {
+            let Group { connector, start, end } = waiting.pop_front()?;
+            let cut = end.min(start.saturating_add(self.batch_size.get()));
+            if cut < end {
+                waiting.push_back(Group { connector, start: cut, end });
+            }
+            let rows = self.rows.get(start as usize..cut as usize).unwrap_or_default().to_vec();
+            Some(Batch { connector, rows })
+        })
+    }
+
+    /// The connectors with the number of their rows, in the order of their first row.
+    #[must_use]
+    pub fn connectors(&self) -> impl ExactSizeIterator<Item = (ConnectorId, u32)> + use<'_> {
+        self.groups.iter().map(|group| (group.connector, group.end - group.start))
+    }
+
+    /// How many numbers are sent.
+    #[must_use]
+    pub fn number_count(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// How many requests it takes if each is sent once.
+    #[must_use]
+    pub fn batch_count(&self) -> usize {
+        self.connectors().map(|(_, rows)| rows.div_ceil(self.batch_size.get()) as usize).sum()
+    }
+
+    /// The most numbers in a request.
+    #[must_use]
+    pub fn batch_size(&self) -> NonZeroU32 {
+        self.batch_size
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::input::{Input, InputOptions, Source};
+
+    /// Rows on these connectors, each with a number of its own; `-` makes the number invalid.
+    fn rows(connectors: &[String]) -> Rows {
+        let row = |(at, connector): (usize, &String)| format!("{connector},{}\n", 1_000_000 + at);
+        let csv: String = connectors.iter().enumerate().map(row).collect();
+        let csv = format!("vc_id,phone\n{}", csv.replace("-,", "vc,x"));
+        Input::read(&Source::from_bytes("x", csv.into_bytes()), &InputOptions::default()).unwrap().rows
+    }
+
+    fn size(size: u32) -> NonZeroU32 {
+        NonZeroU32::new(size).unwrap()
+    }
+
+    #[test]
+    fn connectors_take_turns() {
+        let rows = rows(&["a", "a", "b", "-", "a", "c", "a", "b", "a"].map(String::from));
+        let plan = Plan::new(&rows, |row| row.get() != 8, size(2));
+        let batches: Vec<_> = plan
+            .batches()
+            .map(|batch| {
+                let ids: Vec<_> = batch.rows.iter().map(|row| row.get()).collect();
+                format!("{}{ids:?}", rows.connector_name(batch.connector))
+            })
+            .collect();
+        assert_eq!(batches, ["a[0, 1]", "b[2, 7]", "c[5]", "a[4, 6]"]);
+        assert_eq!((plan.number_count(), plan.batch_count(), plan.batch_size()), (7, 4, size(2)));
+        let sizes: Vec<_> = plan.connectors().map(|(id, rows)| (id.get(), rows)).collect();
+        assert_eq!(sizes, [(0, 4), (1, 2), (3, 1)], "the invalid row has named `vc`");
+    }
+
+    #[test]
+    fn nothing_to_do_is_a_plan_too() {
+        let rows = rows(&["a".into()]);
+        let plan = Plan::new(&rows, |_| false, size(10));
+        assert_eq!((plan.batches().next(), plan.batch_count(), plan.connectors().len()), (None, 0, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn each_row_is_sent_once(connectors in prop::collection::vec("[a-e-]", 0..60), batch_size in 1..9_u32) {
+            let rows = rows(&connectors);
+            let plan = Plan::new(&rows, |row| row.get() % 7 != 3, size(batch_size));
+            let mut by_connector: BTreeMap<ConnectorId, Vec<RowId>> = BTreeMap::new();
+            let mut turns: BTreeMap<ConnectorId, usize> = BTreeMap::new();
+            let mut batches = 0;
+            for batch in plan.batches() {
+                batches += 1;
+                prop_assert!((1..=batch_size as usize).contains(&batch.rows.len()));
+                // A connector has its next turn only when all that still have rows had theirs.
+                let turn = turns.entry(batch.connector).or_default();
+                *turn += 1;
+                let turn = *turn;
+                prop_assert!(turns.values().all(|other| *other <= turn));
+                by_connector.entry(batch.connector).or_default().extend(batch.rows);
+            }
+            prop_assert_eq!(batches, plan.batch_count());
+            let mut expected: BTreeMap<ConnectorId, Vec<RowId>> = BTreeMap::new();
+            for row in rows.ids().filter(|row| row.get() % 7 != 3 && rows.number(*row).is_some()) {
+                expected.entry(rows.connector(row).unwrap()).or_default().push(row);
+            }
+            prop_assert_eq!(by_connector, expected);
+        }
+    }
+}

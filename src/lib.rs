@@ -22,3 +22,4 @@ pub mod number;
 pub mod status;
 pub mod input;
 pub mod plan;
+pub mod api;

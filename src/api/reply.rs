@@ -1,0 +1,287 @@
+//! Says what a reply of the service means: settled, or why not.
+//!
+//! Must not decide what to do about it (send again, split, stop): that is the pool's.
+//!
+//! A status is believed only as far as the service is recognised in the reply, because load balancers, proxies and
+//! mistyped endpoints answer too. Names are compared without their `Exception`: the service uses both forms.
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+
+use super::wire::{ErrorBody, PhoneNumberError, ReplyBody};
+use super::{ApiError, BatchReply, ErrorKind, NumberError};
+use crate::number::PhoneNumber;
+
+/// A service that asks for a longer pause is not taken at its word: the pacer would look hung.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
+
+/// The service accepts a clock that is off by 5 minutes; less, and the clock is not why it refused a signature.
+const TOLERATED_SKEW_SECONDS: i64 = 4 * 60;
+
+/// For a report's cell and a terminal's line.
+const LONGEST_MESSAGE: usize = 300;
+const LONGEST_NAME: usize = 100;
+
+/// The AWS SDKs' list of throttling errors, and the service's own, which is not in it.
+const THROTTLING: &[&str] = &[
+    "BandwidthLimitExceeded",
+    "EC2Throttled",
+    "LimitExceeded",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceeded",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "SlowDown",
+    "Throttled",
+    "ThrottledClient",
+    "Throttling",
+    "TooManyRequests",
+    "TransactionInProgress",
+];
+
+/// What AWS calls a request whose credentials or signature it does not accept, with status 400, 401 or 403.
+const CREDENTIALS: &[&str] = &[
+    "AuthFailure",
+    "ExpiredToken",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignature",
+    "InvalidToken",
+    "MissingAuthenticationToken",
+    "RequestExpired",
+    "RequestInTheFuture",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+    "Unauthorized",
+    "UnauthorizedClient",
+    "UnrecognizedClient",
+];
+
+/// The names that speak of the clock by themselves; others do in their message.
+const CLOCK: &[&str] = &["RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"];
+
+/// The per-number codes after which the same number may succeed.
+const TRANSIENT: &[&str] = &["Conflict", "ServiceFailure", "ServiceUnavailable", "Throttled", "Throttling"];
+
+/// Whether a number that was refused with this [`NumberError::code`] should be sent again.
+#[must_use]
+pub fn is_transient(code: &str) -> bool {
+    TRANSIENT.contains(&short_name(code))
+}
+
+/// What a reply means. `body` is the whole body; `now` is this machine's clock when the reply came, uncorrected, for
+/// `Retry-After` dates and for the clock's offset.
+///
+/// | reply | meaning |
+/// |---|---|
+/// | 200, a JSON object whose `PhoneNumberErrors` is an array | `Ok` |
+/// | any other 2xx | [`NoAnswer`](ErrorKind::NoAnswer), code `GarbledReply` |
+/// | 429, or a 4xx or 5xx with a throttling error's name | [`Throttled`](ErrorKind::Throttled) |
+/// | 4xx about a signature's time, and `Date` differs | [`ClockSkew`](ErrorKind::ClockSkew) |
+/// | 401; 4xx with the name of an error about credentials; 403 "… is not authorized to perform …" | [`Credentials`](ErrorKind::Credentials) |
+/// | 400, 403, 404, 405, 407 that does not come from the service: HTML from a proxy or of a wrong endpoint | [`Unreachable`](ErrorKind::Unreachable) |
+/// | 400, 413, 422 | [`BadRequest`](ErrorKind::BadRequest) |
+/// | 403; 404; 409 | [`Forbidden`](ErrorKind::Forbidden); [`NotFound`](ErrorKind::NotFound); [`Conflict`](ErrorKind::Conflict) |
+/// | 408; 5xx but 501 and 505 | [`NoAnswer`](ErrorKind::NoAnswer) |
+/// | anything else, such as a redirect | [`Rejected`](ErrorKind::Rejected) |
+///
+/// # Errors
+/// Unless the reply settles the batch.
+pub fn interpret(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<BatchReply, ApiError> {
+    let request_id = ["x-amzn-requestid", "x-amz-request-id"]
+        .iter()
+        .find_map(|name| text(headers, name))
+        .map(|id| one_line(id, LONGEST_NAME));
+    let error = |kind, code: Box<str>, message: &str| ApiError {
+        kind,
+        status: Some(status.as_u16()),
+        code,
+        message: one_line(message, LONGEST_MESSAGE),
+        request_id: request_id.clone(),
+    };
+    if status.is_success() {
+        return match ReplyBody::parse(body) {
+            Some(reply) if status == StatusCode::OK => {
+                let errors = reply.errors.into_iter().map(NumberError::from).collect();
+                Ok(BatchReply { request_id, errors })
+            }
+            _ => Err(error(ErrorKind::NoAnswer, "GarbledReply".into(), &garbled(status, body))),
+        };
+    }
+    let refusal = Refusal::read(status, headers, body);
+    let code = match refusal.name.as_str() {
+        "" => format!("Http{}", status.as_u16()).into(),
+        name => one_line(name, LONGEST_NAME),
+    };
+    Err(error(refusal.kind(headers, now), code, &refusal.message))
+}
+
+/// A reply that is no success, taken apart.
+struct Refusal {
+    status: StatusCode,
+    /// `ThrottledClientException`; empty if the reply has no name.
+    name: String,
+    message: String,
+    /// Whether something in the reply is the service's: an AWS header, or a JSON object.
+    from_service: bool,
+}
+
+impl Refusal {
+    fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let json = ErrorBody::parse(body);
+        let from_service = json.is_some()
+            || headers.contains_key("x-amzn-requestid")
+            || headers.contains_key("x-amzn-errortype");
+        let (code, message) = json.map_or((None, None), |json| (json.code, json.message));
+        let name = text(headers, "x-amzn-errortype").map(bare_name).filter(|name| !name.is_empty());
+        let name = name.or_else(|| code.as_deref().map(bare_name)).unwrap_or_default().to_owned();
+        let message = match message.as_deref().map(without_canonical_request) {
+            Some(message) if !message.is_empty() => message.to_owned(),
+            _ if status.is_redirection() => redirected(headers),
+            _ => plain_text(body).or(status.canonical_reason()).unwrap_or_default().to_owned(),
+        };
+        Self { status, name, message, from_service }
+    }
+
+    fn kind(&self, headers: &HeaderMap, now: Timestamp) -> ErrorKind {
+        let throttling = THROTTLING.contains(&short_name(&self.name));
+        match self.status.as_u16() {
+            429 => ErrorKind::Throttled { retry_after: retry_after(headers, now) },
+            400..600 if throttling => ErrorKind::Throttled { retry_after: retry_after(headers, now) },
+            400..500 if self.is_about_credentials() => match self.clock_offset(headers, now) {
+                Some(offset_seconds) => ErrorKind::ClockSkew { offset_seconds },
+                None => ErrorKind::Credentials,
+            },
+            400 | 403 | 404 | 405 | 407 if !self.from_service => ErrorKind::Unreachable,
+            400 | 413 | 422 => ErrorKind::BadRequest,
+            403 => ErrorKind::Forbidden,
+            404 => ErrorKind::NotFound,
+            409 => ErrorKind::Conflict,
+            501 | 505 => ErrorKind::Rejected,
+            408 | 500..600 => ErrorKind::NoAnswer,
+            _ => ErrorKind::Rejected,
+        }
+    }
+
+    fn is_about_credentials(&self) -> bool {
+        // IAM says this of the caller, whatever the service calls the error.
+        let of_caller =
+            self.status == StatusCode::FORBIDDEN && self.message.contains("is not authorized to perform");
+        self.status == StatusCode::UNAUTHORIZED || CREDENTIALS.contains(&short_name(&self.name)) || of_caller
+    }
+
+    /// The service's time less `now`, if a wrong clock is why it refused the signature.
+    fn clock_offset(&self, headers: &HeaderMap, now: Timestamp) -> Option<i64> {
+        let about_time = CLOCK.contains(&short_name(&self.name))
+            || self.message.contains("Signature expired")
+            || self.message.contains("Signature not yet current");
+        let date = text(headers, header::DATE.as_str()).and_then(http_date)?;
+        let offset = date.as_second() - now.as_second();
+        (about_time && offset.abs() > TOLERATED_SKEW_SECONDS).then_some(offset)
+    }
+}
+
+impl From<PhoneNumberError> for NumberError {
+    fn from(error: PhoneNumberError) -> Self {
+        let code = one_line(&error.code.unwrap_or_default(), LONGEST_NAME);
+        Self {
+            number: error.number.and_then(|number| PhoneNumber::parse(&number).ok()),
+            code: if code.is_empty() { "Unspecified".into() } else { code },
+            message: one_line(&error.message.unwrap_or_default(), LONGEST_MESSAGE),
+        }
+    }
+}
+
+/// `NotFoundException` of `com.amazonaws.chime#NotFoundException:http://internal.amazon.com/coral/`.
+fn bare_name(name: &str) -> &str {
+    let name = name.split_once(':').map_or(name, |(before, _)| before);
+    name.rsplit_once('#').map_or(name, |(_, after)| after).trim()
+}
+
+fn short_name(name: &str) -> &str {
+    name.strip_suffix("Exception").unwrap_or(name)
+}
+
+/// AWS answers a wrong signature with the request as it should have been signed, session token included.
+fn without_canonical_request(message: &str) -> &str {
+    message.split("The Canonical String").next().unwrap_or_default().trim()
+}
+
+/// The body, if it is neither JSON nor a page.
+fn plain_text(body: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(body).ok()?.trim();
+    (!text.is_empty() && !text.starts_with(['<', '{', '['])).then_some(text)
+}
+
+fn redirected(headers: &HeaderMap) -> String {
+    let target = text(headers, header::LOCATION.as_str()).unwrap_or("nowhere");
+    let target = target.split(['?', '#']).next().unwrap_or_default();
+    format!("redirected to `{target}`; redirects are not followed")
+}
+
+fn garbled(status: StatusCode, body: &[u8]) -> String {
+    if status == StatusCode::OK {
+        format!("the reply of {} bytes is cut off, or is no answer to this call", body.len())
+    } else {
+        format!("status {} in place of 200", status.as_u16())
+    }
+}
+
+/// `x-amz-retry-after` in milliseconds, else `Retry-After` in seconds or as a date; what is neither is ignored.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let milliseconds = || text(headers, "x-amz-retry-after")?.parse().ok().map(Duration::from_millis);
+    let seconds = || text(headers, header::RETRY_AFTER.as_str())?.parse().ok().map(Duration::from_secs);
+    let date = || {
+        let date = http_date(text(headers, header::RETRY_AFTER.as_str())?)?;
+        Duration::try_from(date.duration_since(now)).ok()
+    };
+    milliseconds().or_else(seconds).or_else(date).map(|pause| pause.min(LONGEST_RETRY_AFTER))
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    const PARSER: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
+    PARSER.parse_timestamp(text).ok()
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let text = headers.get(name)?.to_str().ok()?.trim();
+    (!text.is_empty()).then_some(text)
+}
+
+/// At most `limit` characters of the text, and `…` if there are more; what is not visible becomes one space.
+fn one_line(text: &str, limit: usize) -> Box<str> {
+    // Besides controls and white space: what turns the direction of the text around it.
+    let hidden = |c: char| {
+        c.is_control()
+            || c.is_whitespace()
+            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}')
+    };
+    let (mut line, mut length, mut space) = (String::new(), 0, 0);
+    for c in text.chars() {
+        if hidden(c) {
+            space = usize::from(length > 0);
+        } else if length + space >= limit {
+            line.push('…');
+            break;
+        } else {
+            line.push_str(&" "[..space]);
+            line.push(c);
+            length += space + 1;
+            space = 0;
+        }
+    }
+    line.into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -23,3 +23,7 @@ pub mod status;
 pub mod input;
 pub mod plan;
 pub mod api;
+pub mod endpoint;
+pub mod aws;
+pub mod transport;
+pub mod credentials;

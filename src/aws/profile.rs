@@ -1,0 +1,127 @@
+//! The profile files, `~/.aws/config` and `~/.aws/credentials`, parsed by AWS's own parser.
+//!
+//! Must not be used for keys: what a profile says about credentials is left to AWS's chain.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use aws_runtime::env_config::error::EnvConfigFileLoadError;
+use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_runtime::env_config::parse::EnvConfigParseError;
+use aws_runtime::env_config::property::PropertiesKey;
+use aws_runtime::env_config::section::EnvConfigSections;
+use aws_runtime::env_config::source;
+use aws_types::os_shim_internal::Fs;
+
+use super::{ChosenProfile, Environment};
+
+/// The profile files' contents, and which profile of them is used.
+pub struct Profiles {
+    sections: EnvConfigSections,
+    config_file: String,
+    credentials_file: String,
+}
+
+impl Profiles {
+    /// Reads both files, wherever `env` says that they are. A file that does not exist is an empty one.
+    ///
+    /// # Errors
+    /// If a file cannot be parsed, or `chosen` was chosen by name and is in neither.
+    pub async fn load(env: &Environment, chosen: &ChosenProfile) -> Result<Self, ProfileError> {
+        let mut source = source::load(&env.to_shim(), &Fs::real(), &EnvConfigFiles::default())
+            .await
+            .map_err(ProfileError::Unreadable)?;
+        source.profile = Cow::Owned(chosen.name().to_owned());
+        let place = |variable, default: &str| env.get(variable).unwrap_or(default).to_owned();
+        let profiles = Self {
+            sections: EnvConfigSections::parse(source).map_err(ProfileError::Unparsable)?,
+            config_file: place("AWS_CONFIG_FILE", "~/.aws/config"),
+            credentials_file: place("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+        };
+        if *chosen != ChosenProfile::Default && !profiles.has_selected() {
+            return Err(profiles.missing(chosen));
+        }
+        Ok(profiles)
+    }
+
+    /// A property of the profile that is used.
+    #[must_use]
+    pub fn get(&self, property: &str) -> Option<&str> {
+        super::non_empty(self.sections.get(property))
+    }
+
+    /// A property that the profile's `services` section gives for one service.
+    #[must_use]
+    pub fn get_of_service(&self, service: &str, property: &str) -> Option<&str> {
+        let key = PropertiesKey::builder()
+            .section_key("services")
+            .section_name(self.get("services")?)
+            .property_name(service)
+            .sub_property_name(property)
+            .build()
+            .ok()?;
+        super::non_empty(self.sections.other_sections().get(&key).map(String::as_str))
+    }
+
+    /// The name of the profile that is used.
+    #[must_use]
+    pub fn selected(&self) -> &str {
+        self.sections.selected_profile()
+    }
+
+    /// Whether the profile that is used is in the files; `default` need not be.
+    #[must_use]
+    pub fn has_selected(&self) -> bool {
+        self.sections.get_profile(self.selected()).is_some()
+    }
+
+    /// Both files' names, for a message.
+    #[must_use]
+    pub fn files(&self) -> String {
+        format!("`{}` and `{}`", self.config_file, self.credentials_file)
+    }
+
+    fn missing(&self, chosen: &ChosenProfile) -> ProfileError {
+        let mut known: Vec<_> = self.sections.profiles().collect();
+        known.sort_unstable();
+        ProfileError::Missing {
+            name: chosen.name().to_owned(),
+            chosen_by: match chosen {
+                ChosenProfile::FromArgument(_) => "--profile",
+                ChosenProfile::FromEnvironment(_) | ChosenProfile::Default => "`AWS_PROFILE`",
+            },
+            files: self.files(),
+            known: if known.is_empty() { "no profile".to_owned() } else { known.join(", ") },
+        }
+    }
+}
+
+/// Without the contents: they hold keys.
+impl fmt::Debug for Profiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Profiles").field("selected", &self.selected()).finish_non_exhaustive()
+    }
+}
+
+/// Why the profile cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// A profile was asked for that does not exist. AWS's Rust chain would go on to this machine's own role.
+    #[error("profile `{name}`, chosen by {chosen_by}, is not in {files}, which have {known}")]
+    Missing {
+        /// The profile's name.
+        name: String,
+        /// `--profile` or `AWS_PROFILE`.
+        chosen_by: &'static str,
+        /// The files that were looked in.
+        files: String,
+        /// The names that they have.
+        known: String,
+    },
+    /// A file is malformed; the source names file and line.
+    #[error("a profile file cannot be parsed")]
+    Unparsable(#[source] EnvConfigParseError),
+    /// A file cannot be read.
+    #[error("a profile file cannot be read")]
+    Unreadable(#[source] EnvConfigFileLoadError),
+}

@@ -1,0 +1,342 @@
+//! Where the service answers: the rules that make an [`Endpoint`] of a region, of FIPS and dual-stack, or of a URL.
+//!
+//! Pure. Must not read the environment or a file ([`aws`](crate::aws) does), and must not open a socket.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+/// Regions in which Amazon Chime SDK Voice Connectors exist (AWS General Reference, "Amazon Chime SDK endpoints").
+pub const KNOWN_REGIONS: [&str; 10] = [
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-west-1",
+    "eu-west-2",
+    "us-east-1",
+    "us-west-2",
+];
+
+/// The regions among [`KNOWN_REGIONS`] that have a FIPS host.
+pub const FIPS_REGIONS: [&str; 3] = ["ca-central-1", "us-east-1", "us-west-2"];
+
+/// A region's name, such as `us-east-1`; well formed, so that it can stand in a host name and in a signature's scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Region(Box<str>);
+
+impl Region {
+    /// Reads a region's name: small letters, digits and single hyphens. It need not be one of [`KNOWN_REGIONS`].
+    ///
+    /// # Errors
+    /// If `name` is anything else, such as `US East` or a name with a space after it.
+    pub fn parse(name: &str) -> Result<Self, EndpointError> {
+        let label = |part: &str| {
+            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        };
+        // 63 is the longest label that DNS allows.
+        if name.len() > 63 || !name.contains('-') || !name.split('-').all(label) {
+            return Err(EndpointError::MalformedRegion { name: name.into() });
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the service is known to have Voice Connectors there. Regions are added: no reason to refuse.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        KNOWN_REGIONS.contains(&self.as_str())
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which of a region's hosts is wanted. The default is the ordinary one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Variant {
+    /// The host with FIPS 140 validated cryptography.
+    pub fips: bool,
+    /// The host that answers on IPv6 too.
+    pub dual_stack: bool,
+}
+
+/// Where requests go, and the region that they are signed for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    base: Url,
+    region: Region,
+}
+
+impl Endpoint {
+    /// The service's own host in `region`.
+    ///
+    /// # Errors
+    /// If FIPS is asked for in a known region that has no such host.
+    pub fn of_region(region: Region, variant: Variant) -> Result<Self, EndpointError> {
+        if variant.fips && region.is_known() && !FIPS_REGIONS.contains(&region.as_str()) {
+            return Err(EndpointError::NoFips { region });
+        }
+        let service = if variant.fips { "voice-chime-fips" } else { "voice-chime" };
+        let domain = if variant.dual_stack { "api.aws" } else { "amazonaws.com" };
+        let url = format!("https://{service}.{region}.{domain}/");
+        let base =
+            Url::parse(&url).map_err(|source| EndpointError::NotUrl { url, source: Box::new(source) })?;
+        Ok(Self { base, region })
+    }
+
+    /// An endpoint that the user named. A path is kept, and stands before that of the operation.
+    ///
+    /// # Errors
+    /// If `url` is not an `http` or `https` URL, holds credentials, a query or a fragment, or is plain `http` to
+    /// anything but this machine while `allow_http` is false; or if it is named together with FIPS or dual-stack.
+    pub fn of_url(
+        url: &str,
+        region: Region,
+        variant: Variant,
+        allow_http: bool,
+    ) -> Result<Self, EndpointError> {
+        if variant != Variant::default() {
+            let asked = if variant.fips { "FIPS" } else { "dual-stack" };
+            return Err(EndpointError::VariantOfOverride { url: shown(url), asked });
+        }
+        let malformed = |problem| EndpointError::Malformed { url: shown(url), problem };
+        // `Url` would quietly repair these, and the user would not see where the requests go.
+        if url.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
+            return Err(malformed("it holds a space, a control character or a backslash"));
+        }
+        let lower = url.to_ascii_lowercase();
+        let after_scheme = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"));
+        match after_scheme {
+            None => return Err(malformed("it must start with `https://` or `http://`")),
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+                return Err(malformed("it has no host"));
+            }
+            Some(_) => {}
+        }
+        let mut base = Url::parse(url)
+            .map_err(|source| EndpointError::NotUrl { url: shown(url), source: Box::new(source) })?;
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(malformed("it holds a user name or a password"));
+        }
+        if base.query().is_some() || base.fragment().is_some() {
+            return Err(malformed("it holds a query or a fragment"));
+        }
+        if base.scheme() == "http" && !allow_http && !is_loopback(&base) {
+            return Err(EndpointError::PlainHttp { url: shown(url) });
+        }
+        let path = base.path().trim_end_matches('/').to_owned();
+        base.set_path(&path);
+        Ok(Self { base, region })
+    }
+
+    /// Scheme, host, port if it is not the scheme's own, and path; no query. Ends with `/` only if there is no path.
+    #[must_use]
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// The region that requests are signed for.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// Whether requests stay on this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.base)
+    }
+
+    /// Whether requests are plain `http`.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.base.scheme() == "http"
+    }
+}
+
+/// Whether `url` names this machine: `localhost`, 127.0.0.0/8 or `::1`. Names are not looked up.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    match ip_of(host) {
+        Some(ip) => ip.to_canonical().is_loopback(),
+        None => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
+/// The address that `host` is, if it is one (`[::1]` is).
+pub(crate) fn ip_of(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+/// `url` for a message: what stands before an `@` could be a password.
+fn shown(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}://…{}", &url[..scheme], &url[at..]),
+        _ => url.to_owned(),
+    }
+}
+
+/// Why there is no endpoint.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// A region's name could not stand in a host name.
+    #[error(
+        "`{name}` is not a region's name: small letters, digits and hyphens are expected, as in `us-east-1`"
+    )]
+    MalformedRegion {
+        /// What was given.
+        name: String,
+    },
+    /// The region has no FIPS host.
+    #[error("the service has no FIPS endpoint in `{region}`, only in {}", FIPS_REGIONS.join(", "))]
+    NoFips {
+        /// The region asked for.
+        region: Region,
+    },
+    /// AWS's rules forbid to name an endpoint and a variant.
+    #[error("endpoint `{url}` cannot be used together with {asked}")]
+    VariantOfOverride {
+        /// The endpoint.
+        url: String,
+        /// `FIPS` or `dual-stack`.
+        asked: &'static str,
+    },
+    /// The URL cannot be parsed.
+    #[error("endpoint `{url}` is not a URL")]
+    NotUrl {
+        /// What was given.
+        url: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A URL, but not one that can be an endpoint.
+    #[error("endpoint `{url}` cannot be used: {problem}")]
+    Malformed {
+        /// What was given, without a password.
+        url: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Phone numbers would cross the network unencrypted.
+    #[error("endpoint `{url}` is plain http and not on this machine; --allow-http permits it")]
+    PlainHttp {
+        /// What was given.
+        url: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_url(url: &str, allow_http: bool) -> Result<String, String> {
+        let region = Region::parse("us-east-1").unwrap();
+        Endpoint::of_url(url, region, Variant::default(), allow_http)
+            .map(|endpoint| endpoint.base().to_string())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn hosts_are_those_of_the_service() {
+        for (region, fips, dual_stack, host) in [
+            ("us-east-1", false, false, "voice-chime.us-east-1.amazonaws.com"),
+            ("eu-west-2", false, true, "voice-chime.eu-west-2.api.aws"),
+            ("ca-central-1", true, false, "voice-chime-fips.ca-central-1.amazonaws.com"),
+            ("us-west-2", true, true, "voice-chime-fips.us-west-2.api.aws"),
+            ("xx-new-7", true, false, "voice-chime-fips.xx-new-7.amazonaws.com"),
+        ] {
+            let region = Region::parse(region).unwrap();
+            let endpoint = Endpoint::of_region(region, Variant { fips, dual_stack }).unwrap();
+            assert_eq!(endpoint.base().as_str(), format!("https://{host}/"));
+            assert!(!endpoint.is_loopback() && !endpoint.is_plain());
+        }
+        let region = Region::parse("eu-west-1").unwrap();
+        let refused = Endpoint::of_region(region, Variant { fips: true, dual_stack: true }).unwrap_err();
+        assert!(refused.to_string().contains("only in ca-central-1, us-east-1, us-west-2"), "{refused}");
+    }
+
+    #[test]
+    fn a_region_must_be_able_to_stand_in_a_host_name() {
+        for name in ["us-east-1", "ap-southeast-2", "mx-central-1", "us-gov-west-1"] {
+            assert_eq!(Region::parse(name).unwrap().as_str(), name);
+        }
+        for name in [
+            "",
+            "us-east-1 ",
+            "US-EAST-1",
+            "US East",
+            "us",
+            "-us-east-1",
+            "us--1",
+            "a.b-1",
+            "us-east-1/x",
+            "é-1",
+        ] {
+            assert!(Region::parse(name).is_err(), "{name}");
+        }
+        assert!(Region::parse("us-east-1").unwrap().is_known());
+        assert!(!Region::parse("us-east-2").unwrap().is_known());
+    }
+
+    #[test]
+    fn a_named_endpoint_is_normalised_or_refused() {
+        for (url, base) in [
+            ("https://example.com", "https://example.com/"),
+            ("HTTPS://Example.com:443//", "https://example.com/"),
+            ("https://example.com:8443/a/b/", "https://example.com:8443/a/b"),
+            ("http://localhost:8080", "http://localhost:8080/"),
+            ("http://127.1.2.3:1/", "http://127.1.2.3:1/"),
+            ("http://[::1]:8080", "http://[::1]:8080/"),
+            ("http://[::ffff:127.0.0.1]", "http://[::ffff:7f00:1]/"),
+            ("http://sim.localhost", "http://sim.localhost/"),
+        ] {
+            assert_eq!(of_url(url, false).as_deref(), Ok(base));
+        }
+        for (url, reason) in [
+            ("example.com", "must start with"),
+            ("ftp://example.com", "must start with"),
+            ("https://", "no host"),
+            ("https:///example.com", "no host"),
+            ("https://exam ple.com", "a space"),
+            ("https://example.com\\@evil", "a backslash"),
+            ("https://a@example.com", "a user name"),
+            ("https://example.com?x=1", "a query"),
+            ("https://example.com/#x", "a fragment"),
+            ("https://[::1", "not a URL"),
+            ("http://example.com", "--allow-http"),
+            ("http://localhost.example.com", "--allow-http"),
+            ("http://169.254.169.254", "--allow-http"),
+        ] {
+            let message = of_url(url, false).unwrap_err();
+            assert!(message.contains(reason), "{url}: {message}");
+        }
+        assert_eq!(of_url("http://example.com", true).as_deref(), Ok("http://example.com/"));
+        let message = of_url("https://me:hunter2@example.com", false).unwrap_err();
+        assert!(!message.contains("hunter2"), "{message}");
+    }
+
+    #[test]
+    fn a_named_endpoint_has_no_variants() {
+        for (fips, dual_stack, asked) in
+            [(true, false, "FIPS"), (false, true, "dual-stack"), (true, true, "FIPS")]
+        {
+            let region = Region::parse("us-east-1").unwrap();
+            let variant = Variant { fips, dual_stack };
+            let error = Endpoint::of_url("https://localhost", region, variant, false).unwrap_err();
+            assert!(error.to_string().contains(asked), "{error}");
+        }
+    }
+}

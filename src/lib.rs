@@ -27,3 +27,4 @@ pub mod endpoint;
 pub mod aws;
 pub mod transport;
 pub mod credentials;
+pub mod client;

@@ -1,0 +1,258 @@
+//! The service's client: signs a batch, sends it once, and says what came of it.
+//!
+//! The only place with a socket to the service. Must not retry, wait or pace: that is the pool's.
+
+use std::error::Error as _;
+use std::io;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use bytes::{Bytes, BytesMut};
+use http::Uri;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Url;
+
+use crate::api::sigv4::Signer;
+use crate::api::{ApiError, BatchReply, ErrorKind, reply, request};
+use crate::credentials::{CredentialSource, Renewal};
+use crate::endpoint::Endpoint;
+use crate::number::PhoneNumber;
+
+/// More than any honest reply: an error for each of 10,000 numbers in one call. What is longer is not read.
+const REPLY_AT_MOST: usize = 4 << 20;
+
+/// Sends batches to one endpoint with one set of credentials.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Uri,
+    url: Url,
+    signer: Signer,
+    credentials: CredentialSource,
+    request_timeout: Duration,
+    /// The service's clock less this machine's, in seconds, once a refused signature showed that they differ.
+    clock_offset: AtomicI64,
+    refused: Mutex<Option<Credentials>>,
+}
+
+impl Client {
+    /// A client for `endpoint`; an answer may take `request_timeout`.
+    ///
+    /// # Errors
+    /// If the endpoint is not one that requests can be made for.
+    pub fn new(
+        http: reqwest::Client,
+        endpoint: &Endpoint,
+        credentials: CredentialSource,
+        request_timeout: Duration,
+    ) -> Result<Self, http::uri::InvalidUri> {
+        Ok(Self {
+            http,
+            base: endpoint.base().as_str().parse()?,
+            url: endpoint.base().clone(),
+            signer: Signer::new(endpoint.region().as_str()),
+            credentials,
+            request_timeout,
+            clock_offset: AtomicI64::new(0),
+            refused: Mutex::new(None),
+        })
+    }
+
+    /// Makes sure that there are credentials, before anything is sent.
+    ///
+    /// # Errors
+    /// If there are none; names the sources that were looked at.
+    pub async fn check_credentials(&self) -> Result<(), crate::credentials::CredentialsError> {
+        self.credentials.get(now()).await.map(drop)
+    }
+
+    /// Removes numbers from a connector, in one attempt.
+    ///
+    /// # Errors
+    /// If there is no answer that settles the batch; the kind says what that means.
+    pub async fn submit(&self, connector: &str, numbers: &[PhoneNumber]) -> Result<BatchReply, ApiError> {
+        let credentials = self.credentials.get(now()).await.map_err(|error| ApiError {
+            kind: ErrorKind::Credentials,
+            status: None,
+            code: "NoCredentials".into(),
+            message: one_line(&error).into(),
+            request_id: None,
+        })?;
+        let offset = self.clock_offset.load(Ordering::Relaxed);
+        let request = self.signed(connector, numbers, &credentials, offset).map_err(|error| ApiError {
+            kind: ErrorKind::Rejected,
+            status: None,
+            code: "UnsendableRequest".into(),
+            message: one_line(&*error).into(),
+            request_id: None,
+        })?;
+        let exchange = tokio::time::timeout(self.request_timeout, self.exchange(request)).await;
+        let mut result = exchange.unwrap_or_else(|_elapsed| Err(self.timed_out()));
+        if let Err(error) = &mut result {
+            self.note_refusal(error, credentials, offset);
+        }
+        result
+    }
+
+    fn signed(
+        &self,
+        connector: &str,
+        numbers: &[PhoneNumber],
+        credentials: &Credentials,
+        offset: i64,
+    ) -> Result<http::Request<Bytes>, Box<dyn std::error::Error + Send + Sync>> {
+        let mut request = request::disassociate(&self.base, connector, numbers.iter().copied())?;
+        let time = timestamp().saturating_add(SignedDuration::from_secs(offset))?;
+        self.signer.sign(&mut request, credentials, time)?;
+        Ok(request)
+    }
+
+    async fn exchange(&self, request: http::Request<Bytes>) -> Result<BatchReply, ApiError> {
+        let request = self.addressed(request);
+        let mut response = self.http.execute(request).await.map_err(|error| transport_error(&error))?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        match read_bounded(&mut response).await {
+            Ok(body) => reply::interpret(status, &headers, &body, timestamp()),
+            // The status of a refusal is enough to act on; that of a success is not.
+            Err(_) if status.is_client_error() => reply::interpret(status, &headers, b"", timestamp()),
+            Err(error) => Err(ApiError { status: Some(status.as_u16()), ..error }),
+        }
+    }
+
+    /// As the HTTP client takes it, which could also parse the whole URL anew, host and all; that takes as long as to
+    /// sign it.
+    fn addressed(&self, request: http::Request<Bytes>) -> reqwest::Request {
+        let (head, body) = request.into_parts();
+        let mut url = self.url.clone();
+        url.set_path(head.uri.path());
+        url.set_query(head.uri.query());
+        let mut request = reqwest::Request::new(head.method, url);
+        *request.headers_mut() = head.headers;
+        *request.body_mut() = Some(body.into());
+        request
+    }
+
+    /// Remembers what the service refused, so that a renewal can tell whether there is anything else.
+    fn note_refusal(&self, error: &mut ApiError, credentials: Credentials, offset: i64) {
+        if let ErrorKind::ClockSkew { offset_seconds } = error.kind {
+            // Adopted once. Whoever signed before that may try again; a second refusal is about the credentials.
+            let first =
+                self.clock_offset.compare_exchange(0, offset_seconds, Ordering::Relaxed, Ordering::Relaxed);
+            if first.is_ok() {
+                tracing::warn!(
+                    offset_seconds,
+                    "this machine's clock is wrong: signing with the service's time"
+                );
+            } else if offset != 0 {
+                error.kind = ErrorKind::Credentials;
+            }
+        }
+        if error.kind == ErrorKind::Credentials {
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(credentials);
+        }
+    }
+
+    /// Re-reads the credentials after the service refused them. True if there are others now.
+    pub async fn renew(&self) -> bool {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let renewal = match refused {
+            Some(refused) => self.credentials.renew(&refused, now()).await,
+            None => self.credentials.get(now()).await.map(Renewal::Changed),
+        };
+        match renewal {
+            Ok(Renewal::Changed(_)) => true,
+            Ok(Renewal::Unchanged) => false,
+            Err(error) => {
+                tracing::warn!(error = one_line(&error), "no credentials");
+                false
+            }
+        }
+    }
+
+    fn timed_out(&self) -> ApiError {
+        no_answer("Timeout", format!("no answer within {} s", self.request_timeout.as_secs_f64()))
+    }
+}
+
+async fn read_bounded(response: &mut reqwest::Response) -> Result<BytesMut, ApiError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| transport_error(&error))? {
+        if body.len() + chunk.len() > REPLY_AT_MOST {
+            return Err(no_answer(
+                "ReplyTooLarge",
+                format!("the reply is longer than {REPLY_AT_MOST} bytes"),
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// What a request that got no whole reply means: whether the service can have seen it is all that matters.
+fn transport_error(error: &reqwest::Error) -> ApiError {
+    let io_kind = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+    if error.is_connect() || error.is_builder() {
+        let code = match io_kind {
+            _ if error.is_timeout() => "ConnectTimeout",
+            Some(io::ErrorKind::ConnectionRefused) => "ConnectionRefused",
+            _ => "ConnectFailed",
+        };
+        let message = one_line(error).into();
+        return ApiError {
+            kind: ErrorKind::Unreachable,
+            status: None,
+            code: code.into(),
+            message,
+            request_id: None,
+        };
+    }
+    let code = match io_kind {
+        _ if error.is_timeout() => "Timeout",
+        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => "ConnectionReset",
+        _ => "ConnectionLost",
+    };
+    no_answer(code, one_line(error))
+}
+
+fn no_answer(code: &str, message: String) -> ApiError {
+    ApiError {
+        kind: ErrorKind::NoAnswer,
+        status: None,
+        code: code.into(),
+        message: message.into(),
+        request_id: None,
+    }
+}
+
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |&cause| cause.source())
+}
+
+/// An error and its causes, on one line, for the report.
+fn one_line(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let text = next.to_string();
+        if !line.ends_with(&text) {
+            line = format!("{line}: {text}");
+        }
+        cause = next.source();
+    }
+    line.replace('\n', " ")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "signatures carry the wall clock's time, and credentials expire by it"
+)]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+fn timestamp() -> Timestamp {
+    Timestamp::try_from(now()).unwrap_or(Timestamp::MAX)
+}

@@ -28,3 +28,4 @@ pub mod aws;
 pub mod transport;
 pub mod credentials;
 pub mod client;
+pub mod simulator;

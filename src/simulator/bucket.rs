@@ -1,0 +1,159 @@
+//! The service's rate limit: a token bucket whose refusals cost nothing.
+//!
+//! Counts in whole picotokens and nanoseconds, so that a token is there at the very nanosecond at which it is due.
+//! Must not read a clock.
+
+use std::time::Duration;
+
+use super::scenario::{RateChange, Throttle};
+use super::values::Rate;
+
+/// Picotokens in a token. A rate in tokens per 1,000 s is a rate in picotokens per nanosecond.
+const TOKEN: u128 = 1_000_000_000_000;
+
+/// A token bucket, full at the start. Time is counted from the start of the scenario and never runs backwards here:
+/// an earlier time than the last one counts as the last one.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    capacity: u128,
+    level: u128,
+    rate: Rate,
+    at: Duration,
+    /// Changes of the rate that are still to come, the next one last.
+    changes: Vec<RateChange>,
+    other_client: Option<OtherClient>,
+}
+
+/// Somebody else on the same account, who asks for a token at even intervals.
+#[derive(Debug)]
+struct OtherClient {
+    interval: Duration,
+    next: Duration,
+}
+
+impl Bucket {
+    pub(super) fn new(throttle: &Throttle) -> Self {
+        let capacity = u128::from(throttle.burst()) * TOKEN;
+        let mut changes = throttle.changes.clone();
+        changes.sort_by_key(|change| std::cmp::Reverse(change.at));
+        let other_client =
+            throttle.others.and_then(Rate::interval).map(|interval| OtherClient { interval, next: interval });
+        Self { capacity, level: capacity, rate: throttle.rate, at: Duration::ZERO, changes, other_client }
+    }
+
+    /// Takes a token.
+    ///
+    /// # Errors
+    /// If there is none: how long until there is one, if nobody else takes it (`Duration::MAX` at rate 0).
+    pub(super) fn take(&mut self, now: Duration) -> Result<(), Duration> {
+        self.advance(now);
+        if self.try_take() {
+            return Ok(());
+        }
+        let missing = TOKEN - self.level;
+        let nanos = missing.div_ceil(u128::from(self.rate.per_1000s()).max(1));
+        let nanos =
+            if self.rate.per_1000s() == 0 { u64::MAX } else { u64::try_from(nanos).unwrap_or(u64::MAX) };
+        Err(if nanos == u64::MAX { Duration::MAX } else { Duration::from_nanos(nanos) })
+    }
+
+    fn try_take(&mut self) -> bool {
+        let enough = self.level >= TOKEN;
+        if enough {
+            self.level -= TOKEN;
+        }
+        enough
+    }
+
+    /// Lives through everything that happens up to `now`, in order.
+    fn advance(&mut self, now: Duration) {
+        loop {
+            let change = self.changes.last().map_or(Duration::MAX, |change| change.at);
+            let other = self.other_client.as_ref().map_or(Duration::MAX, |client| client.next);
+            let next = change.min(other);
+            if next > now {
+                break;
+            }
+            self.refill(next);
+            if change <= other {
+                self.rate = self.changes.pop().map_or(self.rate, |change| change.rate);
+            } else if let Some(client) = &mut self.other_client {
+                client.next += client.interval;
+                self.try_take();
+            }
+        }
+        self.refill(now);
+    }
+
+    fn refill(&mut self, now: Duration) {
+        let passed = now.saturating_sub(self.at).as_nanos();
+        self.level = (self.level + passed * u128::from(self.rate.per_1000s())).min(self.capacity);
+        self.at = self.at.max(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn throttle(text: &str) -> Throttle {
+        toml::from_str(text).unwrap()
+    }
+
+    fn granted(bucket: &mut Bucket, at_millis: impl IntoIterator<Item = u64>) -> usize {
+        at_millis.into_iter().filter(|at| bucket.take(Duration::from_millis(*at)).is_ok()).count()
+    }
+
+    #[test]
+    fn grants_the_burst_at_once_and_then_a_token_at_its_very_moment() {
+        let mut bucket = Bucket::new(&throttle("rate = 10\nburst = 3"));
+        assert_eq!(granted(&mut bucket, [0; 5]), 3);
+        assert_eq!(bucket.take(Duration::from_nanos(99_999_999)), Err(Duration::from_nanos(1)));
+        assert_eq!(bucket.take(Duration::from_millis(100)), Ok(()));
+        assert_eq!(bucket.take(Duration::from_millis(130)), Err(Duration::from_millis(70)));
+        assert_eq!(granted(&mut bucket, [10_000; 5]), 3, "it never holds more than the burst");
+    }
+
+    #[test]
+    fn a_refusal_costs_no_token() {
+        let mut bucket = Bucket::new(&throttle("rate = 1\nburst = 1"));
+        assert_eq!(granted(&mut bucket, (0..=10_000).step_by(10)), 11);
+    }
+
+    #[test]
+    fn the_rate_changes_at_its_time_and_the_other_client_takes_its_share() {
+        let mut bucket = Bucket::new(&throttle(
+            "rate = 10\nburst = 1\nchanges = [{ at = '20s', rate = 0 }, { at = '10s', rate = 2 }]",
+        ));
+        assert_eq!(granted(&mut bucket, (0..10_000).step_by(10)), 100);
+        assert_eq!(granted(&mut bucket, (10_000..20_000).step_by(10)), 20);
+        assert_eq!(granted(&mut bucket, (20_000..90_000).step_by(10)), 1, "the token that was due at 20 s");
+        assert_eq!(bucket.take(Duration::from_secs(99)), Err(Duration::MAX));
+
+        let mut shared = Bucket::new(&throttle("rate = 10\nburst = 10\nothers = 4"));
+        assert_eq!([granted(&mut shared, [0; 20]), granted(&mut shared, [1_000; 20])], [10, 6]);
+    }
+
+    proptest! {
+        #[test]
+        fn never_grants_more_than_rate_times_time_plus_burst(
+            rate in 1_u64..500, burst in 1_u64..50, gaps in prop::collection::vec(0_u64..200_000_000, 1..300),
+        ) {
+            let mut bucket = Bucket::new(&throttle(&format!("rate = {rate}\nburst = {burst}")));
+            let (mut now, mut grants) = (Duration::ZERO, 0_u128);
+            for gap in gaps {
+                now += Duration::from_nanos(gap);
+                match bucket.take(now) {
+                    Ok(()) => grants += 1,
+                    Err(wait) => {
+                        let mut probe = Bucket { changes: Vec::new(), other_client: None, ..bucket };
+                        prop_assert!(probe.take(now + wait).is_ok(), "a token is there after the wait it named");
+                    }
+                }
+                prop_assert!(grants * 1_000_000_000 <= u128::from(rate) * now.as_nanos() + u128::from(burst) * 1_000_000_000);
+            }
+        }
+    }
+}

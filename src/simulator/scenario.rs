@@ -1,0 +1,333 @@
+//! What the simulated service is like and what goes wrong, as written in a TOML file.
+//!
+//! Every default is harmless: an empty file is a service without limits and faults that knows every number. Unknown
+//! keys are refused, so that a typing mistake cannot rehearse nothing. Times are counted from the first request.
+//! Must not decide anything: what a setting does is the business of the module that it is for.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+use super::faults::{Fault, Outage};
+use super::values::{
+    Rate, Secret, Share, duration, numbers, optional_duration, optional_number, signed_duration,
+};
+use crate::number::PhoneNumber;
+
+/// A scenario. Durations are written `250ms`, `10s`, `1h 30m`; numbers `+12065550100`; shares 0 to 1.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scenario {
+    /// For the reader.
+    pub description: String,
+    /// What all chance depends on.
+    pub seed: u64,
+    /// The service's clock less the real one, such as `-10m`.
+    #[serde(deserialize_with = "signed_duration")]
+    pub clock_offset: SignedDuration,
+    /// The region that requests must be signed for; any if absent.
+    pub region: Option<String>,
+    /// How long an answer takes.
+    pub latency: Latency,
+    /// The rate limit; none if absent.
+    pub throttle: Option<Throttle>,
+    /// The access keys that are known; [`ACCESS_KEY_ID`](super::ACCESS_KEY_ID) alone if there are none here.
+    #[serde(rename = "key")]
+    pub keys: Vec<Key>,
+    /// The connectors that exist, with their numbers. If there are none here the world is open: every connector
+    /// exists, and every number is associated with the connector it is asked for until it is disassociated.
+    #[serde(rename = "connector")]
+    pub connectors: Vec<Connector>,
+    /// Connectors that answer 403 `ForbiddenException`.
+    pub forbidden: HashSet<String>,
+    /// Connectors that answer 404 `NotFoundException`.
+    pub missing: HashSet<String>,
+    /// Numbers that make the whole call fail with 400 `BadRequestException`.
+    #[serde(deserialize_with = "numbers")]
+    pub poison: HashSet<PhoneNumber>,
+    /// The most numbers in a call; more are answered with 400 `BadRequestException`.
+    pub batch_limit: Option<usize>,
+    /// Numbers that are refused inside an answer of 200; the first rule that fits decides.
+    #[serde(rename = "number_error")]
+    pub number_errors: Vec<NumberErrorRule>,
+    /// The answer for a number that is not associated (any more).
+    pub unassociated: Unassociated,
+    /// How `PhoneNumberId` is written in an answer.
+    pub id_form: IdForm,
+    /// Numbers that are listed as refused (`Forbidden`) in every answer of 200, asked for or not.
+    #[serde(deserialize_with = "numbers")]
+    pub strangers: Vec<PhoneNumber>,
+    /// What goes wrong with single batches; the first that fits decides.
+    #[serde(rename = "fault")]
+    pub faults: Vec<Fault>,
+    /// What goes wrong with every request for a while.
+    #[serde(rename = "outage")]
+    pub outages: Vec<Outage>,
+    /// What a job against this scenario should end with; the simulator itself ignores it.
+    pub expect: Option<Expect>,
+}
+
+/// How long an answer takes: evenly distributed over `mean` ± `jitter`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Latency {
+    /// The middle.
+    #[serde(deserialize_with = "duration")]
+    pub mean: Duration,
+    /// The most that it differs from the middle.
+    #[serde(deserialize_with = "duration")]
+    pub jitter: Duration,
+}
+
+/// The rate limit, a token bucket of which a 429 takes nothing.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Throttle {
+    /// Requests a second.
+    pub rate: Rate,
+    /// The bucket's size in requests; one second's worth if absent.
+    burst: Option<u64>,
+    /// Later rates.
+    #[serde(default)]
+    pub changes: Vec<RateChange>,
+    /// Requests a second that another client of the account sends.
+    pub others: Option<Rate>,
+    /// Whether a 429 says when to come again.
+    #[serde(default)]
+    pub retry_after: RetryAfter,
+}
+
+impl Throttle {
+    /// The bucket's size in requests.
+    #[must_use]
+    pub fn burst(&self) -> u64 {
+        self.burst.unwrap_or_else(|| self.rate.per_1000s().div_ceil(1000)).max(1)
+    }
+}
+
+/// A rate that holds from some time on.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateChange {
+    /// From when.
+    #[serde(deserialize_with = "duration")]
+    pub at: Duration,
+    /// Requests a second.
+    pub rate: Rate,
+}
+
+/// What a 429 says about when to come again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetryAfter {
+    /// Nothing.
+    #[default]
+    Silent,
+    /// `Retry-After`, in whole seconds.
+    Seconds,
+    /// `x-amz-retry-after`, in milliseconds.
+    Milliseconds,
+}
+
+/// An access key that the service knows.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// Its id.
+    pub access_key_id: String,
+    /// Its secret.
+    pub secret_access_key: Secret,
+    /// The session token that must come with it; any or none if absent.
+    pub session_token: Option<Secret>,
+    /// When it stops working: `ExpiredTokenException` from then on.
+    #[serde(default, deserialize_with = "optional_duration")]
+    pub expires_after: Option<Duration>,
+    /// After how many requests it stops working.
+    pub requests: Option<u64>,
+}
+
+/// A connector of a closed world, with its numbers.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Connector {
+    /// Its id.
+    pub id: String,
+    /// Its numbers.
+    #[serde(deserialize_with = "numbers")]
+    pub numbers: Vec<PhoneNumber>,
+    /// A file with more numbers, one a line, beside the scenario.
+    pub numbers_file: Option<PathBuf>,
+    /// The first of `count` consecutive numbers.
+    #[serde(deserialize_with = "optional_number")]
+    pub first: Option<PhoneNumber>,
+    /// How many numbers there are from `first` on.
+    pub count: u64,
+}
+
+/// Numbers that are refused inside an answer of 200.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NumberErrorRule {
+    /// `ErrorCode`, such as `Throttled`.
+    pub code: String,
+    /// `ErrorMessage`.
+    #[serde(default)]
+    pub message: String,
+    /// The numbers.
+    #[serde(default, deserialize_with = "numbers")]
+    pub numbers: HashSet<PhoneNumber>,
+    /// The share of all numbers that are refused as well; the seed chooses which.
+    #[serde(default)]
+    pub p: Share,
+    /// Only for this connector.
+    pub connector: Option<String>,
+    /// How often a number is refused before it is let through; always if absent.
+    pub times: Option<u32>,
+}
+
+/// The answer for a number that is not associated.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unassociated {
+    /// `NotFound`.
+    #[default]
+    NotFound,
+    /// None: it counts as done.
+    Accepted,
+}
+
+/// How `PhoneNumberId` is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IdForm {
+    /// `+12065550100`.
+    #[default]
+    Plus,
+    /// `12065550100`.
+    Bare,
+    /// `%2B12065550100`.
+    Percent,
+}
+
+/// What a job against the scenario should end with, in rows by status.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "the fields are the report's statuses")]
+pub struct Expect {
+    /// The input, beside the scenario.
+    pub input: String,
+    /// Arguments besides the input.
+    pub args: Vec<String>,
+    /// The exit code.
+    pub exit: i32,
+    pub succeeded: u64,
+    pub failed: u64,
+    pub unknown: u64,
+    pub not_attempted: u64,
+    pub invalid: u64,
+    pub duplicate: u64,
+}
+
+/// Why a scenario cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// The text is not TOML, or not a scenario.
+    #[error("{}:{line}: {message}", file.display())]
+    Syntax {
+        /// The scenario.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there.
+        message: String,
+    },
+    /// Two settings contradict each other.
+    #[error("{}: {message}", file.display())]
+    Contradiction {
+        /// The scenario.
+        file: PathBuf,
+        /// Which settings.
+        message: String,
+    },
+    /// A file that the scenario names cannot be read.
+    #[error("cannot read `{}`", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Scenario {
+    /// Parses a scenario. `file` is where the text is from: for messages, and as the place of the files that it names.
+    ///
+    /// # Errors
+    /// If the text is no scenario, if it contradicts itself, or if a file that it names cannot be read.
+    pub fn from_toml(text: &str, file: &Path) -> Result<Self, ScenarioError> {
+        let mut scenario: Self = toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
+            let line = before.matches('\n').count() + 1;
+            ScenarioError::Syntax { file: file.to_owned(), line, message: error.message().to_owned() }
+        })?;
+        scenario
+            .contradiction()
+            .map_or(Ok(()), |message| Err(ScenarioError::Contradiction { file: file.to_owned(), message }))?;
+        for connector in &mut scenario.connectors {
+            connector.gather(file)?;
+        }
+        Ok(scenario)
+    }
+
+    fn contradiction(&self) -> Option<String> {
+        let ids: HashSet<&str> = self.connectors.iter().map(|connector| connector.id.as_str()).collect();
+        if ids.len() < self.connectors.len() {
+            return Some("two `connector` tables have the same id".to_owned());
+        }
+        if self.latency.jitter > self.latency.mean {
+            return Some("`latency.jitter` is more than `latency.mean`".to_owned());
+        }
+        if let Some(outage) = self.outages.iter().position(|outage| outage.from >= outage.to) {
+            return Some(format!("`outage` {} ends before it begins", outage + 1));
+        }
+        let fault = self
+            .faults
+            .iter()
+            .position(|fault| fault.applied == Some(false) && fault.does.alters_the_reply())?;
+        let effect = self.faults[fault].does.name();
+        Some(format!(
+            "`fault` {}: `{effect}` alters the reply to a call that was applied, so it cannot have `applied = false`",
+            fault + 1
+        ))
+    }
+}
+
+impl Connector {
+    /// Adds the numbers of `numbers_file` and of the range to `numbers`.
+    fn gather(&mut self, scenario: &Path) -> Result<(), ScenarioError> {
+        if let Some(name) = &self.numbers_file {
+            let file = scenario.parent().unwrap_or(Path::new("")).join(name);
+            let text = std::fs::read_to_string(&file)
+                .map_err(|source| ScenarioError::Read { file: file.clone(), source })?;
+            for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+                let number = PhoneNumber::parse(line).map_err(|error| ScenarioError::Syntax {
+                    file: file.clone(),
+                    line: index + 1,
+                    message: format!("this is no phone number: it {error}"),
+                })?;
+                self.numbers.push(number);
+            }
+        }
+        if let Some(first) = self.first {
+            let digits = first.e164().to_string();
+            let first: u64 = digits.trim_start_matches('+').parse().unwrap_or(u64::MAX);
+            self.numbers.extend(
+                (0..self.count).filter_map(|n| PhoneNumber::parse(&first.saturating_add(n).to_string()).ok()),
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! What the tests of the simulator share: requests, signed by AWS's own code.
+
+mod faults;
+mod scenarios;
+mod server;
+mod service;
+mod signature;
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
+use bytes::Bytes;
+use http::{Request, Response};
+use jiff::Timestamp;
+
+use super::{ACCESS_KEY_ID, Answer, Delivery, SECRET_ACCESS_KEY, Scenario, Service};
+
+/// A moment on which all tests agree.
+const NOON: &str = "2026-01-31T12:00:00Z";
+
+fn noon() -> Timestamp {
+    NOON.parse().unwrap()
+}
+
+/// A scenario from TOML.
+fn scenario(text: &str) -> Scenario {
+    Scenario::from_toml(text, Path::new("test.toml")).unwrap()
+}
+
+/// How a request is signed; the default is as the simulator wants it.
+struct Signer {
+    key: &'static str,
+    secret: &'static str,
+    token: Option<&'static str>,
+    time: Timestamp,
+    region: &'static str,
+    service: &'static str,
+}
+
+impl Default for Signer {
+    fn default() -> Self {
+        Self {
+            key: ACCESS_KEY_ID,
+            secret: SECRET_ACCESS_KEY,
+            token: None,
+            time: noon(),
+            region: "eu-west-1",
+            service: "chime",
+        }
+    }
+}
+
+impl Signer {
+    fn sign(&self, method: &str, address: &str, body: &str) -> Request<Bytes> {
+        let url = format!("http://localhost{address}");
+        let token = self.token.map(str::to_owned);
+        let identity = Credentials::new(self.key, self.secret, token, None, "test").into();
+        let params = SigningParams::builder()
+            .identity(&identity)
+            .region(self.region)
+            .name(self.service)
+            .time(SystemTime::try_from(self.time).unwrap())
+            .settings(SigningSettings::default())
+            .build()
+            .unwrap()
+            .into();
+        let headers = [("host", "localhost"), ("content-type", "application/json")];
+        let signable =
+            SignableRequest::new(method, &url, headers.into_iter(), SignableBody::Bytes(body.as_bytes()))
+                .unwrap();
+        let (instructions, _) = sign(signable, &params).unwrap().into_parts();
+        let mut request = Request::builder().method(method).uri(address);
+        for (name, value) in headers.into_iter().chain(instructions.headers()) {
+            request = request.header(name, value);
+        }
+        request.body(Bytes::copy_from_slice(body.as_bytes())).unwrap()
+    }
+}
+
+fn body(numbers: &[&str]) -> String {
+    serde_json::json!({ "E164PhoneNumbers": numbers }).to_string()
+}
+
+/// A signed disassociate call.
+fn disassociate(connector: &str, numbers: &[&str]) -> Request<Bytes> {
+    let address = format!("/voice-connectors/{connector}?operation=disassociate-phone-numbers");
+    Signer::default().sign("POST", &address, &body(numbers))
+}
+
+/// A service, and the calls that tests make most.
+struct Bench(Service);
+
+impl Bench {
+    fn new(text: &str) -> Self {
+        Self(Service::new(scenario(text)))
+    }
+
+    fn ask(&mut self, request: &Request<Bytes>, at_millis: u64) -> Answer {
+        self.0.answer(request, noon(), Duration::from_millis(at_millis))
+    }
+
+    /// The status and the body of the answer to a disassociate call.
+    fn call(&mut self, connector: &str, numbers: &[&str]) -> (u16, String) {
+        seen(self.ask(&disassociate(connector, numbers), 0))
+    }
+
+    fn applied(&self) -> u64 {
+        self.0.tally().applied
+    }
+}
+
+fn reply(answer: Answer) -> Response<Bytes> {
+    match answer.delivery {
+        Delivery::Reply(response) => response,
+        other => panic!("{other:?} is no whole reply"),
+    }
+}
+
+fn seen(answer: Answer) -> (u16, String) {
+    let response = reply(answer);
+    (response.status().as_u16(), String::from_utf8_lossy(response.body()).into_owned())
+}
+
+fn header<'a>(response: &'a Response<Bytes>, name: &str) -> &'a str {
+    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+}

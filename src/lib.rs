@@ -29,3 +29,5 @@ pub mod transport;
 pub mod credentials;
 pub mod client;
 pub mod simulator;
+pub mod event;
+pub mod journal;

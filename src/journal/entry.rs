@@ -1,0 +1,255 @@
+//! The journal's format, version 1: JSON Lines, one entry a line, the first a header.
+//!
+//! ```text
+//! {"header":{"format":"chime-sweep-journal","version":1,"input_sha256":"9f…","rows":200,"target":"…","batch_size":50}}
+//! {"session":{"at":"2026-11-23T21:00:00Z"}}
+//! {"intent":{"rows":"0-49,60-109"}}
+//! {"settled":{"rows":"0-48","fate":"succeeded","attempts":1,"request_id":"…","at":"2026-11-23T21:00:01Z"}}
+//! {"settled":{"rows":"49","fate":"failed","code":"Forbidden","message":"…","attempts":1,"request_id":"…","at":"…"}}
+//! {"released":{"rows":"60-109"}}
+//! {"stopped":{"reason":"interrupted","at":"2026-11-23T21:00:02Z"}}
+//! {"reported":{"sha256":"…"}}
+//! ```
+//!
+//! Rows are named by their place in the input, counted from 0, as ranges in the order of sending. Files of this version
+//! stay readable: a field is only ever added, with a default. Must not do I/O.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Event, Fate, Settlement, StopReason};
+use crate::input::RowId;
+
+/// The name of the format, in every header.
+pub const FORMAT: &str = "chime-sweep-journal";
+
+/// The version of the format that is written, and the only one that is read.
+pub const VERSION: u32 = 1;
+
+/// The first line: what the run is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`FORMAT`].
+    pub format: String,
+    /// [`VERSION`].
+    pub version: u32,
+    /// SHA-256 of the input, in hexadecimal.
+    pub input_sha256: String,
+    /// The input's data rows.
+    pub rows: u64,
+    /// Where the numbers are removed: endpoint and region. Another one is another job.
+    pub target: String,
+    /// The most rows in a request.
+    pub batch_size: u32,
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entry<'a> {
+    /// The first line, and only that.
+    Header(Header),
+    /// A process takes the job up. Whatever is intended by then, and not settled, may have been sent.
+    Session {
+        /// When.
+        at: Timestamp,
+    },
+    /// See [`Event::Intent`].
+    Intent {
+        /// Ranges.
+        rows: RowList<'a>,
+    },
+    /// See [`Event::Settled`].
+    Settled(#[serde(borrow)] Settled<'a>),
+    /// See [`Event::Released`].
+    Released {
+        /// Ranges.
+        rows: RowList<'a>,
+    },
+    /// See [`Event::Stopped`].
+    Stopped {
+        /// Why.
+        reason: StopReason,
+        /// When.
+        at: Timestamp,
+    },
+    /// The report is written in full, and is about to take its place.
+    Reported {
+        /// SHA-256 of the report, in hexadecimal.
+        sha256: Cow<'a, str>,
+    },
+}
+
+/// The fate of rows; see [`Settlement`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled<'a> {
+    /// Ranges.
+    pub rows: RowList<'a>,
+    /// What became of them.
+    pub fate: Fate,
+    /// The error's name.
+    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
+    pub code: Cow<'a, str>,
+    /// For the report.
+    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
+    pub message: Cow<'a, str>,
+    /// Requests that counted.
+    pub attempts: u32,
+    /// The service's id of the last one.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<Cow<'a, str>>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl<'a> Entry<'a> {
+    /// The entry that records an event, if it is one that is recorded.
+    #[must_use]
+    pub fn of(event: &'a Event) -> Option<Self> {
+        match event {
+            Event::Intent { rows } => Some(Self::Intent { rows: RowList(Cow::Borrowed(rows)) }),
+            Event::Released { rows } => Some(Self::Released { rows: RowList(Cow::Borrowed(rows)) }),
+            Event::Settled(settlement) => Some(Self::Settled(Settled::of(settlement))),
+            Event::Stopped { reason, at } => Some(Self::Stopped { reason: *reason, at: *at }),
+            Event::Attempt(_) | Event::Phase(_) | Event::CredentialsAwaited(_) => None,
+        }
+    }
+
+    /// Appends the entry as a line.
+    pub fn write_line(&self, line: &mut Vec<u8>) {
+        // Serialising into a vector cannot fail: no map has keys other than strings, and the writer has no errors.
+        let written = serde_json::to_writer(&mut *line, self);
+        debug_assert!(written.is_ok(), "{written:?}");
+        line.push(b'\n');
+    }
+}
+
+impl<'a> Settled<'a> {
+    fn of(settlement: &'a Settlement) -> Self {
+        Self {
+            rows: RowList(Cow::Borrowed(&settlement.rows)),
+            fate: settlement.fate,
+            code: Cow::Borrowed(&settlement.code),
+            message: Cow::Borrowed(&settlement.message),
+            attempts: settlement.attempts,
+            request_id: settlement.request_id.as_deref().map(Cow::Borrowed),
+            at: settlement.at,
+        }
+    }
+}
+
+/// Rows, written as `0-49,57,60-61`; their order is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowList<'a>(pub Cow<'a, [RowId]>);
+
+impl Serialize for RowList<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&ranges(&self.0))
+    }
+}
+
+fn ranges(rows: &[RowId]) -> String {
+    const USUALLY: usize = "100000,".len();
+    let (mut text, mut digits) = (String::with_capacity(USUALLY * rows.len().min(4096)), itoa::Buffer::new());
+    for run in rows.chunk_by(|a, b| a.get().checked_add(1) == Some(b.get())) {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        if let [first, ..] = run {
+            text.push_str(digits.format(first.get()));
+        }
+        if let [_, .., last] = run {
+            text.push('-');
+            text.push_str(digits.format(last.get()));
+        }
+    }
+    text
+}
+
+/// The most rows that one entry is believed to name: more is a damaged file, not a job of this program, whose largest
+/// entry is a block of intents.
+const MOST_ROWS: usize = 1 << 26;
+
+impl<'de> Deserialize<'de> for RowList<'_> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let mut rows = Vec::new();
+        for range in text.as_bytes().split(|byte| *byte == b',') {
+            let (first, last) = bounds(range)
+                .filter(|(first, last)| ((last - first) as usize) < MOST_ROWS - rows.len())
+                .ok_or_else(|| {
+                    D::Error::custom(format_args!("`{}` is not a range of rows", range.escape_ascii()))
+                })?;
+            rows.extend((first..=last).map(RowId::new));
+        }
+        Ok(Self(Cow::Owned(rows)))
+    }
+}
+
+/// The first and the last of a range, which may be one and the same.
+fn bounds(range: &[u8]) -> Option<(u32, u32)> {
+    let (first, last) = match range.iter().position(|byte| *byte == b'-') {
+        Some(dash) => (number(range.get(..dash)?)?, number(range.get(dash + 1..)?)?),
+        None => (number(range)?, number(range)?),
+    };
+    (first <= last).then_some((first, last))
+}
+
+fn number(digits: &[u8]) -> Option<u32> {
+    digits.first()?;
+    digits.iter().try_fold(0_u32, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| byte - b'0')?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rows(rows: &[u32]) -> Vec<RowId> {
+        rows.iter().copied().map(RowId::new).collect()
+    }
+
+    #[test]
+    fn rows_are_written_as_ranges_in_order() {
+        let table: [(&[u32], &str); 5] = [
+            (&[7], "\"7\""),
+            (&[0, 1, 2], "\"0-2\""),
+            (&[5, 6, 1, 3, 2], "\"5-6,1,3,2\""),
+            (&[4_294_967_295], "\"4294967295\""),
+            (&[2, 1, 0], "\"2,1,0\""),
+        ];
+        for (list, text) in table {
+            let written = serde_json::to_string(&RowList(rows(list).into())).expect("serialises");
+            assert_eq!(written, text);
+            assert_eq!(
+                serde_json::from_str::<RowList<'_>>(text).expect("parses"),
+                RowList(rows(list).into())
+            );
+        }
+    }
+
+    #[test]
+    fn damaged_rows_are_refused() {
+        for text in
+            ["\"\"", "\"1-\"", "\"-1\"", "\"2-1\"", "\"a\"", "\"0-4294967295\"", "7", "\"4294967296\""]
+        {
+            assert!(serde_json::from_str::<RowList<'_>>(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_of_rows_survives(list in prop::collection::vec(0u32..40, 1..60)) {
+            let list = RowList(rows(&list).into());
+            let text = serde_json::to_string(&list).expect("serialises");
+            prop_assert_eq!(serde_json::from_str::<RowList<'_>>(&text).expect("parses"), list);
+        }
+    }
+}

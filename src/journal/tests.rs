@@ -1,0 +1,279 @@
+//! The journal as a file: what is written is read again, however it was cut short.
+
+use std::io::{Seek, SeekFrom, Write};
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+use super::entry::{Entry, FORMAT, Header, RowList, VERSION};
+use super::history::{History, HistoryError, Replayed, replay};
+use super::writer::{Journal, JournalError};
+use crate::event::{AttemptOutcome, Event, Fate, Settlement, StopReason, channel};
+use crate::input::RowId;
+
+fn header() -> Header {
+    Header {
+        format: FORMAT.into(),
+        version: VERSION,
+        input_sha256: "ab".into(),
+        rows: 100,
+        target: "the simulator".into(),
+        batch_size: 10,
+    }
+}
+
+fn rows(range: std::ops::Range<u32>) -> Vec<RowId> {
+    range.map(RowId::new).collect()
+}
+
+fn settled(range: std::ops::Range<u32>, fate: Fate) -> Event {
+    let (code, message) = if fate == Fate::Succeeded { ("", "") } else { ("Gone", "it \"is\"\ngone…") };
+    Event::Settled(Settlement {
+        rows: rows(range),
+        fate,
+        code: code.into(),
+        message: message.into(),
+        attempts: 2,
+        request_id: Some("sim-7".into()),
+        at: Timestamp::from_second(1_795_000_000).expect("in range"),
+    })
+}
+
+/// A night: two blocks, outcomes of each kind, a stop.
+fn night() -> Vec<Event> {
+    vec![
+        Event::Intent { rows: rows(0..20) },
+        settled(0..10, Fate::Succeeded),
+        Event::Attempt(AttemptOutcome::Throttled),
+        settled(10..11, Fate::Failed),
+        Event::Intent { rows: rows(20..40) },
+        settled(11..20, Fate::Unknown),
+        settled(25..30, Fate::Succeeded),
+        Event::Stopped { reason: StopReason::Deadline, at: Timestamp::UNIX_EPOCH },
+        Event::Released { rows: rows(20..25).into_iter().chain(rows(30..40)).collect() },
+    ]
+}
+
+/// Records events in a new journal; returns its bytes.
+fn recorded(events: &[Event]) -> Vec<u8> {
+    let (_folder, path) = place();
+    let session = Entry::Session { at: Timestamp::UNIX_EPOCH };
+    let mut journal = Journal::create(&path, &[Entry::Header(header()), session]).expect("creates");
+    let (mut outbox, inbox) = channel();
+    for event in events {
+        outbox.emit(event.clone()).expect("the journal listens");
+    }
+    drop(outbox);
+    let mut watched = Vec::new();
+    journal.record(inbox, |group| watched.extend_from_slice(group)).expect("records");
+    assert_eq!(watched, events, "each event is shown once, in order");
+    std::fs::read(&path).expect("reads")
+}
+
+fn place() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("x.journal");
+    (folder, path)
+}
+
+fn read(bytes: &[u8]) -> Result<Replayed, HistoryError> {
+    replay(bytes)
+}
+
+fn history(bytes: &[u8]) -> History {
+    read(bytes).expect("reads").history.expect("has a header")
+}
+
+#[test]
+fn what_is_recorded_is_read_again() {
+    let history = history(&recorded(&night()));
+    let fate = |row| history.outcome(RowId::new(row)).map(|outcome| outcome.fate);
+    assert_eq!(history.header, header());
+    assert_eq!([0, 9, 10, 11, 25].map(fate).map(Option::unwrap), {
+        use Fate::{Failed, Succeeded, Unknown};
+        [Succeeded, Succeeded, Failed, Unknown, Succeeded]
+    });
+    assert_eq!([24, 30, 40, 99].map(fate), [None; 4]);
+    assert_eq!(history.settled(), 25);
+    assert_eq!(history.stopped, Some(StopReason::Deadline));
+    let outcome = history.outcome(RowId::new(10)).expect("settled");
+    assert_eq!(
+        (&*outcome.code, &*outcome.message, &*outcome.request_id),
+        ("Gone", "it \"is\"\ngone…", "sim-7")
+    );
+    assert!((0..100).all(|row| !history.is_in_doubt(RowId::new(row))), "released rows were not sent");
+}
+
+#[test]
+fn a_journal_cut_at_any_byte_is_that_of_an_earlier_moment() {
+    let whole = recorded(&night());
+    let mut settled_before = 0;
+    for cut in 0..=whole.len() {
+        let replayed = read(&whole[..cut]).unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
+        let last_line = whole[..cut].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at as u64 + 1);
+        assert_eq!(replayed.whole, last_line, "cut at {cut}");
+        let settled = replayed.history.as_ref().map_or(0, History::settled);
+        assert!(settled >= settled_before, "cut at {cut}: what was settled stays settled");
+        settled_before = settled;
+        if let Some(history) = replayed.history {
+            for row in (0..100).map(RowId::new) {
+                assert!(history.outcome(row).is_none() || !history.is_in_doubt(row));
+            }
+        }
+    }
+    assert_eq!(settled_before, 25);
+}
+
+#[test]
+fn garbage_after_the_last_whole_line_is_torn_and_in_the_middle_is_damage() {
+    let whole = recorded(&night());
+    for garbage in [&b"\0\0\0\0"[..], b"{\"intent\":", b"{}\n", b"\xff\xfe\n\0\n{\n"] {
+        let replayed = read(&[&whole, garbage].concat()).expect("reads");
+        assert_eq!(replayed.whole, whole.len() as u64, "{garbage:?}");
+    }
+    let lines: Vec<_> = whole.split_inclusive(|&byte| byte == b'\n').collect();
+    for damaged in 1..lines.len() - 1 {
+        let mut lines = lines.clone();
+        lines[damaged] = b"{\"settled\":{\"rows\":\"1-\n";
+        match read(&lines.concat()) {
+            Err(HistoryError::Damaged { line, .. }) => assert_eq!(line, damaged as u64 + 1),
+            other => panic!("line {damaged}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_journal_that_contradicts_itself_is_refused() {
+    let intent = Event::Intent { rows: rows(0..5) };
+    let table = [
+        (vec![settled(0..1, Fate::Failed)], "settles a row that was not intended"),
+        (vec![intent.clone(), settled(0..2, Fate::Failed), settled(1..2, Fate::Succeeded)], "settled before"),
+        (
+            vec![intent.clone(), settled(0..2, Fate::Failed), Event::Intent { rows: rows(1..2) }],
+            "settled before",
+        ),
+        (vec![Event::Intent { rows: rows(99..101) }], "a row that the input does not have"),
+        (vec![Event::Released { rows: rows(0..1) }], "releases a row that was not intended"),
+    ];
+    for (events, reason) in table {
+        match read(&recorded(&events)) {
+            Err(error @ HistoryError::Damaged { .. }) => {
+                assert!(error.to_string().contains(reason), "{error}");
+            }
+            other => panic!("{reason}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_no_journal_of_this_version_is_refused() {
+    let newer = String::from_utf8(recorded(&[])).expect("text").replace("\"version\":1", "\"version\":2");
+    assert!(matches!(read(newer.as_bytes()), Err(HistoryError::Version(2))));
+    for foreign in [
+        "dear all",
+        "voice_connector_id,phone_number\n",
+        "{}\n",
+        "\n",
+        "{\"session\":{\"at\":\"1970-01-01T00:00:00Z\"}}\n",
+    ] {
+        assert!(matches!(read(foreign.as_bytes()), Err(HistoryError::NotAJournal)), "{foreign}");
+    }
+}
+
+#[test]
+fn rows_that_a_dead_process_intended_are_in_doubt_until_they_are_settled() {
+    let mut history = History::new(header()).expect("a header");
+    let (first, second) = (settled(0..1, Fate::Succeeded), settled(1..2, Fate::Succeeded));
+    let mut apply = |entry| history.apply(entry).expect("applies");
+    let list = |range: std::ops::Range<u32>| RowList(rows(range).into());
+    apply(Entry::Session { at: Timestamp::UNIX_EPOCH });
+    apply(Entry::Intent { rows: list(0..4) });
+    apply(Entry::of(&first).expect("is recorded"));
+    apply(Entry::Session { at: Timestamp::UNIX_EPOCH });
+    apply(Entry::Intent { rows: list(1..4) });
+    apply(Entry::of(&second).expect("is recorded"));
+    apply(Entry::Released { rows: list(2..3) });
+    let doubts: Vec<_> = (0..5).filter(|&row| history.is_in_doubt(RowId::new(row))).collect();
+    assert_eq!(doubts, [2, 3], "released now, but perhaps sent by the process that died");
+}
+
+#[test]
+fn a_torn_tail_is_cut_off_and_the_journal_goes_on() {
+    let (_folder, path) = place();
+    drop(Journal::create(&path, &[Entry::Header(header())]).expect("creates"));
+    let mut file = std::fs::OpenOptions::new().append(true).open(&path).expect("opens");
+    file.write_all(b"{\"intent\":{\"ro").expect("writes");
+    let (mut journal, _) = Journal::open(&path).expect("opens").expect("is there");
+    journal.append(&[Entry::Session { at: Timestamp::UNIX_EPOCH }]).expect("appends");
+    drop(journal);
+    let (_, replayed) = Journal::open(&path).expect("opens").expect("is there");
+    assert!(replayed.history.expect("has a header").begun.is_some());
+    assert_eq!(replayed.whole, std::fs::metadata(&path).expect("is there").len());
+}
+
+#[test]
+fn a_journal_is_private_and_has_one_owner() {
+    let (_folder, path) = place();
+    assert!(Journal::open(&path).expect("nothing is wrong").is_none());
+    let journal = Journal::create(&path, &[Entry::Header(header())]).expect("creates");
+    assert!(matches!(Journal::open(&path), Err(JournalError::InUse(_))));
+    assert!(matches!(
+        Journal::create(&path, &[Entry::Header(header())]),
+        Err(JournalError::Io { action: "create", .. })
+    ));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&path).expect("is there").permissions().mode() & 0o777, 0o600);
+    }
+    journal.remove().expect("removes");
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_disk_that_is_full_ends_the_recording_and_acknowledges_nothing() {
+    if !std::path::Path::new("/dev/full").exists() {
+        return;
+    }
+    let mut full = std::fs::OpenOptions::new().read(true).write(true).open("/dev/full").expect("opens");
+    full.seek(SeekFrom::Start(0)).expect("seeks");
+    let mut journal = Journal::on(PathBuf::from("/dev/full"), full);
+    let (mut outbox, inbox) = channel();
+    outbox.emit(Event::Intent { rows: rows(0..1) }).expect("emits");
+    let mut watched = 0;
+    let error = journal.record(inbox, |group| watched += group.len()).expect_err("the disk is full");
+    assert!(matches!(error, JournalError::Io { action: "write", .. }), "{error:?}");
+    assert_eq!((watched, outbox.durable()), (0, 0));
+    assert!(outbox.emit(Event::Released { rows: rows(0..1) }).is_err(), "the sender notices");
+}
+
+/// Many connectors in turns, so that no two neighbours are of one batch: the longest that row lists get.
+#[test]
+fn a_journal_is_smaller_than_one_and_a_half_inputs() {
+    let (rows_in_all, connectors, batch, block) = (20_000, 20, 50, 1024 * 50);
+    let first = 980_000; // the last rows of a million have the longest names
+    let input = "abcdef1ghijk2lmnopq3rs,+12065550100\n".len() * rows_in_all as usize;
+    for connectors in [1, connectors, 1000] {
+        let ordered: Vec<RowId> = (0..connectors)
+            .flat_map(|c| (first + c..first + rows_in_all).step_by(connectors as usize))
+            .map(RowId::new)
+            .collect();
+        let mut journal = Vec::new();
+        let mut write = |event: &Event| Entry::of(event).expect("is recorded").write_line(&mut journal);
+        ordered.chunks(block).for_each(|rows| write(&Event::Intent { rows: rows.to_vec() }));
+        for rows in ordered.chunks(batch.min(rows_in_all as usize / connectors as usize)) {
+            write(&Event::Settled(Settlement {
+                rows: rows.to_vec(),
+                fate: Fate::Succeeded,
+                code: "".into(),
+                message: "".into(),
+                attempts: 1,
+                request_id: Some("0f6c5a0e-4b52-4c3e-9d2f-1f7f0a0f9d11".into()),
+                at: Timestamp::from_second(1_795_000_000).expect("in range"),
+            }));
+        }
+        let share = journal.len() * 100 / input;
+        assert!(share < 150, "{connectors} connectors: {share} % of the input");
+    }
+}

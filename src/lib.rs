@@ -30,4 +30,5 @@ pub mod credentials;
 pub mod client;
 pub mod simulator;
 pub mod event;
+pub mod pool;
 pub mod journal;

@@ -1,0 +1,228 @@
+//! What to do next: the one place that decides which batch is sent, when, and what its end leads to.
+//!
+//! A state machine without I/O: the shell around it (the pool's `run`) sends, sleeps and waits as it is told. Must not
+//! read a clock, spawn, or know what records its events.
+
+mod landing;
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use crate::event::{Event, Outbox, Phase, Settlement, StopReason};
+use crate::input::{RowFlags, Rows};
+use crate::plan::Batch;
+use crate::pool::gate::{Gate, Pass, Renewal};
+use crate::pool::next::{Flight, Next, Submission};
+use crate::pool::pace::{Pace, Permit, Wait};
+use crate::pool::queue::Queue;
+use crate::pool::retry::RetryPolicy;
+use crate::pool::scope::Connectors;
+use crate::pool::split::Splits;
+use crate::pool::stop::Watch;
+use crate::pool::{PoolEnd, PoolSettings};
+
+/// The state of a run: what is to be sent, and what holds it back.
+pub struct Dispatcher<'a> {
+    rows: &'a Rows,
+    /// Rows of which an attempt of an earlier run may have worked.
+    earlier: RowFlags,
+    queue: Queue<'a>,
+    in_flight: usize,
+    concurrency: usize,
+    connectors: Connectors,
+    splits: Splits,
+    gate: Gate,
+    pace: Pace,
+    retry: RetryPolicy,
+    jitter: fastrand::Rng,
+    watch: Watch,
+    outbox: Outbox,
+    shown: (Option<Phase>, bool),
+    stop: Option<StopReason>,
+}
+
+impl<'a> Dispatcher<'a> {
+    /// Starts with everything in `planned` to be sent. `earlier` marks rows that an earlier run may have sent.
+    pub fn new(
+        rows: &'a Rows,
+        planned: impl Iterator<Item = Batch> + Send + 'a,
+        earlier: RowFlags,
+        settings: &PoolSettings,
+        outbox: Outbox,
+        now: Instant,
+    ) -> Self {
+        Self {
+            rows,
+            earlier,
+            queue: Queue::new(planned),
+            in_flight: 0,
+            concurrency: settings.concurrency.get(),
+            connectors: Connectors::default(),
+            splits: Splits::default(),
+            gate: Gate::default(),
+            pace: Pace::new(&settings.pace, now),
+            retry: settings.retry.clone(),
+            jitter: fastrand::Rng::with_seed(settings.pace.seed),
+            watch: Watch::new(settings.max_failures, settings.give_up_after),
+            outbox,
+            shown: (None, false),
+            stop: None,
+        }
+    }
+
+    /// Decides. To be asked again after whatever it asked for has happened.
+    pub fn next(&mut self, now: Instant, at: Timestamp) -> Next {
+        if let Some(reason) = self.watch.reason(now) {
+            self.stop(reason, at);
+        }
+        let next = if self.stop.is_none() { self.decide(now, at) } else { Next::Wait(None) };
+        self.show_changes(now);
+        if self.stop.is_none() {
+            return next;
+        }
+        self.retire_queue(at);
+        if self.in_flight == 0 { Next::Done(self.end()) } else { Next::Wait(None) }
+    }
+
+    fn decide(&mut self, now: Instant, at: Timestamp) -> Next {
+        self.write_ahead();
+        self.queue.wake(now);
+        self.settle_closed(at);
+        if self.queue.first().is_none() {
+            let idle = self.in_flight == 0 && self.queue.is_empty();
+            return if idle { Next::Done(self.end()) } else { Next::Wait(self.queue.due()) };
+        }
+        let give_up = self.watch.gives_up_at();
+        if self.in_flight >= self.concurrency {
+            return Next::Wait(give_up);
+        }
+        match self.gate.pass(now, self.in_flight) {
+            Pass::Go | Pass::One => {}
+            Pass::Renew => return Next::Renew,
+            Pass::Until(until) => return Next::Wait(earlier(Some(until), give_up)),
+            Pass::Wait => return Next::Wait(give_up),
+            Pass::Never => {
+                self.stop(StopReason::Credentials, at);
+                return Next::Wait(None);
+            }
+        }
+        match self.pace.try_acquire(now, self.in_flight) {
+            Ok(permit) => self.send(permit),
+            Err(Wait::Until(until)) => Next::Wait(earlier(Some(until), give_up)),
+            Err(Wait::ForAnswer) => Next::Wait(earlier(self.queue.due(), give_up)),
+        }
+    }
+
+    fn send(&mut self, permit: Permit) -> Next {
+        let Some(first) = self.queue.take_first() else { return Next::Wait(None) };
+        let mut pieces = self.splits.cut(first).into_iter();
+        let Some(job) = pieces.next() else { return Next::Wait(None) };
+        pieces.rev().for_each(|piece| self.queue.put_first(piece));
+        self.in_flight += 1;
+        let submission = Submission {
+            connector: self.rows.connector_name(job.connector).into(),
+            numbers: job.rows.iter().filter_map(|&row| self.rows.number(row)).collect(),
+        };
+        Next::Send(Flight { job, permit, epoch: self.gate.epoch() }, submission)
+    }
+
+    /// Settles what waits for connectors that the service refused.
+    fn settle_closed(&mut self, at: Timestamp) {
+        while let Some(error) =
+            self.queue.first().and_then(|job| self.connectors.closed(job.connector)).cloned()
+        {
+            if let Some(job) = self.queue.take_first() {
+                self.settle(job.refused(&error, &self.earlier, at));
+            }
+            self.write_ahead();
+        }
+    }
+
+    fn settle(&mut self, settlements: Vec<Settlement>) {
+        for settlement in settlements {
+            self.watch.settled(&settlement);
+            self.emit(Event::Settled(settlement));
+        }
+    }
+
+    fn write_ahead(&mut self) {
+        if let Some(block) = self.queue.next_block() {
+            let rows = block.iter().flat_map(|job| job.rows.iter().copied()).collect();
+            let number = self.emit(Event::Intent { rows });
+            self.queue.intend(number, block);
+        }
+    }
+
+    /// Emits an event; returns its number.
+    fn emit(&mut self, event: Event) -> u64 {
+        self.outbox.emit(event).unwrap_or_else(|_| {
+            self.stop = self.stop.max(Some(StopReason::JournalFailed));
+            u64::MAX
+        })
+    }
+
+    /// Waits for the next acknowledgement and takes it. Cancel safe.
+    pub async fn acknowledged(&mut self) {
+        match self.outbox.acknowledged().await {
+            Ok(()) => self.queue.acknowledge(self.outbox.durable()),
+            Err(_) => self.stop = self.stop.max(Some(StopReason::JournalFailed)),
+        }
+    }
+
+    /// Whether an acknowledgement is awaited.
+    #[must_use]
+    pub fn awaits_acknowledgement(&self) -> bool {
+        self.queue.awaits_acknowledgement()
+    }
+
+    /// A re-reading of the credentials ended.
+    pub fn renewed(&mut self, renewal: Renewal, now: Instant) {
+        self.gate.renewed(renewal, now);
+    }
+
+    /// Stops, or escalates: nothing new is sent, and what is in flight may finish unless the reason says otherwise.
+    pub fn stop(&mut self, reason: StopReason, at: Timestamp) {
+        if self.stop.is_none_or(|current| current < reason) {
+            self.stop = Some(reason);
+            self.emit(Event::Stopped { reason, at });
+        }
+    }
+
+    /// Whether the run must end at once, whatever is in flight.
+    #[must_use]
+    pub fn is_aborted(&self) -> bool {
+        self.stop.is_some_and(StopReason::is_abort)
+    }
+
+    /// How it ended.
+    #[must_use]
+    pub fn end(&self) -> PoolEnd {
+        PoolEnd { stop: self.stop, rate_found: self.pace.found() }
+    }
+
+    fn show_changes(&mut self, now: Instant) {
+        let phase = self.pace.phase(now);
+        if self.shown.0.is_none_or(|shown| differ(shown, phase)) {
+            self.shown.0 = Some(phase);
+            self.emit(Event::Phase(phase));
+        }
+        let waiting = self.gate.is_waiting();
+        if self.shown.1 != waiting {
+            self.shown.1 = waiting;
+            self.emit(Event::CredentialsAwaited(waiting));
+        }
+    }
+}
+
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    [a, b].into_iter().flatten().min()
+}
+
+/// Whether somebody who watches should hear of the change. A pace creeps all the time.
+fn differ(shown: Phase, phase: Phase) -> bool {
+    match (shown, phase) {
+        (Phase::Paced { rate: shown }, Phase::Paced { rate }) => (rate - shown).abs() > 0.05 * shown,
+        _ => shown != phase,
+    }
+}

@@ -1,0 +1,376 @@
+//! Finds the rate that a service grants without being told, by identifying its token bucket.
+//!
+//! A 429 says: the bucket is empty now. Between two such moments the service granted so many requests in so many
+//! seconds, and that is its refill. So: start fast and meet the first 429 ([`Stage::Start`]); feel for the next one from
+//! below ([`Stage::Probe`]); pace there, let each later 429 lengthen the baseline, and raise the pace slowly, then
+//! faster, when the 429 that should have come does not ([`Stage::Paced`]).
+//!
+//! Must not sleep, read a clock or know of batches. Times are seconds since the pace began, rates are requests/s.
+
+use super::evidence::{Evidence, Mark, Overrun};
+use super::limit::{Feedback, Limit};
+use super::stage::{Belief, Opening, Paced, Probe, Stage, Start};
+
+/// A first refusal at more than this multiple of the remembered rate is no evidence for that rate.
+const STILL_REMEMBERED: f64 = 1.5;
+/// What a first refusal under a remembered rate counts for, in grants.
+const REMEMBERED_GRANTS: f64 = 16.0;
+/// Timers fire up to a millisecond late, which would add up; so each request may go out this early.
+pub(super) const EARLY: f64 = 0.002;
+/// A longer `Retry-After` (seconds) is cut to this: it is worth asking once an hour.
+const LONGEST_PAUSE: f64 = 3_600.0;
+/// The shortest interval taken from measurements, for clocks and services without delay.
+const SHORTEST_GAP: f64 = 1e-3;
+/// An estimate on this many grants is good enough to rest just below it …
+const WORTH_HOLDING: f64 = 20.0;
+/// … for this long, or for 200 s × headroom: what the headroom leaves must refill the bucket in the meantime.
+const HOLD: f64 = 10.0;
+const HOLD_PER_HEADROOM: f64 = 200.0;
+
+/// The user's bounds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// `0 < min <= max <=` [`NO_LIMIT`](super::stage::NO_LIMIT).
+    pub(super) min: f64,
+    pub(super) max: f64,
+    /// The share of the limit that is left to others: 0 to 0.9.
+    pub(super) headroom: f64,
+}
+
+/// The adaptive pace.
+#[derive(Debug)]
+pub(super) struct Adaptive {
+    bounds: Bounds,
+    stage: Stage,
+    evidence: Evidence,
+    feedback: Feedback,
+    delays_seen: f64,
+    /// The theoretical time of the next request (GCRA).
+    next_send: f64,
+    /// The service asked for silence until then.
+    pub(super) asked_until: f64,
+    /// Refusals of requests sent until then are old news.
+    reacted: f64,
+    hold_until: f64,
+}
+
+/// A refusal that is not old news.
+#[derive(Clone, Copy)]
+struct Refusal {
+    now: f64,
+    mark: Mark,
+}
+
+impl Adaptive {
+    pub(super) fn new(now: f64, bounds: Bounds, opening: Opening) -> Self {
+        Self {
+            bounds,
+            stage: Stage::Start(Start::new(now, opening)),
+            evidence: Evidence::default(),
+            feedback: Feedback { delay: 0.1, pause: 0.0 },
+            delays_seen: 0.0,
+            next_send: now,
+            asked_until: now,
+            reacted: f64::NEG_INFINITY,
+            hold_until: now,
+        }
+    }
+
+    pub(super) fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// When the next request is due; may be past.
+    pub(super) fn due(&self) -> f64 {
+        self.next_send.max(self.asked_until) - EARLY
+    }
+
+    /// How many requests may be in flight.
+    pub(super) fn window(&self) -> usize {
+        match self.stage {
+            Stage::Start(start) => start.window,
+            Stage::Probe(_) | Stage::Paced(_) => usize::MAX,
+        }
+    }
+
+    /// Nothing was granted for a while, and the next request will see whether that is over.
+    pub(super) fn is_blocked(&self) -> bool {
+        matches!(self.stage, Stage::Probe(probe) if probe.silence > 0.0)
+    }
+
+    /// The limit as it was last measured.
+    pub(super) fn limit(&self) -> Option<f64> {
+        match self.stage {
+            Stage::Paced(Paced { limit, .. }) | Stage::Probe(Probe { belief: Belief::Limit(limit), .. }) => {
+                Some(limit.rate)
+            }
+            Stage::Start(_) | Stage::Probe(_) => None,
+        }
+    }
+
+    /// The pace.
+    pub(super) fn rate(&self, now: f64) -> f64 {
+        let rate = match self.stage {
+            Stage::Start(start) => start.rate(now),
+            Stage::Probe(probe) => probe.rate,
+            Stage::Paced(paced) if now < self.hold_until => paced.limit.rate * (1.0 - self.bounds.headroom),
+            Stage::Paced(paced) => paced.limit.tested(paced.sends, now - paced.since),
+        };
+        rate.min(self.bounds.max)
+    }
+
+    /// A request goes out that is not an outage's probe.
+    pub(super) fn sent(&mut self, now: f64) {
+        let lateness = now - self.next_send;
+        if let Stage::Probe(probe) = self.stage
+            && now >= probe.next_raise
+        {
+            self.stage = probe.raised(now, self.feedback);
+        }
+        let rate = self.rate(now);
+        if let Stage::Paced(paced) = &mut self.stage {
+            let pace_was_the_brake = lateness <= (1.0 / rate).max(0.02);
+            if pace_was_the_brake && now >= self.hold_until {
+                paced.sends += 1.0;
+            } else {
+                *paced = Paced::new(paced.limit, now);
+            }
+        }
+        self.next_send = self.next_send.max(now - EARLY) + 1.0 / rate;
+    }
+
+    /// An outage's probe goes out: what waited does not count against it.
+    pub(super) fn sent_in_outage(&mut self, now: f64) {
+        self.next_send = now;
+    }
+
+    /// The service answered, and not with a 429.
+    pub(super) fn granted(&mut self, now: f64, sent_at: f64) {
+        if let Stage::Start(start) = &mut self.stage {
+            start.answered(now, now - sent_at);
+        }
+    }
+
+    /// An outage is over. The estimate is kept; what the bucket held meanwhile is unknown, so the marks are not.
+    pub(super) fn resumed(&mut self, now: f64) {
+        self.next_send = now;
+        self.evidence.forget();
+        self.stage = match self.stage {
+            Stage::Start(start) => Stage::Start(start.again(now)),
+            Stage::Probe(Probe { belief: Belief::Limit(limit), .. }) | Stage::Paced(Paced { limit, .. }) => {
+                Stage::Paced(Paced::new(limit, now))
+            }
+            guessing @ Stage::Probe(_) => guessing,
+        };
+    }
+
+    /// 429 for the request number `seq`. `retry_after` in seconds.
+    pub(super) fn refused(&mut self, now: f64, seq: i64, sent_at: f64, retry_after: Option<f64>) {
+        self.delays_seen += 1.0;
+        self.feedback.delay += (now - sent_at - self.feedback.delay) * (1.0 / self.delays_seen).max(0.2);
+        let mark = self.evidence.refused(seq, sent_at);
+        if sent_at > self.reacted {
+            self.reacted = now;
+            self.react(Refusal { now, mark });
+        }
+        if let Some(pause) = retry_after.filter(|pause| *pause > 0.0) {
+            let pause = pause.min(LONGEST_PAUSE);
+            let smoothed = &mut self.feedback.pause;
+            *smoothed = if *smoothed > 0.0 { 0.7 * *smoothed + 0.3 * pause } else { pause };
+            self.asked_until = self.asked_until.max(now + pause);
+            self.next_send = self.next_send.max(now + pause);
+        }
+    }
+
+    fn react(&mut self, refusal: Refusal) {
+        match (self.stage, self.evidence.last()) {
+            (Stage::Start(start), _) => self.first_refusal(start, refusal),
+            (Stage::Probe(probe), Some(_)) => self.refused_while_probing(probe, refusal),
+            (Stage::Paced(paced), Some((last, mark))) => self.refused_while_paced(paced, last, mark, refusal),
+            // After an outage there is nothing to measure from yet.
+            (Stage::Probe(probe), None) => {
+                self.evidence.push(refusal.mark);
+                self.stage = Stage::Probe(Probe { from: 0, began: refusal.mark.at, ..probe });
+            }
+            (Stage::Paced(paced), None) => {
+                self.evidence.push(refusal.mark);
+                self.stage = Stage::Paced(Paced::new(paced.limit, refusal.now));
+            }
+        }
+    }
+
+    fn first_refusal(&mut self, start: Start, refusal: Refusal) {
+        let at = refusal.mark.at;
+        let rate = start.rate(at).min(self.bounds.max);
+        self.evidence.push(refusal.mark);
+        if let Opening::Remembered(remembered) = start.opening
+            && rate <= STILL_REMEMBERED * remembered
+        {
+            return self.pace_at(remembered, REMEMBERED_GRANTS, refusal);
+        }
+        // Half a second is added to the time because the bucket was full at the start.
+        let guess = (refusal.mark.granted() / (0.5 + at - start.since)).min(rate / 2.0).max(0.25);
+        let gap = (1.0 / guess).max(1.5 * self.feedback.delay);
+        self.probe_after(gap, Belief::Guess(guess), 0, rate, 0.0, refusal);
+    }
+
+    fn refused_while_probing(&mut self, probe: Probe, refusal: Refusal) {
+        let Some(from) = self.evidence.get(probe.from) else {
+            return; // unreachable: `from` is pushed before the stage is entered
+        };
+        let stretch = refusal.mark.since(from);
+        if stretch.granted <= 0.0 {
+            let belief = match probe.belief {
+                Belief::Guess(guess) => Belief::Guess(guess.min(stretch.refill())),
+                known @ Belief::Limit(_) => known,
+            };
+            return self.blocked(belief, probe.from, stretch.seconds, probe.cap, refusal);
+        }
+        let mut rate = stretch.refill();
+        match probe.belief {
+            // The pauses that the service asks for stretch the time: it grants no less than the guess.
+            Belief::Guess(guess) if self.feedback.pause > 0.0 => rate = rate.max(guess),
+            // Most of the stretch went by while probing, slower than the bucket filled.
+            _ if stretch.granted >= 3.0 && refusal.mark.at - probe.began >= 0.5 * stretch.seconds => {
+                rate = rate.max(probe.rate / 1.5);
+            }
+            _ => {}
+        }
+        if let Belief::Limit(limit) = probe.belief {
+            rate = rate.min(limit.rate);
+        }
+        self.evidence.forget();
+        self.evidence.push(from);
+        self.evidence.push(refusal.mark);
+        self.pace_at(rate, stretch.granted, refusal);
+    }
+
+    fn refused_while_paced(&mut self, paced: Paced, last: usize, last_mark: Mark, refusal: Refusal) {
+        let Refusal { now, mark } = refusal;
+        let (limit, pace) = (paced.limit, self.rate(mark.at));
+        let known = Belief::Limit(limit);
+        let recent = mark.since(last_mark);
+        if recent.granted <= 0.0 && recent.seconds >= self.feedback.delay {
+            return self.blocked(known, last, recent.seconds, limit.rate, refusal);
+        }
+        self.evidence.forget_older_than_baseline(mark.at, limit.rate);
+        let overrun = self.evidence.overrun(mark, self.feedback.delay);
+        if let Overrun::Silent(from) = overrun {
+            let seconds = self.evidence.get(from).map_or(0.0, |from| mark.since(from).seconds);
+            return self.blocked(known, from, seconds, limit.rate, refusal);
+        }
+        if let Overrun::TooFast(from) = overrun {
+            self.evidence.forget_before(from);
+        }
+        let baseline = mark.since(self.evidence.get(0).unwrap_or(last_mark));
+        let (rate, granted) = match overrun {
+            Overrun::TooFast(_) => (baseline.refill().min(pace), baseline.granted),
+            // The limit has risen far: what lies before the last refusal tells of the old one.
+            _ if pace > 1.1 * limit.rate => {
+                self.evidence.forget();
+                (recent.refill().max(limit.rate).min(pace), REMEMBERED_GRANTS)
+            }
+            _ if now < self.hold_until => {
+                (baseline.refill().max(0.95 * limit.rate).min(limit.rate), baseline.granted)
+            }
+            _ => (baseline.refill().max(0.95 * pace).min(pace), baseline.granted),
+        };
+        self.evidence.push(mark);
+        self.pace_at(rate, granted, refusal);
+    }
+
+    /// Paces at an estimate that rests on so many `granted` requests.
+    fn pace_at(&mut self, rate: f64, granted: f64, refusal: Refusal) {
+        let limit = Limit::measured(rate.max(self.bounds.min), granted, self.feedback);
+        self.stage = Stage::Paced(Paced::new(limit, refusal.now));
+        if self.bounds.headroom > 0.0 && granted >= WORTH_HOLDING {
+            self.hold_until = refusal.now + HOLD.max(HOLD_PER_HEADROOM * self.bounds.headroom);
+        }
+        self.next_send = self.next_send.max(refusal.mark.at + 1.0 / limit.rate);
+    }
+
+    /// Nothing was granted for `silence` seconds: wait twice as long, then probe. Long silences are waited for in
+    /// smaller steps, because a window may open soon.
+    fn blocked(&mut self, belief: Belief, from: usize, silence: f64, cap: f64, refusal: Refusal) {
+        let gap = (2.0 * silence).min((0.25 * silence).max(10.0)).max(1.5 * self.feedback.delay);
+        self.probe_after(gap, belief, from, cap, silence, refusal);
+    }
+
+    fn probe_after(
+        &mut self,
+        gap: f64,
+        belief: Belief,
+        from: usize,
+        cap: f64,
+        silence: f64,
+        refusal: Refusal,
+    ) {
+        let Refusal { now, mark } = refusal;
+        let gap = gap.max(SHORTEST_GAP).min(1.0 / self.bounds.min);
+        let (rate, began) = (1.0 / gap, mark.at);
+        self.next_send = (mark.at + gap).max(now);
+        self.stage =
+            Stage::Probe(Probe { belief, rate, cap, next_raise: now, raised: false, began, silence, from });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FEEDBACK: Feedback = Feedback { delay: 0.05, pause: 0.0 };
+
+    fn adaptive(stage: impl FnOnce(Limit) -> Stage) -> Adaptive {
+        let bounds = Bounds { min: 0.01, max: 1e9, headroom: 0.03 };
+        let mut adaptive = Adaptive::new(0.0, bounds, Opening::Unknown);
+        let mark = adaptive.evidence.refused(1, 0.0);
+        adaptive.evidence.push(mark);
+        adaptive.stage = stage(Limit::measured(10.0, 50.0, FEEDBACK));
+        adaptive
+    }
+
+    fn probe(limit: Limit) -> Stage {
+        let (belief, rate, cap) = (Belief::Limit(limit), 5.0, 10.0);
+        Stage::Probe(Probe {
+            belief,
+            rate,
+            cap,
+            next_raise: 0.0,
+            raised: true,
+            began: 0.0,
+            silence: 1.0,
+            from: 0,
+        })
+    }
+
+    #[test]
+    fn an_outage_costs_the_marks_but_not_the_limit() {
+        for stage in [probe, |limit| Stage::Paced(Paced::new(limit, 0.0))] {
+            let mut adaptive = adaptive(stage);
+            adaptive.resumed(60.0);
+            assert!(adaptive.evidence.last().is_none());
+            assert!(matches!(adaptive.stage, Stage::Paced(_)));
+            assert_eq!(adaptive.limit(), Some(10.0));
+        }
+    }
+
+    #[test]
+    fn a_probe_of_a_known_limit_finds_no_more_than_that() {
+        for (seq, expected) in [(5, 4.0), (100, 10.0)] {
+            let mut adaptive = adaptive(probe);
+            adaptive.refused(1.05, seq, 1.0, None);
+            assert_eq!(adaptive.limit(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn two_refusals_at_one_moment_are_one_piece_of_news() {
+        let mut adaptive =
+            Adaptive::new(0.0, Bounds { min: 0.01, max: 1e9, headroom: 0.03 }, Opening::Unknown);
+        adaptive.refused(0.0, 1, 0.0, None);
+        let due = adaptive.due();
+        assert!(due >= 1.0);
+        adaptive.refused(0.0, 2, 0.0, None);
+        assert!(adaptive.due() >= due);
+    }
+}

@@ -1,0 +1,167 @@
+//! The three ways to send: at the start, feeling for the limit, and at it.
+//!
+//! Must not decide what a refusal means: that is [`adaptive`](super::adaptive)'s. Times are seconds since the pace
+//! began, rates are requests/s.
+
+use super::limit::{Feedback, Limit};
+
+/// The start: 10/s, doubled every three round trips. How many requests follow the first one that is refused, before the
+/// refusal is known, depends on nothing but that ratio …
+const START_RATE: f64 = 10.0;
+const ROUND_TRIPS_PER_DOUBLING: f64 = 3.0;
+/// … where a round trip includes what timers add: [`EARLY`](super::adaptive::EARLY) and a millisecond.
+const TIMERS: f64 = 0.003;
+/// Far services do not slow it down further: within a second, 1,000/s are passed, which is any limit worth pacing for.
+const SLOWEST_DOUBLING: f64 = 0.15;
+/// Requests in flight at the start: answers must keep up, or the first 429 would be followed by a crowd of them.
+const START_WINDOW: usize = 16;
+const WINDOW_PER_GRANT: usize = 2;
+/// With a rate remembered, start a little above: too high costs one round of 429s, too low costs the whole job.
+const ABOVE_REMEMBERED: f64 = 1.3;
+/// A full bucket of one second's worth lasts 3.3 s at 1.3 times its refill, and one of two seconds' worth 6.7 s. No 429
+/// until then: the limit has risen.
+const REMEMBERED_FOR: f64 = 7.0;
+const REMEMBERED_DOUBLING: f64 = 1.0;
+/// Exponents beyond this say nothing more, and would overflow one day.
+const MOST_DOUBLINGS: f64 = 30.0;
+/// Above this there is no pace, in requests/s. Finite, so that no arithmetic ends in a NaN.
+pub(super) const NO_LIMIT: f64 = 1e9;
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Stage {
+    /// No refusal yet.
+    Start(Start),
+    /// After a refusal that measured nothing: one request, then faster, to the next refusal.
+    Probe(Probe),
+    /// At an estimate.
+    Paced(Paced),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start {
+    pub(super) since: f64,
+    pub(super) window: usize,
+    pub(super) opening: Opening,
+    /// How often the rate of an unknown limit had doubled at that time, and how long the next doubling takes.
+    doublings: f64,
+    counted_at: f64,
+    doubling_seconds: f64,
+    /// Mean time from sending to an answer, and the number of answers.
+    delay: f64,
+    answers: f64,
+}
+
+/// What is known at the start.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Opening {
+    /// Nothing.
+    Unknown,
+    /// What the service granted in an earlier run.
+    Remembered(f64),
+    /// The user named a rate, and it is the ceiling.
+    Told,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Probe {
+    pub(super) belief: Belief,
+    pub(super) rate: f64,
+    /// Where raising ends; at a known limit pacing goes on, above a guess it goes on more slowly.
+    pub(super) cap: f64,
+    pub(super) next_raise: f64,
+    pub(super) raised: bool,
+    pub(super) began: f64,
+    /// For how long nothing had been granted when this began; 0 if something was.
+    pub(super) silence: f64,
+    /// The mark (in the evidence) that the next refusal is measured from.
+    pub(super) from: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Belief {
+    /// Nothing measured yet: a rate that the service most likely grants.
+    Guess(f64),
+    Limit(Limit),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paced {
+    pub(super) limit: Limit,
+    /// Requests sent, and since when, in which only the pace held us back and no refusal came.
+    pub(super) sends: f64,
+    pub(super) since: f64,
+}
+
+impl Paced {
+    pub(super) fn new(limit: Limit, now: f64) -> Self {
+        Self { limit, sends: 0.0, since: now }
+    }
+}
+
+impl Start {
+    pub(super) fn new(now: f64, opening: Opening) -> Self {
+        Self {
+            since: now,
+            window: START_WINDOW,
+            opening,
+            doublings: 0.0,
+            counted_at: now,
+            doubling_seconds: SLOWEST_DOUBLING,
+            delay: 0.0,
+            answers: 0.0,
+        }
+    }
+
+    /// The same, from the beginning: after an outage.
+    pub(super) fn again(self, now: f64) -> Self {
+        Self { since: now, doublings: 0.0, counted_at: now, ..self }
+    }
+
+    /// An answer that is not a refusal came back after `delay`: more may be in flight.
+    pub(super) fn answered(&mut self, now: f64, delay: f64) {
+        self.window = self.window.saturating_add(WINDOW_PER_GRANT);
+        self.doublings = self.doublings(now);
+        self.counted_at = now;
+        self.answers += 1.0;
+        self.delay += (delay - self.delay) / self.answers;
+        self.doubling_seconds = (ROUND_TRIPS_PER_DOUBLING * (self.delay + TIMERS)).min(SLOWEST_DOUBLING);
+    }
+
+    pub(super) fn rate(self, now: f64) -> f64 {
+        match self.opening {
+            Opening::Unknown => START_RATE * self.doublings(now).exp2(),
+            Opening::Remembered(rate) => {
+                let doublings = (now - self.since - REMEMBERED_FOR) / REMEMBERED_DOUBLING;
+                ABOVE_REMEMBERED * rate * doublings.clamp(0.0, MOST_DOUBLINGS).exp2()
+            }
+            Opening::Told => NO_LIMIT,
+        }
+    }
+
+    /// Also asked about the time before the last answer, where the present speed says too much: hence the lower bound.
+    fn doublings(self, now: f64) -> f64 {
+        (self.doublings + (now - self.counted_at) / self.doubling_seconds).clamp(0.0, MOST_DOUBLINGS)
+    }
+}
+
+impl Probe {
+    /// One feedback delay went by without a refusal: faster. After a long silence much faster, for a window has opened.
+    pub(super) fn raised(self, now: f64, feedback: Feedback) -> Stage {
+        let factor = if self.silence >= 3.0 { 4.0 } else { 1.5 };
+        let next_raise = now + (1.2 * feedback.delay).max(0.5 * feedback.pause);
+        let mut raised = Probe { rate: self.rate * factor, next_raise, raised: true, ..self };
+        match self.belief {
+            Belief::Guess(guess) => {
+                if self.raised {
+                    raised.rate = raised.rate.max(guess / 2.0);
+                }
+                if raised.rate >= self.cap {
+                    (raised.rate, raised.cap) = (self.cap, (1.1 * self.cap).min(NO_LIMIT));
+                }
+                Stage::Probe(raised)
+            }
+            Belief::Limit(limit) if raised.rate >= self.cap => Stage::Paced(Paced::new(limit, now)),
+            Belief::Limit(_) => Stage::Probe(raised),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What the service thinks of each connector: which ones worked, which are closed, and whether a denial is about one of
+//! them or about the caller.
+//!
+//! Pure bookkeeping; must not send, settle or stop anything.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::api::ApiError;
+use crate::input::ConnectorId;
+
+/// Denials of different connectors in a row, without a success between them, that are taken to be about the caller: a
+/// policy that names connectors denies one or two of them, a policy that was withdrawn denies them all.
+const DENIALS_IN_A_ROW: usize = 3;
+
+/// The connectors that the service has answered for.
+#[derive(Debug, Default)]
+pub struct Connectors {
+    closed: HashMap<ConnectorId, ApiError>,
+    worked: HashSet<ConnectorId>,
+    denials: usize,
+}
+
+impl Connectors {
+    /// The service answered for the connector's numbers.
+    pub fn worked(&mut self, connector: ConnectorId) {
+        self.worked.insert(connector);
+        self.denials = 0;
+    }
+
+    /// The service refused the connector: nothing more is sent for it. Returns whether that is news.
+    pub fn close(&mut self, connector: ConnectorId, error: &ApiError) -> bool {
+        let news = !self.closed.contains_key(&connector);
+        if news {
+            let message = format!("not sent: the service refused the connector ({})", error.message).into();
+            self.closed.insert(connector, ApiError { message, ..error.clone() });
+        }
+        news
+    }
+
+    /// How the connector was refused, if it was; to be said of the rows that are not sent because of it.
+    #[must_use]
+    pub fn closed(&self, connector: ConnectorId) -> Option<&ApiError> {
+        self.closed.get(&connector)
+    }
+
+    /// Whether the service denies the caller this connector alone (an IAM policy that names connectors), not everything.
+    ///
+    /// Only other connectors that worked can show that, and only if this one never did.
+    pub fn is_denied_alone(&mut self, connector: ConnectorId, error: &ApiError) -> bool {
+        let denied = error.code.starts_with("AccessDenied");
+        if !denied || self.worked.is_empty() || self.worked.contains(&connector) {
+            return false;
+        }
+        if !self.closed.contains_key(&connector) {
+            self.denials += 1;
+        }
+        self.denials <= DENIALS_IN_A_ROW
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ErrorKind;
+
+    fn error(code: &str) -> ApiError {
+        let (code, message) = (code.into(), "no".into());
+        ApiError { kind: ErrorKind::Credentials, status: Some(403), code, message, request_id: None }
+    }
+
+    #[test]
+    fn a_denial_is_about_one_connector_only_beside_others_that_work() {
+        let [first, b, c, d, fifth, last] = [0, 1, 2, 3, 4, 5].map(ConnectorId::for_tests);
+        let denied = error("AccessDeniedException");
+        let mut connectors = Connectors::default();
+        assert!(!connectors.is_denied_alone(first, &denied), "nothing has worked yet");
+        connectors.worked(first);
+        assert!(!connectors.is_denied_alone(first, &denied), "it worked before");
+        assert!(!connectors.is_denied_alone(b, &error("ExpiredTokenException")), "not a denial");
+        for connector in [b, c, d] {
+            assert!(connectors.is_denied_alone(connector, &denied));
+            assert!(connectors.close(connector, &denied));
+            assert!(connectors.is_denied_alone(connector, &denied), "what was in flight hears the same");
+        }
+        assert!(!connectors.is_denied_alone(fifth, &denied), "too many in a row: it is about the caller");
+        connectors.worked(fifth);
+        assert!(connectors.is_denied_alone(last, &denied));
+        assert_eq!(
+            connectors.closed(b).map(|error| &*error.message),
+            Some("not sent: the service refused the connector (no)")
+        );
+    }
+}

@@ -1,0 +1,158 @@
+//! When a run goes wrong by itself: too many failures, or no success for too long.
+//!
+//! Pure: the time is an argument. Must not know signals or clocks; those reach the pool as a [`StopReason`] from outside.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use crate::event::{Fate, Settlement, StopReason};
+use crate::input::ConnectorId;
+
+/// Different connectors that must be forbidden, with none that worked, before the run itself is taken to be forbidden.
+/// One or two may be a mistake in the file; three in a row are an account that may not do this.
+const FORBIDDEN_CONNECTORS: usize = 3;
+
+/// Watches for reasons to stop.
+#[derive(Debug)]
+pub struct Watch {
+    max_failures: Option<u64>,
+    give_up_after: Duration,
+    failures: u64,
+    /// Since when the service has given trouble and no answer of use.
+    trouble_since: Option<Instant>,
+    forbidden: HashSet<ConnectorId>,
+    worked: bool,
+}
+
+impl Watch {
+    /// `max_failures` counts rows.
+    #[must_use]
+    pub fn new(max_failures: Option<u64>, give_up_after: Duration) -> Self {
+        Self {
+            max_failures,
+            give_up_after,
+            failures: 0,
+            trouble_since: None,
+            forbidden: HashSet::new(),
+            worked: false,
+        }
+    }
+
+    /// The service gave an answer of use.
+    pub fn answered(&mut self) {
+        self.trouble_since = None;
+    }
+
+    /// The service answered for a connector's numbers.
+    pub fn worked(&mut self) {
+        self.answered();
+        self.worked = true;
+    }
+
+    /// Whether the service ever answered for a connector's numbers.
+    #[must_use]
+    pub fn has_worked(&self) -> bool {
+        self.worked
+    }
+
+    /// The service throttled, was away, or refused the credentials.
+    pub fn trouble(&mut self, now: Instant) {
+        self.trouble_since.get_or_insert(now);
+    }
+
+    /// The service refused a connector.
+    pub fn forbidden(&mut self, connector: ConnectorId) {
+        self.answered();
+        self.forbidden.insert(connector);
+    }
+
+    /// Rows were settled.
+    pub fn settled(&mut self, settlement: &Settlement) {
+        if settlement.fate != Fate::Succeeded {
+            self.failures += settlement.rows.len() as u64;
+        }
+    }
+
+    /// The reason to stop at `now`, if there is one.
+    #[must_use]
+    pub fn reason(&self, now: Instant) -> Option<StopReason> {
+        if !self.worked && self.forbidden.len() >= FORBIDDEN_CONNECTORS {
+            return Some(StopReason::Forbidden);
+        }
+        if self.max_failures.is_some_and(|max| self.failures > max) {
+            return Some(StopReason::TooManyFailures);
+        }
+        self.gives_up_at().is_some_and(|at| at <= now).then_some(StopReason::GaveUp)
+    }
+
+    /// When the run gives up, unless the service answers before.
+    #[must_use]
+    pub fn gives_up_at(&self) -> Option<Instant> {
+        self.trouble_since.map(|since| since + self.give_up_after)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::RowId;
+
+    #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
+    fn origin() -> Instant {
+        Instant::now()
+    }
+
+    fn settlement(fate: Fate, rows: u32) -> Settlement {
+        Settlement {
+            rows: (0..rows).map(RowId::new).collect(),
+            fate,
+            code: "".into(),
+            message: "".into(),
+            attempts: 1,
+            request_id: None,
+            at: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn failures_beyond_the_maximum_stop_the_run() {
+        let now = origin();
+        let mut watch = Watch::new(Some(10), Duration::from_secs(60));
+        watch.settled(&settlement(Fate::Succeeded, 100));
+        watch.settled(&settlement(Fate::Failed, 6));
+        watch.settled(&settlement(Fate::Unknown, 4));
+        assert_eq!(watch.reason(now), None, "as many as allowed are allowed");
+        watch.settled(&settlement(Fate::Failed, 1));
+        assert_eq!(watch.reason(now), Some(StopReason::TooManyFailures));
+    }
+
+    #[test]
+    fn trouble_without_a_success_ends_the_run_in_time() {
+        let now = origin();
+        let minute = Duration::from_secs(60);
+        let mut watch = Watch::new(None, 2 * minute);
+        assert_eq!(watch.gives_up_at(), None, "no trouble, no end");
+        watch.trouble(now);
+        watch.trouble(now + minute);
+        assert_eq!(watch.reason(now + minute), None);
+        assert_eq!(watch.reason(now + 2 * minute), Some(StopReason::GaveUp));
+        watch.answered();
+        assert_eq!(watch.reason(now + 9 * minute), None);
+    }
+
+    #[test]
+    fn three_forbidden_connectors_stop_a_run_in_which_none_worked() {
+        let now = origin();
+        let run = |connectors: &[u32], worked: bool| {
+            let mut watch = Watch::new(None, Duration::from_secs(60));
+            if worked {
+                watch.worked();
+            }
+            connectors.iter().for_each(|&connector| watch.forbidden(ConnectorId::for_tests(connector)));
+            watch.reason(now)
+        };
+        assert_eq!(run(&[1, 2, 3], false), Some(StopReason::Forbidden));
+        assert_eq!(run(&[1, 2, 2, 1], false), None, "they must be different ones");
+        assert_eq!(run(&[1, 2, 3, 4], true), None);
+    }
+}

@@ -1,0 +1,239 @@
+//! The pool under a paused clock, against a scripted service and a journal whose writes take time.
+
+mod flow;
+mod replies;
+mod stops;
+mod truth;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::*;
+use crate::api::NumberError;
+use crate::event::{Event, Fate, Inbox, channel};
+use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source};
+use crate::journal::entry::{Entry, FORMAT, Header, VERSION};
+use crate::journal::history::History;
+use crate::number::PhoneNumber;
+use crate::plan::Plan;
+
+/// How long the test's journal takes to make a group durable. With none, acknowledging too early would go unseen.
+const SYNC: Duration = Duration::from_millis(3);
+
+const LATENCY: Duration = Duration::from_millis(50);
+
+fn number(row: u32) -> PhoneNumber {
+    PhoneNumber::parse(&format!("+1206555{row:04}")).expect("a number")
+}
+
+fn numbers(rows: &[u32]) -> Vec<PhoneNumber> {
+    rows.iter().map(|&row| number(row)).collect()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as the client gives it")]
+fn ok() -> Result<BatchReply, ApiError> {
+    Ok(BatchReply { request_id: Some("sim-1".into()), errors: Vec::new() })
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as the client gives it")]
+fn with_errors(errors: &[(Option<u32>, &str)]) -> Result<BatchReply, ApiError> {
+    let errors = errors.iter().map(|(row, code)| NumberError {
+        number: row.map(number),
+        code: (*code).into(),
+        message: "refused".into(),
+    });
+    Ok(BatchReply { request_id: None, errors: errors.collect() })
+}
+
+fn error(kind: ErrorKind, code: &str) -> Result<BatchReply, ApiError> {
+    let status = (!matches!(kind, ErrorKind::NoAnswer | ErrorKind::Unreachable)).then_some(444);
+    Err(ApiError { kind, status, code: code.into(), message: "scripted".into(), request_id: None })
+}
+
+fn no_answer() -> Result<BatchReply, ApiError> {
+    error(ErrorKind::NoAnswer, "Timeout")
+}
+
+fn throttled(after: Option<u64>) -> Result<BatchReply, ApiError> {
+    error(ErrorKind::Throttled { retry_after: after.map(Duration::from_secs) }, "ThrottledClientException")
+}
+
+/// A request as the service saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    at: Duration,
+    connector: String,
+    numbers: Vec<PhoneNumber>,
+}
+
+/// A job and the service that it meets.
+struct Night {
+    connectors: Vec<u32>,
+    batch_size: u32,
+    settings: PoolSettings,
+    earlier: Vec<u32>,
+    /// Stops from outside.
+    stops: Vec<(Duration, StopReason)>,
+    /// What each renewal of the credentials brings; then nothing new.
+    renewals: Vec<Renewal>,
+}
+
+/// What came of it.
+struct Morning {
+    history: History,
+    events: Vec<Event>,
+    seen: Vec<Seen>,
+    end: PoolEnd,
+    took: Duration,
+    most_in_flight: usize,
+}
+
+impl Night {
+    /// One connector for each entry, with so many numbers.
+    fn of(connectors: &[u32]) -> Self {
+        Self {
+            connectors: connectors.to_vec(),
+            batch_size: 10,
+            settings: PoolSettings {
+                concurrency: NonZeroUsize::new(4).expect("positive"),
+                pace: PaceSettings { seed: 7, ..PaceSettings::default() },
+                retry: RetryPolicy::new(NonZeroU32::new(3).expect("positive")),
+                max_failures: None,
+                give_up_after: Duration::from_secs(1800),
+            },
+            earlier: Vec::new(),
+            stops: Vec::new(),
+            renewals: Vec::new(),
+        }
+    }
+
+    fn rows(&self) -> Rows {
+        let connectors = self.connectors.iter().enumerate();
+        let ids = connectors.flat_map(|(id, &count)| std::iter::repeat_n(format!("vc{id}"), count as usize));
+        let lines = ids.zip(0..).map(|(id, row)| format!("{id},{}\n", number(row).e164()));
+        let csv = ["connector,number\n".to_owned()].into_iter().chain(lines).collect::<String>();
+        let source = Source::from_bytes("numbers.csv", csv.into_bytes());
+        Input::read(&source, &InputOptions::default()).expect("an input").rows
+    }
+
+    /// Runs the job. `service` answers the `n`th request (from 1) for a batch that begins with a given number.
+    async fn run(self, service: impl Fn(usize, &Submission) -> Result<BatchReply, ApiError>) -> Morning {
+        let rows = self.rows();
+        let plan = Plan::new(&rows, |_| true, NonZeroU32::new(self.batch_size).expect("positive"));
+        let mut earlier = RowFlags::default();
+        self.earlier.iter().for_each(|&row| earlier.set(RowId::new(row)));
+        let (outbox, inbox) = channel();
+        let start = Instant::now();
+        let dispatcher =
+            Dispatcher::new(&rows, plan.batches(), earlier, &self.settings, outbox, start.into_std());
+        let (stop, stopped) = watch::channel(None);
+        let log = Arc::new(Mutex::new((Vec::new(), HashMap::<_, usize>::new(), 0usize, 0usize)));
+        let submit = |submission: Submission| {
+            let log = Arc::clone(&log);
+            let mut entry = log.lock().expect("no panic");
+            let seen = Seen {
+                at: start.elapsed(),
+                connector: submission.connector.to_string(),
+                numbers: submission.numbers.clone(),
+            };
+            entry.0.push(seen);
+            let nth = entry.1.entry(submission.numbers[0]).or_default();
+            *nth += 1;
+            let reply = service(*nth, &submission);
+            entry.2 += 1;
+            entry.3 = entry.3.max(entry.2);
+            drop(entry);
+            async move {
+                tokio::time::sleep(LATENCY).await;
+                log.lock().expect("no panic").2 -= 1;
+                reply
+            }
+        };
+        let renewals = Mutex::new(VecDeque::from(self.renewals));
+        let renew = || {
+            let renewal = renewals.lock().expect("no panic").pop_front().unwrap_or(Renewal::Nothing);
+            async move { renewal }
+        };
+        let stops = async {
+            for (at, reason) in self.stops {
+                tokio::time::sleep_until(start + at).await;
+                stop.send_replace(Some(reason));
+            }
+            std::future::pending::<()>().await;
+        };
+        let journal = tokio::task::spawn_local(record(inbox, rows.len()));
+        let wall = || Timestamp::UNIX_EPOCH;
+        let end = tokio::select! {
+            end = run(dispatcher, submit, renew, stopped, wall) => end,
+            () = stops => unreachable!(),
+        };
+        let took = start.elapsed();
+        let (history, events) = journal.await.expect("the journal ends");
+        let log = log.lock().expect("no panic");
+        Morning { history, events, seen: log.0.clone(), end, took, most_in_flight: log.3 }
+    }
+}
+
+/// Replays every event through the same checks as a journal that is read.
+async fn record(inbox: Inbox, rows: u32) -> (History, Vec<Event>) {
+    let header = Header {
+        format: FORMAT.into(),
+        version: VERSION,
+        input_sha256: String::new(),
+        rows: rows.into(),
+        target: String::new(),
+        batch_size: 10,
+    };
+    let mut history = History::new(header).expect("a header");
+    let (mut events, mut group) = (Vec::new(), Vec::new());
+    loop {
+        tokio::time::sleep(SYNC).await;
+        if !inbox.try_take(&mut group) {
+            return (history, events);
+        }
+        for event in group.drain(..) {
+            if let Some(entry) = Entry::of(&event) {
+                history.apply(entry).unwrap_or_else(|reason| panic!("{reason}: {event:?}"));
+            }
+            events.push(event);
+        }
+        inbox.acknowledge(events.len() as u64);
+    }
+}
+
+impl Morning {
+    /// `(fate, code, attempts)` of a row; `None` if it was not attempted.
+    fn row(&self, row: u32) -> Option<(Fate, &str, u32)> {
+        self.history.outcome(RowId::new(row)).map(|outcome| (outcome.fate, &*outcome.code, outcome.attempts))
+    }
+
+    /// How many rows have each fate.
+    fn fates(&self) -> BTreeMap<String, usize> {
+        let mut fates = BTreeMap::new();
+        for row in 0..u32::try_from(self.history.header.rows).expect("few") {
+            let fate = self.row(row).map_or("not attempted".to_owned(), |(fate, ..)| format!("{fate:?}"));
+            *fates.entry(fate).or_default() += 1;
+        }
+        fates
+    }
+
+    fn all_succeeded(&self) -> bool {
+        self.fates().keys().eq(["Succeeded"])
+    }
+}
+
+/// Runs a test's future under the paused clock.
+fn paused<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    tokio::task::LocalSet::new().block_on(&runtime.expect("a runtime"), test)
+}
+
+fn morning(night: Night, service: impl Fn(usize, &Submission) -> Result<BatchReply, ApiError>) -> Morning {
+    paused(night.run(service))
+}

@@ -1,0 +1,199 @@
+//! How a run is held up, and how it ends early.
+
+use super::*;
+
+#[test]
+fn a_run_in_which_every_connector_is_forbidden_stops() {
+    let morning = morning(Night::of(&[100; 9]), |_, _| error(ErrorKind::Forbidden, "Forbidden"));
+    assert_eq!(morning.end.stop, Some(StopReason::Forbidden));
+    assert!(morning.seen.len() <= 8);
+    assert!(morning.fates()["not attempted"] >= 700, "{:?}", morning.fates());
+}
+
+#[test]
+fn credentials_that_never_worked_stop_the_run_at_once() {
+    let morning =
+        morning(Night::of(&[100]), |_, _| error(ErrorKind::Credentials, "UnrecognizedClientException"));
+    assert_eq!(morning.end.stop, Some(StopReason::Credentials));
+    assert!(morning.took < Duration::from_secs(1));
+    assert_eq!(morning.fates(), BTreeMap::from([("not attempted".into(), 100)]));
+}
+
+#[test]
+fn credentials_that_expire_are_awaited_and_no_row_is_lost() {
+    let night =
+        Night { renewals: vec![Renewal::Nothing, Renewal::Nothing, Renewal::Fresh], ..Night::of(&[100]) };
+    let renewed = std::cell::Cell::new(false);
+    let start = std::cell::Cell::new(None);
+    let morning = morning(night, |_, _| {
+        let now = Instant::now();
+        let since = now - *start.get().get_or_insert(now);
+        if start.get().is_none() {
+            start.set(Some(now));
+        }
+        renewed.set(since > Duration::from_secs(55));
+        let expired = since > Duration::from_millis(40) && !renewed.get();
+        if expired { error(ErrorKind::Credentials, "ExpiredTokenException") } else { ok() }
+    });
+    assert!(morning.all_succeeded(), "{:?}", morning.fates());
+    assert!((60..62).contains(&morning.took.as_secs()), "{:?}", morning.took);
+    assert!(morning.events.contains(&Event::CredentialsAwaited(true)));
+    assert!(morning.events.contains(&Event::CredentialsAwaited(false)));
+    assert!(morning.row(99).is_some_and(|(_, _, attempts)| attempts == 1), "a refusal is no attempt");
+}
+
+#[test]
+fn credentials_that_never_come_back_end_the_run_in_time() {
+    let morning = morning(Night::of(&[100]), |_, submission| match submission.numbers[0] == number(0) {
+        true => ok(),
+        false => error(ErrorKind::Credentials, "ExpiredTokenException"),
+    });
+    assert_eq!(morning.end.stop, Some(StopReason::GaveUp));
+    assert!((1800..1801).contains(&morning.took.as_secs()), "{:?}", morning.took);
+    assert_eq!(morning.fates(), BTreeMap::from([("Succeeded".into(), 10), ("not attempted".into(), 90)]));
+    assert!(morning.seen.len() < 80, "one probe in 60 s: {}", morning.seen.len());
+}
+
+#[test]
+fn an_outage_costs_time_and_no_attempts() {
+    let start = std::cell::Cell::new(None);
+    let morning = morning(Night::of(&[400]), |_, _| {
+        let now = Instant::now();
+        let since = now - *start.get().get_or_insert(now);
+        if start.get().is_none() {
+            start.set(Some(now));
+        }
+        let out = (Duration::from_millis(100)..Duration::from_secs(600)).contains(&since);
+        if out { error(ErrorKind::Unreachable, "ConnectionRefused") } else { ok() }
+    });
+    assert!(morning.all_succeeded(), "{:?}", morning.fates());
+    assert!(morning.took < Duration::from_secs(620), "{:?}", morning.took);
+    assert!(morning.seen.len() < 40 + 20 + 90, "{} requests", morning.seen.len());
+}
+
+/// With a single batch left, its attempts end at the same failure at which the outage is noticed.
+#[test]
+fn the_last_batch_survives_an_outage_too() {
+    let mut night = Night::of(&[20]);
+    night.settings.concurrency = NonZeroUsize::MIN;
+    night.settings.retry = RetryPolicy::new(NonZeroU32::new(5).expect("positive"));
+    let morning = morning(night, |nth, submission| match submission.numbers[0] == number(10) && nth <= 9 {
+        true => error(ErrorKind::Unreachable, "ConnectionRefused"),
+        false => ok(),
+    });
+    assert!(morning.all_succeeded(), "{:?}", morning.fates());
+}
+
+#[test]
+fn an_outage_without_an_end_stops_the_run() {
+    let morning = morning(Night::of(&[400]), |_, _| no_answer());
+    assert_eq!(morning.end.stop, Some(StopReason::GaveUp));
+    let fates = morning.fates();
+    assert!(fates["Unknown"] >= 50, "what was sent may have worked: {fates:?}");
+    assert!(fates["not attempted"] >= 300, "what was not sent was not attempted: {fates:?}");
+}
+
+#[test]
+fn nothing_but_throttling_stops_the_run_in_time_and_uses_no_attempt() {
+    let morning = morning(Night::of(&[40]), |_, _| throttled(Some(60)));
+    assert_eq!(morning.end.stop, Some(StopReason::GaveUp));
+    assert_eq!(morning.fates(), BTreeMap::from([("not attempted".into(), 40)]));
+}
+
+#[test]
+fn retry_after_pauses_everybody() {
+    let first = std::cell::Cell::new(true);
+    let morning =
+        morning(Night::of(&[100]), |_, _| if first.replace(false) { throttled(Some(20)) } else { ok() });
+    assert!(morning.all_succeeded());
+    let early = morning.seen.iter().filter(|seen| seen.at < Duration::from_secs(20)).count();
+    assert!(early <= 4, "only what was in flight already: {early}");
+}
+
+#[test]
+fn a_stop_lets_what_is_in_flight_finish_and_sends_nothing_more() {
+    let night =
+        Night { stops: vec![(Duration::from_millis(120), StopReason::Interrupted)], ..Night::of(&[400]) };
+    let morning = morning(night, |_, _| ok());
+    assert_eq!(morning.end.stop, Some(StopReason::Interrupted));
+    assert!(morning.seen.iter().all(|seen| seen.at <= Duration::from_millis(120)));
+    let sent: usize = morning.seen.iter().map(|seen| seen.numbers.len()).sum();
+    assert_eq!(
+        morning.fates(),
+        BTreeMap::from([("Succeeded".into(), sent), ("not attempted".into(), 400 - sent)])
+    );
+    assert!(
+        (0..400).all(|row| !morning.history.is_in_doubt(RowId::new(row))),
+        "what was not sent is not in doubt"
+    );
+}
+
+#[test]
+fn a_stop_settles_what_was_sent_without_an_answer_as_unknown() {
+    let night =
+        Night { stops: vec![(Duration::from_millis(70), StopReason::Terminated)], ..Night::of(&[10]) };
+    let morning = morning(night, |_, _| no_answer());
+    assert_eq!(morning.fates(), BTreeMap::from([("Unknown".into(), 10)]));
+    assert_eq!(morning.end.stop, Some(StopReason::Terminated));
+}
+
+#[test]
+fn a_second_signal_ends_the_run_at_once_and_leaves_what_was_in_flight_in_doubt() {
+    let at = Duration::from_millis;
+    let stops = vec![(at(20), StopReason::Interrupted), (at(30), StopReason::Aborted)];
+    let morning = morning(Night { stops, ..Night::of(&[10]) }, |_, _| ok());
+    assert_eq!(morning.end.stop, Some(StopReason::Aborted));
+    assert!(morning.took < at(40));
+    assert!(morning.history.is_in_doubt(RowId::new(0)));
+}
+
+#[test]
+fn too_many_failures_stop_the_run() {
+    let mut night = Night::of(&[400]);
+    night.settings.max_failures = Some(15);
+    let morning = morning(night, |_, _| error(ErrorKind::Rejected, "Teapot"));
+    assert_eq!(morning.end.stop, Some(StopReason::TooManyFailures));
+    assert!((16..=80).contains(&morning.fates()["Failed"]), "{:?}", morning.fates());
+}
+
+#[test]
+fn a_journal_that_fails_ends_the_run_at_once() {
+    paused(async {
+        let rows = Night::of(&[100]).rows();
+        let plan = Plan::new(&rows, |_| true, NonZeroU32::MIN);
+        let (outbox, inbox) = channel();
+        drop(inbox);
+        let settings = Night::of(&[]).settings;
+        let now = Instant::now().into_std();
+        let dispatcher = Dispatcher::new(&rows, plan.batches(), RowFlags::default(), &settings, outbox, now);
+        let (_stop, stopped) = watch::channel(None);
+        let submit = |_| async { panic!("nothing may be sent without a record") };
+        let end =
+            run(dispatcher, submit, || async { Renewal::Nothing }, stopped, || Timestamp::UNIX_EPOCH).await;
+        assert_eq!(end.stop, Some(StopReason::JournalFailed));
+    });
+}
+
+#[test]
+fn a_request_that_breaks_down_inside_loses_no_row() {
+    let morning = paused(async {
+        let night = Night::of(&[20]);
+        let rows = night.rows();
+        let plan = Plan::new(&rows, |_| true, NonZeroU32::new(10).expect("positive"));
+        let (outbox, inbox) = channel();
+        let journal = tokio::task::spawn_local(record(inbox, 20));
+        let now = Instant::now().into_std();
+        let dispatcher =
+            Dispatcher::new(&rows, plan.batches(), RowFlags::default(), &night.settings, outbox, now);
+        let (_stop, stopped) = watch::channel(None);
+        let submit = |submission: Submission| async move {
+            assert!(submission.numbers[0] != number(0), "breaks down on purpose");
+            ok()
+        };
+        run(dispatcher, submit, || async { Renewal::Nothing }, stopped, || Timestamp::UNIX_EPOCH).await;
+        journal.await.expect("the journal ends").0
+    });
+    let fate = |row| morning.outcome(RowId::new(row)).map(|outcome| (outcome.fate, outcome.code.to_string()));
+    assert_eq!(fate(0), Some((Fate::Unknown, "InternalError".into())));
+    assert_eq!(fate(10), Some((Fate::Succeeded, String::new())));
+}

@@ -32,3 +32,5 @@ pub mod simulator;
 pub mod event;
 pub mod pool;
 pub mod journal;
+pub mod tally;
+pub mod progress;

@@ -1,0 +1,177 @@
+//! Live counts, from the events as they become durable. Must not be needed for the truth: the report is folded from the
+//! journal.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::event::{AttemptOutcome, Event, Fate, Phase, StopReason};
+
+/// What has happened so far in this run.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    /// Rows to be settled in this run.
+    pub rows: u64,
+    /// Rows settled, by fate.
+    pub succeeded: u64,
+    /// See [`Fate::Failed`].
+    pub failed: u64,
+    /// See [`Fate::Unknown`].
+    pub unknown: u64,
+    /// Requests that ended, throttled ones included.
+    pub requests: u64,
+    /// Requests that the service throttled.
+    pub throttled: u64,
+    /// Requests that ended otherwise than with an answer or a throttle, by the error's name.
+    pub errors: BTreeMap<Box<str>, u64>,
+    /// What the pace is doing.
+    pub phase: Option<Phase>,
+    /// The credentials were refused, and new ones are awaited.
+    pub credentials_awaited: bool,
+    /// The run is on its way to an early end.
+    pub stopping: Option<StopReason>,
+    /// When the run began.
+    pub started: Instant,
+    /// Requests that ended in each of the last seconds.
+    recent: Recent,
+}
+
+impl Tally {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub fn new(rows: u64, started: Instant) -> Self {
+        Self {
+            rows,
+            succeeded: 0,
+            failed: 0,
+            unknown: 0,
+            requests: 0,
+            throttled: 0,
+            errors: BTreeMap::new(),
+            phase: None,
+            credentials_awaited: false,
+            stopping: None,
+            started,
+            recent: Recent::default(),
+        }
+    }
+
+    /// Takes an event into account.
+    pub fn apply(&mut self, event: &Event, now: Instant) {
+        match event {
+            Event::Settled(settlement) => {
+                let rows = settlement.rows.len() as u64;
+                match settlement.fate {
+                    Fate::Succeeded => self.succeeded += rows,
+                    Fate::Failed => self.failed += rows,
+                    Fate::Unknown => self.unknown += rows,
+                }
+            }
+            Event::Attempt(outcome) => {
+                self.requests += 1;
+                self.recent.count(now.saturating_duration_since(self.started));
+                match outcome {
+                    AttemptOutcome::Answered => {}
+                    AttemptOutcome::Throttled => self.throttled += 1,
+                    AttemptOutcome::Failed(code) => *self.errors.entry(code.clone()).or_default() += 1,
+                }
+            }
+            Event::Phase(phase) => self.phase = Some(*phase),
+            Event::CredentialsAwaited(awaited) => self.credentials_awaited = *awaited,
+            Event::Stopped { reason, .. } => self.stopping = Some(*reason),
+            Event::Intent { .. } | Event::Released { .. } => {}
+        }
+    }
+
+    /// Rows settled.
+    #[must_use]
+    pub fn settled(&self) -> u64 {
+        self.succeeded + self.failed + self.unknown
+    }
+
+    /// Requests per second, over the last few seconds.
+    #[must_use]
+    pub fn request_rate(&self, now: Instant) -> f64 {
+        self.recent.rate(now.saturating_duration_since(self.started))
+    }
+
+    /// How long the rest will take, if the rows go on being settled as they were; `None` before any was.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    pub fn remaining(&self, now: Instant) -> Option<Duration> {
+        let settled = self.settled();
+        if settled == 0 {
+            return None;
+        }
+        let elapsed = now.saturating_duration_since(self.started).as_secs_f64();
+        let left = self.rows.saturating_sub(settled);
+        Duration::try_from_secs_f64(elapsed * left as f64 / settled as f64).ok()
+    }
+}
+
+/// How many whole seconds the shown rate looks back: enough to be steady, few enough to be current.
+const SECONDS: usize = 8;
+
+#[derive(Debug, Clone, Default)]
+struct Recent {
+    /// For each slot the second it is about, and the count.
+    slots: [(u64, u64); SECONDS],
+}
+
+impl Recent {
+    fn count(&mut self, since_start: Duration) {
+        let second = since_start.as_secs();
+        let place = usize::try_from(second % SECONDS as u64).unwrap_or_default();
+        let slot = &mut self.slots[place];
+        if slot.0 != second {
+            *slot = (second, 0);
+        }
+        slot.1 += 1;
+    }
+
+    /// Over the whole seconds before this one; in the first second, over what there is of it.
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    fn rate(&self, since_start: Duration) -> f64 {
+        let second = since_start.as_secs();
+        let window = second.min(SECONDS as u64 - 1);
+        if window == 0 {
+            return self.slots[0].1 as f64 / since_start.as_secs_f64().max(0.1);
+        }
+        let counted = self.slots.iter().filter(|(at, _)| (second - window..second).contains(at));
+        counted.map(|(_, count)| *count).sum::<u64>() as f64 / window as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
+    fn origin() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn the_rate_is_that_of_the_last_whole_seconds() {
+        let start = origin();
+        let mut tally = Tally::new(100, start);
+        for second in 0..20 {
+            for _ in 0..if second < 10 { 50 } else { 10 } {
+                let now = start + Duration::from_secs(second) + Duration::from_millis(100);
+                tally.apply(&Event::Attempt(AttemptOutcome::Throttled), now);
+            }
+        }
+        let rate = |second| tally.request_rate(start + Duration::from_secs(second));
+        assert!((rate(20) - 10.0).abs() < 1e-9 && rate(40).abs() < 1e-9, "{} {}", rate(20), rate(40));
+        assert_eq!((tally.requests, tally.throttled), (600, 600));
+    }
+
+    #[test]
+    fn the_rest_takes_as_long_as_the_rows_before_it() {
+        let start = origin();
+        let mut tally = Tally::new(100, start);
+        assert_eq!(tally.remaining(start), None);
+        tally.succeeded = 20;
+        tally.failed = 5;
+        assert_eq!(tally.remaining(start + Duration::from_secs(10)), Some(Duration::from_secs(30)));
+    }
+}

@@ -34,3 +34,6 @@ pub mod pool;
 pub mod journal;
 pub mod tally;
 pub mod progress;
+pub mod report;
+pub mod reconcile;
+pub mod summary;

@@ -1,0 +1,49 @@
+//! From the journal to the truth about a row.
+//!
+//! The report is a pure function of input and journal: this is that function, row by row. Must not read or write files.
+
+use std::borrow::Cow;
+
+use crate::event::{Fate, StopReason};
+use crate::input::RowId;
+use crate::journal::history::History;
+use crate::report::{RowResult, Status};
+
+/// What the report says about a row that was to be sent.
+///
+/// `stop`: why the run ended early, if it did. A row that was `unknown` before and was not sent again is
+/// `NotAttempted` here; the report keeps what it said of it.
+#[must_use]
+pub fn result_of(history: &History, row: RowId, stop: Option<StopReason>) -> RowResult<'_> {
+    if let Some(outcome) = history.outcome(row) {
+        return RowResult {
+            status: match outcome.fate {
+                Fate::Succeeded => Status::Succeeded,
+                Fate::Failed => Status::Failed,
+                Fate::Unknown => Status::Unknown,
+            },
+            code: Cow::Borrowed(&outcome.code),
+            message: Cow::Borrowed(&outcome.message),
+            attempts: outcome.attempts,
+            request_id: &outcome.request_id,
+            completed_at: Some(outcome.at),
+        };
+    }
+    let because = stop.map_or("it ended early", StopReason::because);
+    let (status, message) = if history.is_in_doubt(row) {
+        (
+            Status::Unknown,
+            format!("sent earlier without an answer, and not sent again: the run stopped because {because}"),
+        )
+    } else {
+        (Status::NotAttempted, format!("not sent: the run stopped because {because}"))
+    };
+    RowResult {
+        status,
+        code: Cow::Borrowed(stop.map_or("NotSent", StopReason::code)),
+        message: Cow::Owned(message),
+        attempts: 0,
+        request_id: "",
+        completed_at: None,
+    }
+}

@@ -1,0 +1,244 @@
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::input::InputOptions;
+use crate::input::tests::nasty;
+
+const SIX: &str = "status,error_code,error_message,attempts,request_id,completed_at";
+
+fn read(source: &Source) -> Input {
+    Input::read(source, &InputOptions { fingerprint: true, ..InputOptions::default() }).unwrap()
+}
+
+fn report_on<'a>(csv: &[u8], result_of: impl FnMut(RowId) -> RowResult<'a>) -> (Vec<u8>, Vec<Status>) {
+    let source = Source::from_bytes("numbers.csv", csv.to_vec());
+    let mut out = Vec::new();
+    let mut statuses = Vec::new();
+    write(&mut out, &source, &read(&source), result_of, |row| statuses.push(row.status)).unwrap();
+    (out, statuses)
+}
+
+fn counted(statuses: &[Status]) -> [usize; 6] {
+    Status::ALL.map(|status| statuses.iter().filter(|other| **other == status).count())
+}
+
+fn text(csv: &str, result_of: impl FnMut(RowId) -> RowResult<'static>) -> String {
+    String::from_utf8(report_on(csv.as_bytes(), result_of).0).unwrap()
+}
+
+fn waiting(_: RowId) -> RowResult<'static> {
+    RowResult::NOT_ATTEMPTED
+}
+
+/// Succeeded, failed, unknown, succeeded, ….
+fn in_turn(row: RowId) -> RowResult<'static> {
+    let status = [Status::Succeeded, Status::Failed, Status::Unknown][row.get() as usize % 3];
+    let code = if status == Status::Succeeded { "" } else { "Forbidden" }.into();
+    let completed_at = Some(Timestamp::from_second(1_700_000_000).unwrap());
+    RowResult { status, code, message: "=no, \"never\"\n".into(), attempts: 2, request_id: "r", completed_at }
+}
+
+#[test]
+fn a_row_is_its_own_bytes_and_what_became_of_it() {
+    let csv = "\u{feff}Phone;\"VC id\";note\r\n\r\n+10;vc; \"as is\" \r\n\"+11\";vc;\"a\r\nb\"\r\n10;vc;\r\n+12;vc;x";
+    let six = SIX.replace(',', ";");
+    let (out, statuses) = report_on(csv.as_bytes(), in_turn);
+    let done = "2;r;2023-11-14T22:13:20Z";
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        format!(
+            "\u{feff}Phone;\"VC id\";note;{six}\r\n\
+             +10;vc; \"as is\" ;succeeded;;\"'=no, \"\"never\"\" \";{done}\r\n\
+             \"+11\";vc;\"a\r\nb\";failed;Forbidden;\"'=no, \"\"never\"\" \";{done}\r\n\
+             10;vc;;duplicate;;line 6: same connector and number as line 3;0;;\r\n\
+             +12;vc;x;succeeded;;\"'=no, \"\"never\"\" \";{done}\r\n"
+        )
+    );
+    assert_eq!(counted(&statuses), [2, 1, 0, 0, 0, 1]);
+}
+
+#[test]
+fn a_header_alone_gives_a_header() {
+    assert_eq!(text("vc_id,phone", waiting), format!("vc_id,phone,{SIX}\n"));
+    assert_eq!(text("vc_id,phone\r", waiting), format!("vc_id,phone,{SIX}\r"));
+}
+
+#[test]
+fn a_ragged_row_keeps_its_fields_and_the_six_can_be_found_again() {
+    let short = "line 2: the row has 1 field, the header 3; after correcting it, clear its status";
+    let long = "line 3: the row has 4 fields, the header 3";
+    let report = text("vc_id,phone,note\nvc\nvc,+10,a,b\n", waiting);
+    let expected = format!(
+        "vc_id,phone,note,{SIX}\n\
+         vc,,,invalid,RaggedRow,\"{short}\",0,,\n\
+         vc,+10,a,b,invalid,RaggedRow,\"{long}\",0,,\n"
+    );
+    assert_eq!(report, expected);
+    assert_eq!(text(&report, waiting), expected);
+    // Corrected by hand, one with a field more and one with a field less.
+    let corrected = expected.replace("vc,,,invalid", "vc,+11,c,invalid").replace("a,b,", "ab,");
+    assert_eq!(text(&corrected, waiting).matches(",not_attempted,,,0,,\n").count(), 2);
+}
+
+#[test]
+fn a_row_that_was_added_to_a_report_without_its_columns_loses_nothing() {
+    let report = text(&format!("vc_id,phone,note,{SIX}\nvc,+10\na,b,c,d,e\nsucceeded,,,1,,\n"), waiting);
+    let rows: Vec<_> =
+        report.lines().skip(1).map(|row| row.split_once(",line").unwrap_or((row, "")).0).collect();
+    assert!(report.contains("\nvc,+10,,invalid,RaggedRow,"), "{report}");
+    assert!(report.contains("\na,b,c,d,e,invalid,RaggedRow,"), "{report}");
+    // The six alone: a finished row that has lost everything else.
+    assert_eq!(rows[2], ",,,succeeded,,,1,,");
+}
+
+#[test]
+fn a_rerun_keeps_what_is_finished_and_adds_up_the_attempts() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/input/rerun.csv");
+    let before = fs::read_to_string(&path).unwrap();
+    let (out, statuses) = report_on(before.as_bytes(), |row| match row.get() {
+        1 => RowResult {
+            status: Status::Succeeded,
+            attempts: 3,
+            request_id: "req-9",
+            ..RowResult::NOT_ATTEMPTED
+        },
+        _ => RowResult::NOT_ATTEMPTED,
+    });
+    let vc = "abcdef1ghij2klmno3pqr4";
+    let expected = before
+        .replace("failed,Forbidden,\"not yours, sorry\",2,req-2,2024-05-01T22:00:01Z", "succeeded,,,5,req-9,")
+        .lines()
+        .map(|line| match line.split(',').nth(1).unwrap() {
+            "+12065550104" => format!("{vc},+12065550104,corrected,not_attempted,,,0,,\n"),
+            "+12065550106" => format!("{vc},+12065550106,,not_attempted,,,0,,\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect::<String>();
+    assert_eq!(String::from_utf8(out).unwrap(), expected);
+    assert_eq!(counted(&statuses), [3, 0, 1, 3, 2, 1]);
+}
+
+#[test]
+fn the_six_columns_move_to_the_end() {
+    let csv =
+        format!("vc_id,{SIX},phone\nvc,failed,x,\"a, b\",4,r,t,\"+10\"\nvc,succeeded,,\"a, b\",4,r,t,+11\n");
+    let expected =
+        format!("vc_id,phone,{SIX}\nvc,\"+10\",not_attempted,,,4,,\nvc,+11,succeeded,,\"a, b\",4,r,t\n");
+    assert_eq!(text(&csv, waiting), expected);
+    let csv = format!("{SIX},vc_id,phone\nfailed,,,1,,,vc,+10\n");
+    assert_eq!(text(&csv, waiting), format!("vc_id,phone,{SIX}\nvc,+10,not_attempted,,,1,,\n"));
+    // Only the last run of the six is the report's; the other is somebody's own.
+    let csv = format!("{SIX},vc_id,phone,{SIX}\nfailed,,,1,,,vc,+10,unknown,,,2,,\n");
+    assert_eq!(text(&csv, waiting), csv);
+}
+
+#[test]
+fn a_source_that_changed_gives_no_report() {
+    let options = InputOptions { fingerprint: true, ..InputOptions::default() };
+    let before = Source::from_bytes("numbers.csv", b"vc_id,phone\nvc,+10\nvc,1\n".to_vec());
+    let input = Input::read(&before, &options).unwrap();
+    for after in
+        ["vc_id,phone\nvc,+11\nvc,1\n", "vc_id,phone\nvc,+10\n", "vc_id,phone\nvc,+10\nvc,1\nvc,2\n", ""]
+    {
+        let after = Source::from_bytes("numbers.csv", after.into());
+        let error = write(io::sink(), &after, &input, waiting, |_| {}).unwrap_err();
+        assert!(matches!(error, ReportError::Changed { .. }), "{error:?}");
+    }
+    // Even without a fingerprint a row is never given another's verdict.
+    let input = Input { fingerprint: None, ..input };
+    let after = Source::from_bytes("numbers.csv", b"vc_id,phone\nvc,+10\nvc,+11\n".to_vec());
+    assert!(matches!(write(io::sink(), &after, &input, waiting, |_| {}), Err(ReportError::Changed { .. })));
+}
+
+#[test]
+fn a_report_that_cannot_be_written_leaves_the_old_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("numbers.report.csv");
+    let source = Source::from_bytes("numbers.csv", b"vc_id,phone\nvc,+10\n".to_vec());
+    let input = read(&source);
+    fs::write(&path, "old").unwrap();
+    fs::write(directory.path().join("numbers.report.csv.partial"), "left by a crash").unwrap();
+    let error = replace(&path, |file| {
+        write(file, &source, &input, waiting, |_| {})?;
+        Err::<(), _>(ReportError::Write(io::Error::other("disk full")))
+    });
+    let message = error.unwrap_err().to_string();
+    assert!(message.ends_with("numbers.report.csv`; what stood there before is untouched"), "{message}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_report_replaces_its_own_source_and_is_for_its_owner_alone() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let directory = tempfile::tempdir().unwrap();
+    let (path, link) = (directory.path().join("r.csv"), directory.path().join("link.csv"));
+    fs::write(&path, "vc_id,phone\nvc,+10\n").unwrap();
+    symlink(&path, &link).unwrap();
+    let source = Source::open(&link).unwrap();
+    let input = read(&source);
+    let write_to = |file: &mut fs::File| {
+        assert_eq!(fs::read_to_string(&path).unwrap(), "vc_id,phone\nvc,+10\n", "until it is whole");
+        write(file, &source, &input, waiting, |_| {})
+    };
+    replace(&link, write_to).unwrap();
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        format!("vc_id,phone,{SIX}\nvc,+10,not_attempted,,,0,,\n")
+    );
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 2);
+    for no_file in [directory.path(), Path::new("/dev/null"), &directory.path().join("no/such/report.csv")] {
+        assert!(replace(no_file, |_| Ok::<_, io::Error>(())).is_err(), "{no_file:?}");
+    }
+}
+
+/// The records after the header, with their bytes.
+fn records(csv: &[u8]) -> Vec<(Vec<u8>, csv::ByteRecord)> {
+    let source = Source::from_bytes("x", csv.to_vec());
+    let mut records = Records::open(&source, read(&source).layout.dialect, false).unwrap();
+    let mut all = Vec::new();
+    while let Some(record) = records.next().unwrap() {
+        all.push((record.raw.to_vec(), record.fields.clone()));
+    }
+    all.remove(0);
+    all
+}
+
+proptest! {
+    #[test]
+    fn no_row_is_lost_and_no_byte_changed(
+        header in prop::sample::select(vec!["phone,vc_id\n", "\u{feff}vc_id,phone,\"no\nte\"\r\n", "phone,vc_id,a,b\r"]),
+        rows in nasty(),
+    ) {
+        let csv = [header.as_bytes(), &rows].concat();
+        let source = Source::from_bytes("x", csv.clone());
+        prop_assume!(Input::read(&source, &InputOptions::default()).is_ok());
+        let width = read(&source).layout.own_width();
+        let before = records(&csv);
+        let (report, statuses) = report_on(&csv, in_turn);
+        let after = records(&report);
+        prop_assert_eq!(statuses.len(), before.len());
+        prop_assert_eq!(after.len(), before.len());
+        for ((raw_before, fields), (raw, with_six)) in before.iter().zip(&after) {
+            prop_assert!(raw.starts_with(raw_before));
+            let own = fields.len().max(width);
+            prop_assert_eq!(with_six.len(), own + COLUMNS.len());
+            prop_assert!(fields.iter().eq(with_six.iter().take(fields.len())));
+            prop_assert!(with_six.iter().take(own).skip(fields.len()).all(<[u8]>::is_empty));
+        }
+        // A report on the report: the same rows again, and from then on the same bytes.
+        let (again, _) = report_on(&report, waiting);
+        for ((_, one), (_, two)) in after.iter().zip(&records(&again)) {
+            prop_assert_eq!(one.len(), two.len());
+            prop_assert!(one.iter().zip(two).take(one.len() - COLUMNS.len()).all(|(one, two)| one == two));
+        }
+        let (and_again, _) = report_on(&again, waiting);
+        prop_assert_eq!(and_again, again);
+    }
+}

@@ -1,0 +1,113 @@
+//! The words that say how to go on: what is kept, and the exact command.
+//!
+//! Must not print.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::HumanCount;
+
+use crate::settings::{JobSettings, ServiceChoice};
+use crate::tally::Tally;
+
+/// What a run that has no report leaves behind, and how to go on from it.
+#[must_use]
+pub fn kept(settings: &JobSettings, tally: &Mutex<Tally>) -> String {
+    let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    format!(
+        "no report was written; {} of {} rows of this run are settled and kept in `{}`\nto go on: {}",
+        HumanCount(tally.settled()),
+        HumanCount(tally.rows),
+        settings.journal().display(),
+        resume(settings)
+    )
+}
+
+/// The command that tries again what did not succeed.
+#[must_use]
+pub fn rerun(settings: &JobSettings) -> String {
+    let mut command = format!("chime-sweep rerun {}", quoted_path(&settings.report));
+    push_service(&mut command, settings);
+    command
+}
+
+fn resume(settings: &JobSettings) -> String {
+    let mut command = format!("chime-sweep {} {}", settings.command, quoted_path(&settings.input));
+    if settings.report != settings.default_report() {
+        push(&mut command, "--output", &quoted_path(&settings.report));
+    }
+    let columns = &settings.columns;
+    for (option, value) in [
+        ("--connector-column", &columns.connector_column),
+        ("--number-column", &columns.number_column),
+        ("--connector", &columns.connector),
+    ] {
+        value.iter().for_each(|value| push(&mut command, option, &quoted(value)));
+    }
+    if let Some(delimiter) = columns.delimiter {
+        push(&mut command, "--delimiter", &quoted(&char::from(delimiter).to_string()));
+    }
+    push_service(&mut command, settings);
+    command.push_str(" --resume");
+    command
+}
+
+/// The options that name the service; the rest of the night's options is a matter of taste.
+fn push_service(command: &mut String, settings: &JobSettings) {
+    match &settings.service {
+        ServiceChoice::Simulator { scenario } => {
+            command.push_str(" --simulate");
+            scenario.iter().for_each(|path| push(command, "--scenario", &quoted_path(path)));
+        }
+        ServiceChoice::Aws(args) => {
+            for (option, value) in [
+                ("--region", &args.region),
+                ("--profile", &args.profile),
+                ("--endpoint-url", &args.endpoint_url),
+            ] {
+                value.iter().for_each(|value| push(command, option, &quoted(value)));
+            }
+            args.ca_bundle.iter().for_each(|path| push(command, "--ca-bundle", &quoted_path(path)));
+            for (option, given) in [
+                (" --fips", args.use_fips == Some(true)),
+                (" --dualstack", args.use_dualstack == Some(true)),
+                (" --allow-http", args.allow_http),
+            ] {
+                command.push_str(if given { option } else { "" });
+            }
+        }
+    }
+}
+
+fn push(command: &mut String, option: &str, value: &str) {
+    let _ = write!(command, " {option} {value}"); // writing to a string cannot fail
+}
+
+fn quoted_path(path: &Path) -> String {
+    quoted(&path.display().to_string())
+}
+
+/// As a shell reads it back.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "._-/:=@%+,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_as_a_shell_reads_them() {
+        for (text, word) in
+            [("a/b.csv", "a/b.csv"), ("my file.csv", "'my file.csv'"), ("it's", r"'it'\''s'"), ("", "''")]
+        {
+            assert_eq!(quoted(text), word);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The end of a run: the journal is folded into the report, the report takes its place, and then the journal goes.
+//!
+//! In this order, so that a crash at any moment leaves the journal, or the report, or both. Must not decide what a
+//! row's status is.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::event::StopReason;
+use crate::input::{Input, Source};
+use crate::journal::entry::Entry;
+use crate::journal::history::History;
+use crate::journal::writer::{Journal, JournalError};
+use crate::reconcile;
+use crate::report::{self, ReplaceError};
+use crate::summary::{Counted, Counter};
+
+/// Why a run has no report. Its journal has everything.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant is one step, named by its source")]
+pub enum FinishError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Report(#[from] ReplaceError),
+}
+
+/// Writes the report, removes the journal, and counts the report's rows.
+///
+/// # Errors
+/// If the report cannot be written, or the journal not be read.
+pub fn finish(
+    mut journal: Journal,
+    report: &Path,
+    source: &Source,
+    input: &Input,
+    stop: Option<StopReason>,
+) -> Result<Counted, FinishError> {
+    let history = journal.history()?;
+    let counted = report::replace(report, |file| write(file, &mut journal, &history, source, input, stop))?;
+    if let Err(error) = journal.remove() {
+        // The report is whole, and the journal knows it: the next run removes what is left.
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the report is complete, but its journal remains"
+        );
+    }
+    Ok(counted)
+}
+
+/// The journal hears of the report before that takes its place: a crash between the two steps after this one leaves a
+/// journal that knows that nothing is left to do. Until the report is synced, and has its place, nobody believes it.
+fn write(
+    file: &mut std::fs::File,
+    journal: &mut Journal,
+    history: &History,
+    source: &Source,
+    input: &Input,
+    stop: Option<StopReason>,
+) -> Result<Counted, Box<dyn std::error::Error + Send + Sync>> {
+    let mut counter = Counter::new(input);
+    let mut out = Hashing { file, hash: Sha256::new() };
+    let result_of = |row| reconcile::result_of(history, row, stop);
+    report::write(&mut out, source, input, result_of, |row| counter.add(&row))?;
+    let sha256 = report::hexadecimal(&out.hash.finalize());
+    journal.append(&[Entry::Reported { sha256: sha256.into() }])?;
+    Ok(counter.finish())
+}
+
+/// Writes through, and hashes what it writes.
+struct Hashing<'a> {
+    file: &'a mut std::fs::File,
+    hash: Sha256,
+}
+
+impl Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}

@@ -1,0 +1,278 @@
+//! The composition root: what each command does, in the order in which it does it.
+//!
+//! Must not know how any step works.
+
+#[cfg(test)]
+mod tests;
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::Context;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ZonedDateTime};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use crate::advice;
+use crate::aws::Environment;
+use crate::claim::Claim;
+use crate::cli::{Command, PlanArgs, RateArg, SimulateArgs, StopArgs};
+use crate::consent;
+use crate::event::{self, StopReason};
+use crate::exit::ExitStatus;
+use crate::finish;
+use crate::input::{Input, InputOptions, RowFlags, Source};
+use crate::journal::writer::Journal;
+use crate::overview::Overview;
+use crate::plan::Plan;
+use crate::pool::dispatch::Dispatcher;
+use crate::pool::gate::Renewal;
+use crate::pool::next::Submission;
+use crate::pool::{self, PoolEnd, PoolSettings};
+use crate::progress::Screen;
+use crate::service::{Service, read_scenario};
+use crate::settings::{self, JobSettings};
+use crate::signals;
+use crate::simulator::{self, Scenario, Simulator};
+use crate::summary::{self, Counted, Summary};
+use crate::tally::Tally;
+
+/// Does what was asked.
+///
+/// # Errors
+/// If it cannot be done; the error says what is safe.
+pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::Result<ExitStatus> {
+    match command {
+        Command::Run(args) => {
+            let now = local_time(&args.job.stop);
+            job(&JobSettings::of_run(args, &now)?, env, screen)
+        }
+        Command::Rerun(args) => {
+            let now = local_time(&args.job.stop);
+            job(&JobSettings::of_rerun(args, &now)?, env, screen)
+        }
+        Command::Plan(args) => plan(args),
+        Command::Simulate(args) => simulate(&args),
+    }
+}
+
+/// An error with a note to be read after its causes: what is safe, and how to go on.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Noted {
+    error: anyhow::Error,
+    /// What is safe, and how to go on.
+    pub note: String,
+}
+
+impl Noted {
+    /// The error itself, with its causes.
+    #[must_use]
+    pub fn error(&self) -> &anyhow::Error {
+        &self.error
+    }
+}
+
+const NOTHING_SENT: &str = "nothing was sent";
+
+fn noted(error: anyhow::Error, note: impl Into<String>) -> anyhow::Error {
+    Noted { error, note: note.into() }.into()
+}
+
+fn job(settings: &JobSettings, env: &Environment, screen: &Screen) -> anyhow::Result<ExitStatus> {
+    let started_at = wall_clock();
+    let source = Source::open(&settings.input)?;
+    let input = Input::read(&source, &settings.columns)?;
+    if settings.command == "rerun" && !input.layout.is_report() {
+        anyhow::bail!("`{}` is not a report: `chime-sweep run` takes it", source.name());
+    }
+    if let Some(path) = &settings.summary_json {
+        summary::check_json(path)?;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let service =
+        runtime.block_on(Service::open(settings, env)).map_err(|error| noted(error, NOTHING_SENT))?;
+    let claim = Claim::of(settings, &input, &service.target)?;
+
+    let plan = Plan::new(&input.rows, |row| claim.is_outstanding(row), settings.batch_size);
+    let overview = Overview::new(&source, &input, &plan, Some(&service.target), claim.settled());
+    if overview.numbers > 0 && !settings.consent && !service.is_simulated() {
+        consent::ask(&overview, screen, settings.reads_stdin())?;
+    } else {
+        screen.say(&overview);
+    }
+    let earlier = claim.in_doubt(&input.rows);
+    let mut journal = claim.begin(started_at)?;
+
+    let tally = Arc::new(Mutex::new(Tally::new(overview.numbers, now())));
+    let worked = work(settings, &runtime, &service, &input, &plan, earlier, &mut journal, &tally, screen);
+    let kept = || advice::kept(settings, &tally);
+    let end = worked.map_err(|error| noted(error, kept()))?;
+    if end.stop.is_some_and(StopReason::is_abort) {
+        screen.say(kept());
+        return Ok(ExitStatus::of_run(end.stop, false));
+    }
+    let counted = finish::finish(journal, &settings.report, &source, &input, end.stop)
+        .map_err(|error| noted(error.into(), kept()))?;
+    let summary = summarize(settings, &service, counted, &tally, end, started_at);
+    screen.say(&summary);
+    if let Some(path) = &settings.summary_json {
+        let written = format!("the report is written all the same: `{}`", settings.report.display());
+        summary::write_json(&summary, path).map_err(|error| noted(error, written))?;
+    }
+    Ok(ExitStatus::of_run(end.stop, summary.all_succeeded))
+}
+
+/// Runs the pool, with the journal behind it and the progress beside it.
+#[expect(clippy::too_many_arguments, reason = "this is where everything meets")]
+fn work(
+    settings: &JobSettings,
+    runtime: &Runtime,
+    service: &Service,
+    input: &Input,
+    plan: &Plan,
+    earlier: RowFlags,
+    journal: &mut Journal,
+    tally: &Arc<Mutex<Tally>>,
+    screen: &Screen,
+) -> anyhow::Result<PoolEnd> {
+    let numbers = plan.number_count() as u64;
+    let pool_settings = PoolSettings {
+        max_failures: settings.max_failures.map(|max| max.of(numbers)),
+        ..settings.pool.clone()
+    };
+    let (outbox, inbox) = event::channel();
+    let (stop, stopped) = watch::channel(None);
+    let submit = |submission: Submission| {
+        let client = Arc::clone(&service.client);
+        async move { client.submit(&submission.connector, &submission.numbers).await }
+    };
+    let renew = || {
+        let client = Arc::clone(&service.client);
+        async move { if client.renew().await { Renewal::Fresh } else { Renewal::Nothing } }
+    };
+    let progress = screen.watch(Arc::clone(tally))?;
+    let (end, recorded) = std::thread::scope(|scope| {
+        let watch = |events: &[event::Event]| {
+            let (mut tally, now) = (tally.lock().unwrap_or_else(PoisonError::into_inner), now());
+            events.iter().for_each(|event| tally.apply(event, now));
+        };
+        let recorder = scope.spawn(move || journal.record(inbox, watch));
+        let rows = &input.rows;
+        let dispatcher = Dispatcher::new(rows, plan.batches(), earlier, &pool_settings, outbox, now());
+        let end = runtime.block_on(async {
+            tokio::select! {
+                end = pool::run(dispatcher, submit, renew, stopped, wall_clock) => end,
+                never = signals::watch_for_stops(&stop, settings.time_limit) => match never {},
+            }
+        });
+        (end, recorder.join())
+    });
+    progress.finish();
+    match recorded {
+        Ok(recorded) => recorded?,
+        Err(_panic) => anyhow::bail!("the journal's thread broke down"),
+    }
+    Ok(end)
+}
+
+fn summarize(
+    settings: &JobSettings,
+    service: &Service,
+    counted: Counted,
+    tally: &Mutex<Tally>,
+    end: PoolEnd,
+    started_at: Timestamp,
+) -> Summary {
+    let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    let all_succeeded = counted.all_succeeded();
+    Summary {
+        version: summary::VERSION,
+        report: settings.report.clone(),
+        simulated: service.is_simulated(),
+        target: service.target.clone(),
+        started_at,
+        elapsed: now().saturating_duration_since(tally.started),
+        stopped: end.stop,
+        requests: tally.requests,
+        throttled: tally.throttled,
+        rate_found: end.rate_found,
+        next_command: (!all_succeeded).then(|| advice::rerun(settings)),
+        all_succeeded,
+        counted,
+    }
+}
+
+fn plan(args: PlanArgs) -> anyhow::Result<ExitStatus> {
+    let source = Source::open(&args.input)?;
+    let input =
+        Input::read(&source, &InputOptions { fingerprint: false, ..settings::columns(args.columns) })?;
+    let plan = Plan::new(&input.rows, |_| true, args.batch_size);
+    let overview = Overview::new(&source, &input, &plan, None, 0);
+    let rate = if let RateArg::Fixed(rate) = args.rate { Some(rate) } else { None };
+    print(&overview.with_details(&input, rate))?;
+    Ok(ExitStatus::Success)
+}
+
+/// Serves the simulator until a signal comes.
+fn simulate(args: &SimulateArgs) -> anyhow::Result<ExitStatus> {
+    let scenario = args.scenario.as_deref().map_or_else(|| Ok(Scenario::default()), read_scenario)?;
+    let simulator = Simulator::start(scenario, args.listen)?;
+    let exports = format!(
+        "# a simulator of the Amazon Chime SDK Voice service; Ctrl-C stops it\n\
+         export AWS_ENDPOINT_URL={}\n\
+         export AWS_ACCESS_KEY_ID={}\n\
+         export AWS_SECRET_ACCESS_KEY={}\n\
+         export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1",
+        simulator.url(),
+        simulator::ACCESS_KEY_ID,
+        simulator::SECRET_ACCESS_KEY
+    );
+    let (stop, mut stopped) = watch::channel(None);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        tokio::select! {
+            biased; // it listens for signals before anybody can know that there is something to stop
+            never = signals::watch_for_stops(&stop, None) => match never {},
+            printed = async {
+                print(&exports)?;
+                drop(stopped.changed().await);
+                anyhow::Ok(())
+            } => printed,
+        }
+    })?;
+    simulator.stop();
+    Ok(ExitStatus::Success)
+}
+
+/// Standard output is for results alone.
+fn print(text: &impl std::fmt::Display) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).context("cannot write to standard output")
+}
+
+/// Local only if a time of day was typed: to find the time zone takes longer than to send a row.
+fn local_time(stop: &StopArgs) -> ZonedDateTime {
+    let zone = if stop.stop_at.is_some() { TimeZone::system() } else { TimeZone::UTC };
+    wall_clock().to_zoned_datetime(zone)
+}
+
+/// Whole seconds: what a report has, and what a night needs.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the outermost shell: everything below takes the time as an argument"
+)]
+fn wall_clock() -> Timestamp {
+    let now = Timestamp::now();
+    now.round(jiff::Unit::Second).unwrap_or(now)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the outermost shell: everything below takes the time as an argument"
+)]
+fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,199 @@
+//! Any file, any service, any end: each row is in the report once, in order, and what is said of it is true.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A line of a file that somebody made by hand.
+fn row() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        12 => (0u8..4, 0u32..300).prop_map(|(vc, row)| format!("vc{vc},+1206555{row:04}").into_bytes()),
+        1 => (0u8..4, 0u32..300).prop_map(|(vc, row)| format!("\" vc{vc} \",1206555{row:04},more").into_bytes()),
+        1 => Just(b"vc1,twelve".to_vec()),
+        1 => Just(b"vc1".to_vec()),
+        1 => Just(b",+12065550001".to_vec()),
+        1 => Just(b"vc\xff,+12065550001".to_vec()),
+        1 => Just(b"\"a,b\",\"+1206\n555\"".to_vec()),
+    ]
+}
+
+fn effect() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "does = \"drop\"\napplied = true",
+        "does = \"drop\"",
+        "does = \"stall\"\napplied = true",
+        "does = \"cut\"",
+        "does = \"truncated\"",
+        "does = \"missing-key\"",
+        "does = \"garbage\"\napplied = true",
+        "does.error = { status = 503 }",
+        "does.error = { status = 500 }\napplied = true",
+        "does.error = { status = 409 }",
+        "does.error = { status = 400 }",
+        "does.error = { status = 403 }",
+        "does.error = { status = 418 }",
+        "does.html = { status = 504 }\napplied = true",
+        "does.redirect = { location = \"http://127.0.0.1:1/\" }",
+    ])
+}
+
+prop_compose! {
+    fn scenario()(
+        seed in any::<u64>(),
+        faults in prop::collection::vec((effect(), 1u32..60, prop::bool::ANY), 0..4),
+        code in prop::option::of(prop::sample::select(vec!["Forbidden", "Throttled", "Odd"])),
+        times in prop::option::of(1u32..3),
+        throttle in prop::option::of((5u32..80, 1u32..20)),
+        poison in prop::option::of(0u32..300),
+        missing in prop::bool::weighted(0.2),
+        outage in prop::option::of((0u32..2000, 1u32..30_000)),
+    ) -> Scenario {
+        let mut lines = vec![format!("seed = {}", seed >> 1)];
+        lines.extend(poison.map(|row| format!("poison = [\"+1206555{row:04}\"]")));
+        lines.extend(missing.then(|| "missing = [\"vc2\"]".to_owned()));
+        lines.extend(throttle.map(|(rate, burst)| format!("[throttle]\nrate = {rate}\nburst = {burst}")));
+        lines.extend(faults.iter().map(|(effect, percent, passes)| {
+            let attempts = if *passes { "attempts = [1, 2]" } else { "" };
+            format!("[[fault]]\n{effect}\np = 0.{percent:02}\n{attempts}")
+        }));
+        lines.extend(code.map(|code| {
+            let times = times.map(|times| format!("times = {times}")).unwrap_or_default();
+            format!("[[number_error]]\ncode = \"{code}\"\np = 0.2\n{times}")
+        }));
+        lines.extend(outage.map(|(from, long)| {
+            format!("[[outage]]\nfrom = \"{from}ms\"\nto = \"{}ms\"\ndoes = \"reset\"", from + long)
+        }));
+        let text = lines.join("\n");
+        Scenario::from_toml(&text, Path::new("any.toml")).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    }
+}
+
+fn end() -> impl Strategy<Value = End> {
+    let reasons = vec![StopReason::Interrupted, StopReason::Deadline, StopReason::Aborted];
+    prop_oneof![
+        3 => (0usize..25, any::<u8>()).prop_map(|(append, part)| End::Dies(Death { append, bytes: Cut::Part(part) })),
+        1 => (0u64..3000, prop::sample::select(reasons))
+            .prop_map(|(after, reason)| End::Stops(Duration::from_millis(after), reason)),
+    ]
+}
+
+/// `--rate N` holds in every window of a session.
+fn check_rate(session: &Session, rate: usize) {
+    let times: Vec<Duration> = session.sent.iter().map(|(at, _)| *at).collect();
+    for (at, from) in times.iter().enumerate() {
+        let within = times[at..].iter().take_while(|to| **to < *from + Duration::from_secs(1)).count();
+        assert!(within <= rate + 1, "{within} requests within a second from {from:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 300, ..ProptestConfig::with_cases(150) })]
+
+    #[test]
+    fn each_row_is_in_the_report_once_and_its_status_is_true(
+        rows in prop::collection::vec(row(), 0..70),
+        scenario in scenario(),
+        ends in prop::collection::vec(end(), 0..4),
+        batch_size in 1u32..12,
+        rate in 3usize..40,
+    ) {
+        let csv = [b"connector,number".to_vec()].into_iter().chain(rows).collect::<Vec<_>>().join(&b'\n');
+        let (size, per_second) = (batch_size.to_string(), rate.to_string());
+        let args = ["--batch-size", &size, "--rate", &per_second, "--concurrency", "4"];
+        let trial = Trial::new(&csv, scenario, &args);
+        let mut ends = ends.into_iter();
+        // A stop writes the report and ends the job; a death does not. The last session ends by itself.
+        loop {
+            let session = trial.session(ends.next());
+            check_rate(&session, rate);
+            let mut sent = session.sent.iter().flat_map(|(_, numbers)| numbers);
+            prop_assert!(sent.all(|number| session.outstanding.contains(number)), "sent what is settled");
+            if session.finished { break }
+        }
+        let report = trial.report();
+        let mut input = csv::ReaderBuilder::new().flexible(true).from_reader(&*csv);
+        let input: Vec<_> = input.byte_records().map(|record| record.expect("a record")).collect();
+        prop_assert_eq!(report.len(), input.len());
+        for (row, record) in report.iter().zip(&input) {
+            for (field, own) in row.iter().zip(record.iter()) {
+                prop_assert_eq!(field, &String::from_utf8_lossy(own));
+            }
+        }
+        // What is said of a number of a connector, wherever in the file; bad rows and duplicates say nothing.
+        let mut said: HashMap<(String, String), String> = HashMap::new();
+        for row in &report {
+            let digits = row[1].trim_start_matches('+').to_owned();
+            let status = row[row.len() - 6].clone();
+            if !["duplicate", "invalid"].contains(&&*status) {
+                said.insert((row[0].trim().to_owned(), digits), status);
+            }
+        }
+        for record in trial.ledger().numbers {
+            let digits = record.number.e164().to_string().trim_start_matches('+').to_owned();
+            let status = said.get(&(record.connector.to_string(), digits)).map_or("none", String::as_str);
+            let is_true = match status {
+                "succeeded" => !record.associated,
+                "unknown" => true,
+                "failed" | "not_attempted" => record.applied == 0,
+                _ => false,
+            };
+            prop_assert!(is_true, "{record:?} is said to be {status}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+    /// Input, report, journal and scenario may be anything: they are understood or refused.
+    #[test]
+    fn no_bytes_break_a_reader(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        words in prop::collection::vec(prop::sample::select(WORDS.to_vec()), 0..12),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let whole = words.concat();
+        let mut damaged = whole.clone().into_bytes();
+        if let (Some(byte), false) = (bytes.first(), damaged.is_empty()) {
+            let at = at.index(damaged.len());
+            damaged[at] = *byte;
+        }
+        for bytes in [bytes, whole.into_bytes(), damaged] {
+            let _ = crate::journal::history::replay(&*bytes);
+            let _ = Scenario::from_toml(&String::from_utf8_lossy(&bytes), Path::new("any.toml"));
+            let source = Source::from_bytes("any", bytes);
+            let _ = Input::is_report(&source);
+            let options = InputOptions { fingerprint: true, ..InputOptions::default() };
+            let Ok(input) = Input::read(&source, &options) else { continue };
+            let mut out = Vec::new();
+            let mut rows = 0;
+            crate::report::write(&mut out, &source, &input, |_| RowResult::NOT_ATTEMPTED, |_| rows += 1)
+                .expect("what can be read can be reported");
+            prop_assert_eq!(rows, input.rows.len());
+            let again = Input::read(&Source::from_bytes("again", out), &options).expect("a report is an input");
+            prop_assert_eq!(again.rows.len(), rows);
+        }
+    }
+}
+
+const WORDS: [&str; 16] = [
+    "connector,number,status,error_code,error_message,attempts,request_id,completed_at\n",
+    "connector;number\r\n",
+    "vc1,+12065550100,succeeded,,,1,sim-1,2026-11-23T21:00:01Z\n",
+    "vc1,+12065550100,unknown,Timeout,\"a, \"\"b\"\"\",4294967295,,\n",
+    "vc1,12065550101\n",
+    "\"vc1\"x,+1206\n",
+    ",,,,,,,,,\n",
+    "\"",
+    "\u{feff}",
+    "{\"header\":{\"format\":\"chime-sweep-journal\",\"version\":1,\"input_sha256\":\"\",\"rows\":9,\"target\":\"\",\"batch_size\":1}}\n",
+    "{\"session\":{\"at\":\"2026-11-23T21:00:00Z\"}}\n",
+    "{\"intent\":{\"rows\":\"0-8\"}}\n",
+    "{\"settled\":{\"rows\":\"3,1\",\"fate\":\"unknown\",\"attempts\":1,\"at\":\"2026-11-23T21:00:01Z\"}}\n",
+    "{\"released\":{\"rows\":\"8\"}}\n",
+    "[[fault]]\ndoes = \"drop\"\np = 0.5\n",
+    "[throttle]\nrate = 5\n",
+];

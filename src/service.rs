@@ -1,0 +1,93 @@
+//! Which service the job talks to: AWS, or the embedded simulator. Either way through the same client.
+//!
+//! Must not send anything to the service.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use aws_credential_types::Credentials;
+
+use crate::aws::{AwsArgs, AwsSettings, Environment};
+use crate::client::Client;
+use crate::credentials::CredentialSource;
+use crate::endpoint::{Endpoint, Region, Variant};
+use crate::settings::{JobSettings, ServiceChoice};
+use crate::simulator::{self, Scenario, Simulator};
+use crate::transport;
+
+/// A service that is ready to be called.
+pub struct Service {
+    /// Its client.
+    pub client: Arc<Client>,
+    /// Where it is, in words: endpoint and region, or the simulator.
+    pub target: String,
+    /// The simulator, which ends with this.
+    simulator: Option<Simulator>,
+}
+
+impl Service {
+    /// Finds out about the service, or starts it; nothing is sent to it.
+    ///
+    /// # Errors
+    /// If region, endpoint or credentials are missing or wrong, or the scenario is.
+    pub async fn open(settings: &JobSettings, env: &Environment) -> anyhow::Result<Self> {
+        match &settings.service {
+            ServiceChoice::Aws(args) => Self::aws(args, env, settings).await,
+            ServiceChoice::Simulator { scenario } => Self::simulated(scenario.as_deref(), settings),
+        }
+    }
+
+    async fn aws(args: &AwsArgs, env: &Environment, settings: &JobSettings) -> anyhow::Result<Self> {
+        let aws = AwsSettings::resolve(args, env).await?;
+        aws.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let credentials = CredentialSource::standard(&aws, env.clone());
+        let client = client(settings, &aws.endpoint, aws.ca_bundle.as_deref(), credentials)?;
+        client.check_credentials().await?;
+        Ok(Self { client, target: target(&aws.endpoint), simulator: None })
+    }
+
+    fn simulated(scenario: Option<&Path>, settings: &JobSettings) -> anyhow::Result<Self> {
+        let scenario = scenario.map_or_else(|| Ok(Scenario::default()), read_scenario)?;
+        let simulator = Simulator::start(scenario, (Ipv4Addr::LOCALHOST, 0).into())?;
+        let region = Region::parse("us-east-1")?;
+        let endpoint = Endpoint::of_url(&simulator.url(), region, Variant::default(), false)?;
+        let keys =
+            Credentials::new(simulator::ACCESS_KEY_ID, simulator::SECRET_ACCESS_KEY, None, None, "simulator");
+        let client = client(settings, &endpoint, None, CredentialSource::fixed(keys))?;
+        Ok(Self { client, target: "the simulator".to_owned(), simulator: Some(simulator) })
+    }
+
+    /// Whether nothing leaves this machine.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        self.simulator.is_some()
+    }
+}
+
+/// Reads a scenario file.
+///
+/// # Errors
+/// If it cannot be read or understood; names the file and the line.
+pub fn read_scenario(path: &Path) -> anyhow::Result<Scenario> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the scenario `{}`", path.display()))?;
+    Ok(Scenario::from_toml(&text, path)?)
+}
+
+fn client(
+    settings: &JobSettings,
+    endpoint: &Endpoint,
+    ca_bundle: Option<&Path>,
+    credentials: CredentialSource,
+) -> anyhow::Result<Arc<Client>> {
+    let concurrency = settings.pool.concurrency.get();
+    let http = transport::service_client(endpoint, ca_bundle, concurrency, settings.connect_timeout)?;
+    Ok(Arc::new(Client::new(http, endpoint, credentials, settings.request_timeout)?))
+}
+
+/// Endpoint and region in words; part of the journal's header.
+fn target(endpoint: &Endpoint) -> String {
+    format!("{} ({})", endpoint.base().as_str().trim_end_matches('/'), endpoint.region().as_str())
+}

@@ -1,0 +1,328 @@
+//! What a run uses: the command line resolved against the environment and the clock, validated.
+//!
+//! From here on nobody reads argv, and only the AWS credential chain reads the environment. Must not do any of the work:
+//! it only fills the structs that the stages define.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::{Timestamp, ToSpan, ZonedDateTime};
+
+use crate::aws::AwsArgs;
+use crate::cli::{
+    InputArgs, JobArgs, MaxFailures, PaceArgs, RateArg, RerunArgs, RunArgs, StopArgs, TimeOfDay,
+};
+use crate::input::InputOptions;
+use crate::pool::PoolSettings;
+use crate::pool::pace::{PaceSettings, Rate};
+use crate::pool::retry::RetryPolicy;
+
+/// What `run` and `rerun` use.
+#[derive(Debug, Clone)]
+pub struct JobSettings {
+    /// The CSV file, or `-`.
+    pub input: PathBuf,
+    /// Where the report goes.
+    pub report: PathBuf,
+    /// What may be done about a report that is there already.
+    pub existing: ExistingReport,
+    /// How the input is read.
+    pub columns: InputOptions,
+    /// The user agreed beforehand.
+    pub consent: bool,
+    /// What to do with a journal that is there already.
+    pub leftover: Leftover,
+    /// Which service is called.
+    pub service: ServiceChoice,
+    /// Where the summary goes as JSON.
+    pub summary_json: Option<PathBuf>,
+    /// Numbers in a request at most.
+    pub batch_size: std::num::NonZeroU32,
+    /// How the pool works; `max_failures` is set once the rows are counted.
+    pub pool: PoolSettings,
+    /// See `--max-failures`.
+    pub max_failures: Option<MaxFailures>,
+    /// How long until the run stops by itself.
+    pub time_limit: Option<Duration>,
+    /// How long a connection may take.
+    pub connect_timeout: Duration,
+    /// How long an answer may take.
+    pub request_timeout: Duration,
+    /// `run` or `rerun`.
+    pub command: &'static str,
+}
+
+/// What may be done about a report that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExistingReport {
+    /// Nothing: it is somebody's result.
+    Keep,
+    /// It may be replaced, if it is a report.
+    Replace,
+    /// It is the input, and is brought up to date.
+    Update,
+}
+
+/// What to do with the journal of a run that was cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leftover {
+    /// Say what it is, and do nothing.
+    Ask,
+    /// Go on from it.
+    Resume,
+    /// Delete it.
+    Discard,
+}
+
+/// Which service is called.
+#[derive(Debug, Clone)]
+pub enum ServiceChoice {
+    /// AWS, or what the user calls so.
+    Aws(AwsArgs),
+    /// The embedded simulator, with this scenario.
+    Simulator {
+        /// A TOML file; without one the service behaves well and has no limits.
+        scenario: Option<PathBuf>,
+    },
+}
+
+/// Why the settings make no sense together.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The report of standard input has no name of its own.
+    #[error("standard input has no name to derive the report's from")]
+    ReportUnnamed,
+    /// `rerun -`.
+    #[error("a report on standard input cannot be updated")]
+    RerunOfStdin,
+    /// The report would take the place of the input.
+    #[error("the report `{}` would replace the input", .0.display())]
+    ReportIsInput(PathBuf),
+    /// `--stop-at` has no such moment.
+    #[error("cannot work out when `--stop-at` is")]
+    StopAt(#[source] jiff::Error),
+}
+
+impl JobSettings {
+    /// For `run`, at `now`.
+    ///
+    /// # Errors
+    /// If the arguments make no sense together.
+    pub fn of_run(args: RunArgs, now: &ZonedDateTime) -> Result<Self, SettingsError> {
+        let report = match args.output {
+            Some(output) => output,
+            None if args.input == Path::new("-") => return Err(SettingsError::ReportUnnamed),
+            None => report_of(&args.input, args.job.simulate),
+        };
+        if !args.input.is_dir() && same_file(&report, &args.input) {
+            return Err(SettingsError::ReportIsInput(report));
+        }
+        // A simulated report is no result that could be lost.
+        let replace = args.overwrite || args.job.simulate;
+        let existing = if replace { ExistingReport::Replace } else { ExistingReport::Keep };
+        Self::of_job("run", args.job, args.input, report, existing, now)
+    }
+
+    /// For `rerun`, at `now`.
+    ///
+    /// # Errors
+    /// If the arguments make no sense together.
+    pub fn of_rerun(args: RerunArgs, now: &ZonedDateTime) -> Result<Self, SettingsError> {
+        if args.report == Path::new("-") {
+            return Err(SettingsError::RerunOfStdin);
+        }
+        let report = match args.output {
+            Some(output) if !same_file(&output, &args.report) => output,
+            _ if args.job.simulate => report_of(&args.report, true),
+            _ => args.report.clone(),
+        };
+        let existing = match (report == args.report, args.job.simulate) {
+            (true, _) => ExistingReport::Update,
+            (false, true) => ExistingReport::Replace,
+            (false, false) => ExistingReport::Keep,
+        };
+        Self::of_job("rerun", args.job, args.report, report, existing, now)
+    }
+
+    fn of_job(
+        command: &'static str,
+        job: JobArgs,
+        input: PathBuf,
+        report: PathBuf,
+        existing: ExistingReport,
+        now: &ZonedDateTime,
+    ) -> Result<Self, SettingsError> {
+        let PaceArgs { batch_size, connect_timeout, request_timeout, .. } = job.pace;
+        Ok(Self {
+            command,
+            input,
+            report,
+            existing,
+            columns: columns(job.columns),
+            consent: job.yes,
+            leftover: match (job.resume, job.discard) {
+                (true, _) => Leftover::Resume,
+                (_, true) => Leftover::Discard,
+                _ => Leftover::Ask,
+            },
+            service: match job.simulate {
+                true => ServiceChoice::Simulator { scenario: job.scenario },
+                false => ServiceChoice::Aws(aws_args(job.aws)),
+            },
+            summary_json: job.summary_json,
+            batch_size,
+            pool: pool(&job.pace, &job.stop, now.timestamp()),
+            max_failures: job.stop.max_failures,
+            time_limit: time_limit(&job.stop, now).map_err(SettingsError::StopAt)?,
+            connect_timeout,
+            request_timeout,
+        })
+    }
+
+    /// The journal of this report.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        let mut path = self.report.clone().into_os_string();
+        path.push(".journal");
+        path.into()
+    }
+
+    /// Where the report goes if nobody says otherwise.
+    #[must_use]
+    pub fn default_report(&self) -> PathBuf {
+        match &self.service {
+            ServiceChoice::Aws(_) if self.existing == ExistingReport::Update => self.input.clone(),
+            service => report_of(&self.input, matches!(service, ServiceChoice::Simulator { .. })),
+        }
+    }
+
+    /// Whether standard input is the input, and cannot be asked at.
+    #[must_use]
+    pub fn reads_stdin(&self) -> bool {
+        self.input == Path::new("-")
+    }
+}
+
+/// How the input is read.
+#[must_use]
+pub fn columns(args: InputArgs) -> InputOptions {
+    InputOptions {
+        connector_column: args.connector_column,
+        number_column: args.number_column,
+        connector: args.connector,
+        delimiter: args.delimiter.map(|delimiter| delimiter.0),
+        fingerprint: true,
+    }
+}
+
+fn aws_args(options: crate::cli::AwsOptions) -> AwsArgs {
+    AwsArgs {
+        region: options.region,
+        profile: options.profile,
+        endpoint_url: options.endpoint_url,
+        use_fips: options.fips.then_some(true),
+        use_dualstack: options.dualstack.then_some(true),
+        ca_bundle: options.ca_bundle,
+        allow_http: options.allow_http,
+    }
+}
+
+fn pool(pace: &PaceArgs, stop: &StopArgs, now: Timestamp) -> PoolSettings {
+    PoolSettings {
+        concurrency: pace.concurrency,
+        pace: PaceSettings {
+            rate: match pace.rate {
+                RateArg::Auto => Rate::Auto,
+                RateArg::Fixed(rate) => Rate::Fixed(rate),
+            },
+            headroom: pace.headroom.0,
+            seed: now.subsec_nanosecond().unsigned_abs().into(),
+            ..PaceSettings::default()
+        },
+        retry: RetryPolicy::new(pace.max_attempts),
+        max_failures: None,
+        give_up_after: stop.give_up_after,
+    }
+}
+
+/// How long from `now` until `--stop-at` or the end of `--max-duration`, whichever is first.
+fn time_limit(stop: &StopArgs, now: &ZonedDateTime) -> Result<Option<Duration>, jiff::Error> {
+    let at = match stop.stop_at {
+        None => None,
+        Some(TimeOfDay(time)) => {
+            let today = now.with().time(time).build()?;
+            let next = if today > *now { today } else { today.checked_add(1.day())? };
+            Some(Duration::try_from(now.duration_until(&next)).unwrap_or_default())
+        }
+    };
+    Ok([at, stop.max_duration].into_iter().flatten().min())
+}
+
+/// `numbers.csv` → `numbers.report.csv`, or `numbers.simulated.csv`.
+fn report_of(input: &Path, simulated: bool) -> PathBuf {
+    input.with_extension(if simulated { "simulated.csv" } else { "report.csv" })
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use clap::Parser;
+
+    fn now() -> ZonedDateTime {
+        "2026-11-23T22:00:00[UTC]".parse().expect("a time")
+    }
+
+    fn job(args: &[&str]) -> Result<JobSettings, SettingsError> {
+        let cli = Cli::try_parse_from([&["chime-sweep"], args].concat()).expect("parses");
+        match cli.command {
+            crate::cli::Command::Run(args) => JobSettings::of_run(args, &now()),
+            crate::cli::Command::Rerun(args) => JobSettings::of_rerun(args, &now()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_report_is_named_after_the_input() {
+        let table: [(&[&str], &str); 7] = [
+            (&["run", "a/numbers.csv"], "a/numbers.report.csv"),
+            (&["run", "a/numbers.csv", "--simulate"], "a/numbers.simulated.csv"),
+            (&["run", "numbers"], "numbers.report.csv"),
+            (&["run", "-", "-o", "x.csv"], "x.csv"),
+            (&["rerun", "n.report.csv"], "n.report.csv"),
+            (&["rerun", "n.report.csv", "--simulate"], "n.report.simulated.csv"),
+            (&["rerun", "n.report.csv", "-o", "x.csv"], "x.csv"),
+        ];
+        for (args, report) in table {
+            assert_eq!(job(args).expect("resolves").report, Path::new(report), "{args:?}");
+        }
+        assert!(matches!(job(&["run", "-"]), Err(SettingsError::ReportUnnamed)));
+        assert!(matches!(job(&["rerun", "-"]), Err(SettingsError::RerunOfStdin)));
+        assert!(matches!(job(&["run", "n.csv", "-o", "n.csv"]), Err(SettingsError::ReportIsInput(_))));
+    }
+
+    #[test]
+    fn only_a_rehearsal_replaces_a_report_unasked() {
+        let existing = |args: &[&str]| job(args).expect("resolves").existing;
+        assert_eq!(existing(&["run", "n.csv"]), ExistingReport::Keep);
+        assert_eq!(existing(&["run", "n.csv", "--overwrite"]), ExistingReport::Replace);
+        assert_eq!(existing(&["run", "n.csv", "--simulate"]), ExistingReport::Replace);
+        assert_eq!(existing(&["rerun", "n.csv"]), ExistingReport::Update);
+        assert_eq!(existing(&["rerun", "n.csv", "--simulate"]), ExistingReport::Replace);
+    }
+
+    #[test]
+    fn the_first_of_both_limits_ends_the_night() {
+        let limit = |args: &[&str]| job(&[&["run", "n.csv"], args].concat()).expect("resolves").time_limit;
+        let hours = |hours: u64| Some(Duration::from_secs(hours * 3600));
+        assert_eq!(limit(&[]), None);
+        assert_eq!(limit(&["--stop-at", "06:00"]), hours(8));
+        assert_eq!(limit(&["--stop-at", "23:00"]), hours(1));
+        assert_eq!(limit(&["--stop-at", "22:00"]), hours(24), "now is not later today");
+        assert_eq!(limit(&["--stop-at", "06:00", "--max-duration", "6h"]), hours(6));
+    }
+}

@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+"""Compares chime-sweep with what a competent user would write instead, all against the same simulated service.
+
+usage: compare.py [--quick] [--pacing] [--runs N] [SCENARIO ...]
+
+Builds chime-sweep and the peers (benches/peers), starts `chime-sweep simulate` anew for every run, and prints Markdown.
+Everything is a process of its own and talks over loopback. The simulator's ledger is the truth that reports are held
+against. --pacing shows how chime-sweep alone finds limits that it is not told; takes 8 minutes. --quick: small inputs.
+"""
+
+import argparse
+import concurrent.futures
+import csv
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILT = ROOT / "target" / "peers"
+BOTO3 = "boto3==1.44.5"
+SWEEP = ROOT / "target" / "release" / "chime-sweep"
+
+# A child's peak memory is no less than that of the process that starts it: so a small one does.
+MEASURE = """
+import os, sys, time
+start = time.monotonic()
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, 1, 0)])
+_, status, usage = os.wait4(pid, 0)
+wall = time.monotonic() - start
+print(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+"""
+
+SHAKY = """
+[[fault]]
+does.error = { status = 503 }
+p = 0.01
+[[fault]]
+does = "drop"
+applied = true
+p = 0.005
+"""
+
+
+class Scenario:
+    """A service, a file, and the shortest time in which that service can do that file."""
+
+    def __init__(self, rows, rate=None, batch=50, changes=(), latency=0.05, outage=None, faults=""):
+        self.rows, self.rate, self.batch, self.changes = rows, rate, batch, changes
+        self.latency, self.outage, self.faults = latency if rate else 0.0, outage, faults
+
+    def requests(self):
+        return -(-self.rows // self.batch)
+
+    def toml(self):
+        if not self.rate:
+            return ""
+        text = f'[latency]\nmean = "{self.latency * 1000:.0f}ms"\njitter = "{self.latency * 400:.0f}ms"\n'
+        text += f"[throttle]\nrate = {self.rate}\n"
+        text += "".join(f'[[throttle.changes]]\nat = "{at}s"\nrate = {rate}\n' for at, rate in self.changes)
+        if self.outage:
+            text += f'[[outage]]\nfrom = "{self.outage[0]}s"\nto = "{self.outage[1]}s"\ndoes.error = {{ status = 503 }}\n'
+        return text + self.faults
+
+    def ideal(self):
+        """Seconds until the bucket, full at first and after an outage, has granted every request."""
+        at, left, rate = 0.0, self.requests() - self.rate, self.rate
+        pieces = [(at, lambda _, new=rate: new) for at, rate in self.changes]
+        if self.outage:
+            pieces += [(self.outage[0], lambda _: 0.0), (self.outage[1], lambda _: self.rate)]
+        for until, change in sorted(pieces, key=lambda piece: piece[0]):
+            if left <= rate * (until - at):
+                break
+            left -= rate * (until - at)
+            at, rate = until, change(rate)
+            if self.outage and until == self.outage[1]:
+                left -= self.rate
+        return at + max(left, 0.0) / rate + self.latency
+
+    def write_input(self, path, connectors=8):
+        with open(path, "w") as out:
+            out.write("voice_connector_id,phone_number\n")
+            for row in range(self.rows):
+                out.write(f"connector{row % connectors}abcdefghijkl,+1206{row:08}\n")
+
+
+SCENARIOS = {
+    "no limit": Scenario(200_000),
+    "one row": Scenario(1),
+    "10 requests/s": Scenario(10_000, rate=10),
+    "50 requests/s, 1 % of 503, 0.5 % of replies lost": Scenario(100_000, rate=50, faults=SHAKY),
+}
+QUICK = {
+    "no limit": Scenario(20_000),
+    "one row": Scenario(1),
+    "50 requests/s, 1 % of 503, 0.5 % of replies lost": Scenario(15_000, rate=50, faults=SHAKY),
+}
+PACING = {
+    "2/s, 200 requests": Scenario(200, rate=2, batch=1),
+    "10/s, 200 requests": Scenario(200, rate=10, batch=1),
+    "10/s, 2,000 requests": Scenario(2_000, rate=10, batch=1),
+    "50/s, 2,000 requests": Scenario(2_000, rate=50, batch=1),
+    "200/s, 2,000 requests": Scenario(2_000, rate=200, batch=1),
+    "10/s, after 60 s 3/s": Scenario(1_000, rate=10, batch=1, changes=[(60, 3)]),
+    "10/s, after 60 s 30/s": Scenario(2_000, rate=10, batch=1, changes=[(60, 30)]),
+    "10/s, no service from 30 s to 90 s": Scenario(1_000, rate=10, batch=1, outage=(30, 90)),
+}
+QUICK_PACING = {
+    "50/s, 500 requests": Scenario(500, rate=50, batch=1),
+    "200/s, 1,000 requests": Scenario(1_000, rate=200, batch=1),
+}
+
+
+def build(with_peers):
+    cargo = ["cargo", "build", "--release", "--quiet", "--locked"]
+    subprocess.run(cargo, cwd=ROOT, check=True)
+    sweep = {"chime-sweep": lambda source, target, batch: [SWEEP, "run", source, "--output", target, "--yes", "--quiet",
+                                                           "--batch-size", str(batch)]}
+    if not with_peers:
+        return sweep
+    peers = ROOT / "benches" / "peers"
+    subprocess.run([*cargo, "--target-dir", BUILT], cwd=peers / "rust-sdk", check=True)
+    python = BUILT / "venv" / "bin" / "python"
+    if not python.exists():
+        venv.create(BUILT / "venv", with_pip=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", BOTO3], check=True)
+    rust = BUILT / "release" / "rust-sdk-loop"
+    return sweep | {
+        "Rust SDK, buffer_unordered(16)": lambda source, target, _: [rust, source, target],
+        "boto3, 16 threads": lambda source, target, _: [python, peers / "boto3.py", source, target],
+    }
+
+
+def ask(environment, question):
+    url = f"{environment['AWS_ENDPOINT_URL']}/_simulator/{question}"
+    with urllib.request.urlopen(url, timeout=60) as reply:
+        return json.load(reply)
+
+
+def check(report, ledger):
+    """Rows whose number is still on its connector, and rows whose status is not true."""
+    removed = {(n["connector"], n["number"]) for n in ledger["numbers"] if not n["associated"]}
+    lost = wrong = 0
+    with open(report, newline="") as rows:
+        for row in csv.DictReader(rows):
+            gone = (row["voice_connector_id"], row["phone_number"]) in removed
+            lost += not gone
+            wrong += row["status"] == ("failed" if gone else "succeeded")
+    return lost, wrong
+
+
+def run(command, scenario, folder):
+    """One job in a process, against a simulator in another."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source, target = folder / "numbers.csv", folder / "report.csv"
+    target.unlink(missing_ok=True)
+    scenario.write_input(source)
+    (folder / "scenario.toml").write_text(scenario.toml())
+    simulator = subprocess.Popen([SWEEP, "simulate", "--scenario", folder / "scenario.toml"], stdout=subprocess.PIPE, text=True)
+    try:
+        lines = (simulator.stdout.readline().removeprefix("export ") for _ in range(5))
+        told = dict(pair.split("=", 1) for line in lines if "#" not in line for pair in line.split())
+        environment = os.environ | told | {"AWS_EC2_METADATA_DISABLED": "true", "XDG_STATE_HOME": str(folder)}
+        line = [sys.executable, "-I", "-S", "-c", MEASURE, *command(source, target, scenario.batch)]
+        measured = subprocess.run(line, env=environment, check=True, capture_output=True, text=True)
+        wall, cpu, memory, status = measured.stdout.split()
+        tally = ask(environment, "tally")
+        lost, wrong = check(target, ask(environment, "ledger")) if target.exists() else (scenario.rows, 0)
+    finally:
+        simulator.terminate()
+        simulator.wait()
+        simulator.stdout.close()
+    return {"wall": float(wall), "cpu": float(cpu), "memory": int(memory) / 1024, "status": int(status),
+            "lost": lost, "wrong": wrong, "tally": tally}
+
+
+def middle(results, key):
+    return statistics.median(result[key] for result in results)
+
+
+def spread(results, key, unit="{:.2f}"):
+    values = sorted(result[key] for result in results)
+    text = unit.format(statistics.median(values))
+    return text if len(values) == 1 else f"{text} ({unit.format(values[0])} to {unit.format(values[-1])})"
+
+
+def throttled(result):
+    return 100 * result["tally"]["throttled"] / result["tally"]["requests"]
+
+
+def compare(scenarios, commands, runs, scratch):
+    for name, scenario in scenarios.items():
+        times = 1 if scenario.rate else runs
+        results = {who: [] for who in commands}
+        for nth in range(times):  # in turn, so that a machine that gets slower does so for all
+            for who, command in commands.items():
+                results[who].append(run(command, scenario, scratch / f"{nth}"))
+        print(f"\n### {name}: {scenario.rows:,} numbers, {scenario.requests():,} requests, {times} run(s), median (least to most)\n")
+        print("| | wall s | of the ideal | throttled | rows not done | rows reported wrongly | CPU s | numbers per CPU s | peak MB |")
+        print("|---|---|---|---|---|---|---|---|---|")
+        for who, of_one in results.items():
+            efficiency = f"{scenario.ideal() / middle(of_one, 'wall'):.2f}" if scenario.rate else "–"
+            print(f"| {who} | {spread(of_one, 'wall', '{:.3f}')} | {efficiency} | {throttled(of_one[-1]):.1f} % "
+                  f"| {middle(of_one, 'lost'):,.0f} | {middle(of_one, 'wrong'):,.0f} | {spread(of_one, 'cpu', '{:.3f}')} "
+                  f"| {scenario.rows / middle(of_one, 'cpu'):,.0f} | {middle(of_one, 'memory'):.0f} |", flush=True)
+
+
+def pacing(scenarios, commands, scratch):
+    command = commands["chime-sweep"]
+    # They hardly compute, so they do not disturb each other; the fastest goes alone.
+    slow = {name: scenario for name, scenario in scenarios.items() if scenario.rate < 100}
+    with concurrent.futures.ThreadPoolExecutor(len(slow)) as pool:
+        jobs = {name: pool.submit(run, command, scenario, scratch / f"{nth}")
+                for nth, (name, scenario) in enumerate(slow.items())}
+        results = {name: job.result() for name, job in jobs.items()}
+    for name in scenarios.keys() - slow.keys():
+        results[name] = run(command, scenarios[name], scratch / "alone")
+    print("\n### Limits that chime-sweep is not told (burst: one second's worth, latency 50 ± 20 ms)\n")
+    print("| | wall s | of the ideal | throttled | rows not done | hit by the outage | CPU s |")
+    print("|---|---|---|---|---|---|---|")
+    for name, scenario in scenarios.items():
+        result = results[name]
+        print(f"| {name} | {result['wall']:.1f} | {scenario.ideal() / result['wall']:.3f} | {throttled(result):.1f} % "
+              f"| {result['lost']} | {sum(result['tally']['faults'].values()) or '–'} | {result['cpu']:.2f} |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="small inputs, one run")
+    parser.add_argument("--pacing", action="store_true", help="chime-sweep alone, against limits and an outage")
+    parser.add_argument("--runs", type=int, default=5, help="runs where there is no limit (default 5)")
+    parser.add_argument("scenario", nargs="*", help="only scenarios with this in their name")
+    options = parser.parse_args()
+    scenarios = {(True, True): QUICK_PACING, (True, False): PACING, (False, True): QUICK}.get(
+        (options.pacing, options.quick), SCENARIOS)
+    if options.scenario:
+        scenarios = {name: s for name, s in scenarios.items() if any(part in name for part in options.scenario)}
+    commands = build(with_peers=not options.pacing)
+    with tempfile.TemporaryDirectory(prefix="chime-sweep-compare-", dir=ROOT / "target") as scratch:
+        if options.pacing:
+            pacing(scenarios, commands, Path(scratch))
+        else:
+            compare(scenarios, commands, 1 if options.quick else options.runs, Path(scratch))
+
+
+if __name__ == "__main__":
+    main()

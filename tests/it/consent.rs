@@ -1,0 +1,145 @@
+//! Nobody's numbers are removed without a yes.
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::process::Stdio;
+
+use super::harness::{BINARY, Job, Running, Service, csv, skipped};
+
+/// What gives a program a terminal on this machine.
+#[derive(Clone, Copy)]
+enum Terminal {
+    Script,
+    Python,
+}
+
+impl Terminal {
+    /// One that works here; without one the tests that need it are skipped.
+    fn find() -> Option<Self> {
+        let succeeds = |program: &str, arguments: &[&str]| {
+            let output = std::process::Command::new(program).args(arguments).output();
+            output.ok().filter(|output| output.status.success()).map(|output| output.stdout)
+        };
+        let version = succeeds("script", &["--version"]).unwrap_or_default();
+        if String::from_utf8_lossy(&version).contains("util-linux") {
+            return Some(Self::Script);
+        }
+        let found = succeeds("python3", &["-c", "import pty"]).map(|_| Self::Python);
+        if found.is_none() {
+            skipped("there is neither util-linux's `script` nor `python3` to make a terminal with");
+        }
+        found
+    }
+
+    /// Runs the arguments on a terminal at which `answer` is typed; returns the exit code and what was shown.
+    fn run(self, job: &Job, arguments: &str, answer: &str) -> (Option<i32>, String) {
+        let line = format!("{BINARY} {arguments}");
+        let python =
+            "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1].split())))";
+        let mut command = match self {
+            Self::Script => job.prepare("script", &["-qec", &line, "/dev/null"]),
+            Self::Python => job.prepare("python3", &["-c", python, &line]),
+        };
+        let command = command.env("TERM", "dumb").env("SHELL", "/bin/sh");
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut running = Running(child.expect("the terminal's program"));
+        // Kept open until the end: its end would be typed as an end of file.
+        let mut keyboard = running.0.stdin.take().expect("a pipe");
+        keyboard.write_all(answer.as_bytes()).expect("typed");
+        let code = running.end();
+        let mut shown = Vec::new();
+        running.0.stdout.take().expect("a pipe").read_to_end(&mut shown).expect("reads");
+        drop(keyboard);
+        (code, String::from_utf8_lossy(&shown).into_owned())
+    }
+}
+
+/// Runs a job of three rows on a terminal. Returns the service's requests, the exit code and what was shown.
+fn answered(answer: &str, more: &str) -> Option<(u64, Option<i32>, String)> {
+    let terminal = Terminal::find()?;
+    let service = Service::playing("");
+    let job = Job::on(&service, csv(3));
+    let (code, mut shown) = terminal.run(&job, &job.run_arguments(more), answer);
+    let _ = write!(shown, "\nfiles: {:?}", job.files());
+    Some((service.requests(), code, shown))
+}
+
+const QUESTION: &str = "Remove 3 numbers? [y/N]";
+const NO_TRACE: &str = "files: [\"numbers.csv\"]";
+
+#[test]
+fn without_a_terminal_and_without_a_yes_nothing_happens() {
+    let service = Service::playing("");
+    let job = Job::on(&service, csv(3));
+    for arguments in [job.run_arguments(""), job.run_arguments("--quiet")] {
+        let ended = job.command_with_stdin(&arguments, b"y\n".to_vec());
+        ended.exits(2).says("no terminal to ask at").says("--yes").same(
+            "files",
+            job.files(),
+            ["numbers.csv"],
+        );
+        ended.same("requests", service.requests(), 0);
+    }
+    job.sweep("").exits(0);
+    let report = job.read("numbers.report.csv").replace("succeeded", "failed");
+    job.write("numbers.report.csv", &report);
+    let ended = job.command(&format!("rerun numbers.report.csv --endpoint-url {}", service.url()));
+    ended.exits(2).same("report", job.read("numbers.report.csv"), report).same(
+        "requests",
+        service.requests(),
+        1,
+    );
+}
+
+#[test]
+fn on_a_terminal_only_a_yes_goes_on() {
+    for answer in ["n\n", "\n", "nonsense\n", "\u{4}"] {
+        let Some((requests, code, shown)) = answered(answer, "") else { return };
+        assert!(shown.contains(QUESTION) && shown.contains("vc: 3"), "{answer:?}: {shown}");
+        assert!(shown.contains("nothing was sent") && shown.contains(NO_TRACE), "{answer:?}: {shown}");
+        assert_eq!((requests, code), (0, Some(2)), "{answer:?}: {shown}");
+    }
+    for answer in ["y\n", "YES\n"] {
+        let Some((requests, code, shown)) = answered(answer, "") else { return };
+        assert!(shown.contains(QUESTION) && shown.contains("numbers.report.csv\"]"), "{answer:?}: {shown}");
+        assert_eq!((requests, code), (1, Some(0)), "{answer:?}: {shown}");
+    }
+}
+
+#[test]
+fn on_a_terminal_a_yes_beforehand_is_not_asked_for_again() {
+    let Some((requests, code, shown)) = answered("", "--yes") else { return };
+    assert!(!shown.contains("[y/N]") && shown.contains("3  succeeded"), "{shown}");
+    assert_eq!((requests, code), (1, Some(0)), "{shown}");
+}
+
+#[test]
+fn quiet_is_asked_all_the_same() {
+    let Some((requests, code, shown)) = answered("n\n", "--quiet") else { return };
+    assert!(shown.contains(QUESTION), "{shown}");
+    assert_eq!((requests, code), (0, Some(2)), "{shown}");
+}
+
+#[test]
+fn standard_input_cannot_be_input_and_answer() {
+    let Some(terminal) = Terminal::find() else { return };
+    let service = Service::playing("");
+    let job = Job::on(&service, csv(3));
+    let arguments = format!("run - -o x.csv --endpoint-url {}", service.url());
+    let (code, shown) = terminal.run(&job, &arguments, &format!("{}\u{4}", csv(1)));
+    assert!(shown.contains("no terminal to ask at"), "{shown}");
+    assert_eq!((service.requests(), code), (0, Some(2)), "{shown}");
+}
+
+#[test]
+fn a_rehearsal_and_a_job_without_work_ask_nobody() {
+    let job = Job::new(csv(3));
+    let ended = job.command("run numbers.csv --simulate");
+    ended.exits(0).statuses(&["succeeded"; 3]).says("SIMULATED").says_not("[y/N]");
+    ended.check(ended.column("request_id").iter().all(|id| id.starts_with("sim-")), "request ids");
+    ended.same("files", job.files(), ["numbers.csv", "numbers.simulated.csv"]);
+
+    let service = Service::playing("");
+    let job = Job::on(&service, "connector,phone\nvc,x\n");
+    job.command(&job.run_arguments("")).exits(3).statuses(&["invalid"]);
+}

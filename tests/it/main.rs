@@ -1,0 +1,24 @@
+//! End-to-end tests: the real binary, real files, real sockets on loopback.
+//!
+//! The service is the embedded simulator, started in the test's own process, so that its ledger can be compared with
+//! the report that the binary wrote. Nothing here may reach further than loopback.
+
+#![cfg(test)]
+
+mod harness;
+
+mod aws;
+#[cfg(unix)]
+mod consent;
+#[cfg(unix)]
+mod durability;
+mod input;
+mod readme;
+mod replies;
+mod report;
+#[cfg(unix)]
+mod resume;
+mod scenarios;
+#[cfg(unix)]
+mod simulate;
+mod tidy;

@@ -1,0 +1,136 @@
+//! The options that `run` and `rerun` share.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::values::{Delimiter, MaxFailures, Percent, RateArg, TimeOfDay, parse_duration};
+
+/// What `run` and `rerun` share.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
+pub struct JobArgs {
+    /// Do not ask before numbers are removed
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Go on with a run that was cut short, from its journal
+    #[arg(long, conflicts_with = "discard")]
+    pub resume: bool,
+    /// Forget a run that was cut short: its journal is deleted
+    #[arg(long)]
+    pub discard: bool,
+    /// Rehearse against an embedded simulator of the service; AWS is not called
+    #[arg(long, conflicts_with = "AwsOptions")]
+    pub simulate: bool,
+    /// How the simulated service behaves: a TOML file
+    #[arg(long, value_name = "FILE", requires = "simulate")]
+    pub scenario: Option<PathBuf>,
+    /// Write the summary as JSON, too
+    #[arg(long, value_name = "FILE")]
+    pub summary_json: Option<PathBuf>,
+
+    /// See [`InputArgs`].
+    #[command(flatten)]
+    pub columns: InputArgs,
+    /// See [`AwsOptions`].
+    #[command(flatten)]
+    pub aws: AwsOptions,
+    /// See [`PaceArgs`].
+    #[command(flatten)]
+    pub pace: PaceArgs,
+    /// See [`StopArgs`].
+    #[command(flatten)]
+    pub stop: StopArgs,
+}
+
+/// How the input is read.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Input")]
+pub struct InputArgs {
+    /// The column with the connector's id [default: voice_connector_id or the like]
+    #[arg(long, value_name = "NAME")]
+    pub connector_column: Option<String>,
+    /// The column with the phone number [default: phone_number or the like]
+    #[arg(long, value_name = "NAME")]
+    pub number_column: Option<String>,
+    /// The connector of all numbers, for a file without a connector column
+    #[arg(long, value_name = "ID", conflicts_with = "connector_column")]
+    pub connector: Option<String>,
+    /// The character between fields, or `tab` [default: found in the header]
+    #[arg(long, value_name = "CHAR")]
+    pub delimiter: Option<Delimiter>,
+}
+
+/// Which account and endpoint; the rest comes from the standard AWS environment and files.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "AWS")]
+pub struct AwsOptions {
+    /// The region [default: AWS_REGION, AWS_DEFAULT_REGION, the profile's]
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// The profile in the AWS files [default: AWS_PROFILE, default]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Another endpoint [default: AWS_ENDPOINT_URL_CHIME_SDK_VOICE, AWS_ENDPOINT_URL, the region's]
+    #[arg(long, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// Use the region's FIPS endpoint
+    #[arg(long)]
+    pub fips: bool,
+    /// Use the region's dual-stack endpoint (IPv4 and IPv6)
+    #[arg(long)]
+    pub dualstack: bool,
+    /// Trust the certificates in this PEM file instead of the system's [default: AWS_CA_BUNDLE]
+    #[arg(long, value_name = "FILE")]
+    pub ca_bundle: Option<PathBuf>,
+    /// Allow plain http to other machines than this one
+    #[arg(long)]
+    pub allow_http: bool,
+}
+
+/// How much at once, how fast, how often.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Pace")]
+pub struct PaceArgs {
+    /// Numbers in a request at most
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub batch_size: NonZeroU32,
+    /// Requests in flight at most
+    #[arg(long, value_name = "N", default_value = "16")]
+    pub concurrency: NonZeroUsize,
+    /// Requests per second at most, or `auto`: find the service's limit and stay below it
+    #[arg(long, value_name = "N", default_value = "auto")]
+    pub rate: RateArg,
+    /// The share of the found limit that is left to others
+    #[arg(long, value_name = "PERCENT", default_value = "3%")]
+    pub headroom: Percent,
+    /// Attempts for a batch, the first included; throttled ones do not count
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub max_attempts: NonZeroU32,
+    /// How long a connection may take
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
+    pub connect_timeout: Duration,
+    /// How long an answer may take
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
+    pub request_timeout: Duration,
+}
+
+/// When to stop early.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Stopping")]
+pub struct StopArgs {
+    /// Stop when the service gave no success for this long
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = parse_duration)]
+    pub give_up_after: Duration,
+    /// Stop when more rows than this failed: a number, or a share such as `5%`
+    #[arg(long, value_name = "N|P%")]
+    pub max_failures: Option<MaxFailures>,
+    /// Stop at this time of day, such as `06:00`
+    #[arg(long, value_name = "HH:MM")]
+    pub stop_at: Option<TimeOfDay>,
+    /// Stop after this long, such as `6h`
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub max_duration: Option<Duration>,
+}

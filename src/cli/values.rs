@@ -1,0 +1,160 @@
+//! The values of options.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+/// `--rate`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RateArg {
+    /// Find it out.
+    Auto,
+    /// Requests per second, positive.
+    Fixed(f64),
+}
+
+impl FromStr for RateArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.eq_ignore_ascii_case("auto") {
+            return Ok(Self::Auto);
+        }
+        // The bounds are what a pacer can keep: one request in 11 days, and no more than a socket can take.
+        match text.parse::<f64>() {
+            Ok(rate) if (1e-6..=1e6).contains(&rate) => Ok(Self::Fixed(rate)),
+            _ => Err("neither `auto` nor a positive number of requests per second".to_owned()),
+        }
+    }
+}
+
+/// A share, 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Percent(pub f64);
+
+impl FromStr for Percent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.strip_suffix('%').unwrap_or(text).trim();
+        match digits.parse::<f64>() {
+            Ok(percent) if (0.0..=90.0).contains(&percent) => Ok(Self(percent / 100.0)),
+            _ => Err("not a percentage from 0 to 90".to_owned()),
+        }
+    }
+}
+
+/// `--max-failures`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MaxFailures {
+    /// So many rows.
+    Rows(u64),
+    /// This share of the rows to be sent, 0 to 1.
+    Share(f64),
+}
+
+impl MaxFailures {
+    /// The number of rows, of `planned`.
+    #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of at most 2³² rows"
+    )]
+    pub fn of(self, planned: u64) -> u64 {
+        match self {
+            Self::Rows(rows) => rows,
+            Self::Share(share) => (planned as f64 * share) as u64,
+        }
+    }
+}
+
+impl FromStr for MaxFailures {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let error = || "neither a number of rows nor a percentage such as `5%`".to_owned();
+        match text.strip_suffix('%') {
+            None => text.parse().map(Self::Rows).map_err(|_| error()),
+            Some(percent) => match percent.trim().parse::<f64>() {
+                Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Self::Share(percent / 100.0)),
+                _ => Err(error()),
+            },
+        }
+    }
+}
+
+/// `--delimiter`: one byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delimiter(pub u8);
+
+impl FromStr for Delimiter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.as_bytes() {
+            b"tab" | b"\\t" => Ok(Self(b'\t')),
+            [byte] if !matches!(byte, b'"' | b'\r' | b'\n') && byte.is_ascii() => Ok(Self(*byte)),
+            _ => Err("not one character such as `,` or `;`, nor `tab`".to_owned()),
+        }
+    }
+}
+
+/// `--stop-at`: hours and minutes of the local day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeOfDay(pub jiff::civil::Time);
+
+impl FromStr for TimeOfDay {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        jiff::civil::Time::strptime("%H:%M", text)
+            .map(Self)
+            .map_err(|_| "not a time of day such as `06:00`".to_owned())
+    }
+}
+
+/// A time such as `90s` or `1h 30m`.
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let error = || "not a time such as `90s`, `30m` or `1h 30m`".to_owned();
+    let duration: jiff::SignedDuration = text.parse().map_err(|_| error())?;
+    match Duration::try_from(duration) {
+        // A century is "never"; beyond it clocks overflow.
+        Ok(duration) if !duration.is_zero() && duration < Duration::from_secs(3_155_760_000) => Ok(duration),
+        _ => Err(error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_understood_or_refused() {
+        assert_eq!("auto".parse(), Ok(RateArg::Auto));
+        assert_eq!("0.5".parse(), Ok(RateArg::Fixed(0.5)));
+        for bad in ["0", "-1", "NaN", "inf", "", "1e9", "fast"] {
+            assert!(bad.parse::<RateArg>().is_err(), "{bad}");
+        }
+        assert_eq!("20%".parse(), Ok(Percent(0.2)));
+        assert_eq!("0".parse(), Ok(Percent(0.0)));
+        for bad in ["91%", "-1", "%", "NaN"] {
+            assert!(bad.parse::<Percent>().is_err(), "{bad}");
+        }
+        assert_eq!("10".parse(), Ok(MaxFailures::Rows(10)));
+        assert_eq!("5%".parse::<MaxFailures>().map(|max| max.of(199)), Ok(9));
+        for bad in ["-1", "101%", "x", "1.5"] {
+            assert!(bad.parse::<MaxFailures>().is_err(), "{bad}");
+        }
+        assert_eq!("tab".parse(), Ok(Delimiter(b'\t')));
+        for bad in ["", "\"", "ab", "é"] {
+            assert!(bad.parse::<Delimiter>().is_err(), "{bad}");
+        }
+        assert_eq!("06:00".parse(), Ok(TimeOfDay(jiff::civil::time(6, 0, 0, 0))));
+        assert!("25:00".parse::<TimeOfDay>().is_err());
+        assert_eq!(parse_duration("1h 30m"), Ok(Duration::from_secs(5400)));
+        for bad in ["0s", "-1s", "5", "", "soon"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,10 +1,13 @@
-//! What was typed: the command line as clap understands it, nothing resolved.
+//! What was typed, or stands in the environment in its place: the command line as clap understands it, nothing resolved.
 //!
-//! Must not read files, the clock or the environment.
+//! Must not read files or the clock.
 
 #![expect(clippy::doc_markdown, reason = "these comments are the text of --help, which shows no backticks")]
 
+mod environment;
 mod job;
+pub mod manual;
+mod topics;
 mod values;
 
 use std::net::SocketAddr;
@@ -12,8 +15,11 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
+pub use environment::{parse, unknown_variables};
 pub use job::{AwsOptions, InputArgs, JobArgs, PaceArgs, StopArgs};
+pub use topics::TopicArgs;
 pub use values::{Delimiter, MaxFailures, Percent, RateArg, TimeOfDay};
 
 /// The command line.
@@ -26,6 +32,7 @@ pub use values::{Delimiter, MaxFailures, Percent, RateArg, TimeOfDay};
                   allows, and reports the truth about every row.",
     after_help = "Exit codes: 0 every row succeeded · 1 the job could not run · 2 usage · 3 some rows did not \
                   succeed · 4 stopped early · 130/143 interrupted",
+    after_long_help = topics::POINTERS,
     subcommand_required = true,
     arg_required_else_help = true
 )]
@@ -45,13 +52,30 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Remove each number in a CSV file from its connector, and write a report
+    #[command(after_long_help = topics::RUN_EXAMPLES)]
     Run(RunArgs),
     /// Try the rows of a report again that did not succeed; the report is updated
+    #[command(after_long_help = topics::RERUN_EXAMPLES)]
     Rerun(RerunArgs),
     /// Show what would be sent; nothing is sent
+    #[command(after_long_help = topics::PLAN_EXAMPLES)]
     Plan(PlanArgs),
     /// Serve the simulator of the service on this machine, until stopped
+    #[command(after_long_help = topics::SIMULATE_EXAMPLES)]
     Simulate(SimulateArgs),
+    /// Print a shell's completions
+    Completions(CompletionsArgs),
+    /// Print the manual page of chime-sweep, or of one of its commands
+    Man(ManArgs),
+    /// The exit codes
+    #[command(hide = true, long_about = topics::exit_codes())]
+    ExitCodes(TopicArgs),
+    /// The input and the report
+    #[command(hide = true, long_about = topics::CSV)]
+    Csv(TopicArgs),
+    /// The variables
+    #[command(hide = true, long_about = topics::ENVIRONMENT)]
+    Environment(TopicArgs),
 }
 
 /// `run`.
@@ -111,6 +135,22 @@ pub struct SimulateArgs {
     /// How the service behaves: a TOML file [default: well, without limits]
     #[arg(long, value_name = "FILE")]
     pub scenario: Option<PathBuf>,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// For which shell
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// One of the commands, such as `run`
+    #[arg(value_name = "COMMAND")]
+    pub command: Option<String>,
 }
 
 #[cfg(test)]

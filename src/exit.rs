@@ -24,6 +24,33 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
+    /// All of them, in the order of their codes.
+    pub const ALL: [Self; 7] = [
+        Self::Success,
+        Self::Error,
+        Self::Usage,
+        Self::SomeRowsFailed,
+        Self::StoppedEarly,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
+    /// What it means, and what to do.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Success => "every row succeeded, or is a duplicate of one that did",
+            Self::Error => "the job could not run, or its report could not be written",
+            Self::Usage => "the command was not understood, or not agreed to; nothing was sent",
+            Self::SomeRowsFailed => "finished, and some rows did not succeed",
+            Self::StoppedEarly => {
+                "stopped early: credentials refused, time over, too many failures, or no service"
+            }
+            Self::Interrupted => "interrupted with Ctrl-C",
+            Self::Terminated => "terminated by SIGTERM or SIGHUP",
+        }
+    }
+
     /// The process's exit code.
     #[must_use]
     pub fn code(self) -> u8 {

@@ -1,19 +1,29 @@
 //! Parse, run, print the error chain, exit.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use chime_sweep::aws::Environment;
-use chime_sweep::cli::Cli;
+use chime_sweep::cli;
 use chime_sweep::exit::ExitStatus;
 use chime_sweep::progress::Screen;
 use chime_sweep::run;
-use clap::Parser;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let argv: Vec<_> = std::env::args_os().collect();
+    let interactive = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    let cli = match cli::parse(&argv, interactive) {
+        Ok(cli) => cli,
+        Err(help_or_error) => {
+            let _ = help_or_error.print(); // nothing is left to be done if nobody reads it
+            return if help_or_error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success }.into();
+        }
+    };
     let screen = Screen::stderr(cli.quiet);
     log_to(&screen, cli.verbose);
+    for name in cli::unknown_variables() {
+        tracing::warn!("`{name}` is set, and is no option: `chime-sweep help environment`");
+    }
     match run::execute(cli.command, &Environment::of_process(), &screen) {
         Ok(status) => status.into(),
         Err(error) => {

@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use crate::advice;
 use crate::aws::Environment;
 use crate::claim::Claim;
-use crate::cli::{Command, PlanArgs, RateArg, SimulateArgs, StopArgs};
+use crate::cli::{Command, PlanArgs, RateArg, SimulateArgs, StopArgs, manual};
 use crate::consent;
 use crate::event::{self, StopReason};
 use crate::exit::ExitStatus;
@@ -55,6 +55,11 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
         }
         Command::Plan(args) => plan(args),
         Command::Simulate(args) => simulate(&args),
+        Command::Completions(args) => show(&manual::completions(args.shell)),
+        Command::Man(args) => show(&manual::page(args.command.as_deref())?),
+        Command::ExitCodes(_) => show(&manual::topic("exit-codes")),
+        Command::Csv(_) => show(&manual::topic("csv")),
+        Command::Environment(_) => show(&manual::topic("environment")),
     }
 }
 
@@ -212,8 +217,7 @@ fn plan(args: PlanArgs) -> anyhow::Result<ExitStatus> {
     let plan = Plan::new(&input.rows, |_| true, args.batch_size);
     let overview = Overview::new(&source, &input, &plan, None, 0);
     let rate = if let RateArg::Fixed(rate) = args.rate { Some(rate) } else { None };
-    print(&overview.with_details(&input, rate))?;
-    Ok(ExitStatus::Success)
+    show(&overview.with_details(&input, rate))
 }
 
 /// Serves the simulator until a signal comes.
@@ -247,10 +251,21 @@ fn simulate(args: &SimulateArgs) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-/// Standard output is for results alone.
+/// Shows a result, and that is all there was to do.
+fn show(text: &impl std::fmt::Display) -> anyhow::Result<ExitStatus> {
+    print(text)?;
+    Ok(ExitStatus::Success)
+}
+
+/// Standard output is for results alone. Whoever closes it early, as `head` does, has read enough.
 fn print(text: &impl std::fmt::Display) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).context("cannot write to standard output")
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Local only if a time of day was typed: to find the time zone takes longer than to send a row.

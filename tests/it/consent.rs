@@ -143,3 +143,14 @@ fn a_rehearsal_and_a_job_without_work_ask_nobody() {
     let job = Job::on(&service, "connector,phone\nvc,x\n");
     job.command(&job.run_arguments("")).exits(3).statuses(&["invalid"]);
 }
+
+#[test]
+fn a_yes_in_the_environment_counts_only_where_nobody_can_be_asked() {
+    let Some(terminal) = Terminal::find() else { return };
+    let service = Service::playing("");
+    let job = Job::on(&service, csv(3)).env("CHIME_SWEEP_YES", "true");
+    let (code, shown) = terminal.run(&job, &job.run_arguments(""), "n\n");
+    assert!(shown.contains("Remove 3 numbers?"), "{shown}");
+    assert_eq!((service.requests(), code), (0, Some(2)), "{shown}");
+    job.command(&job.run_arguments("")).exits(0);
+}

@@ -8,6 +8,7 @@
 mod harness;
 
 mod aws;
+mod command_line;
 #[cfg(unix)]
 mod consent;
 #[cfg(unix)]

@@ -1,0 +1,98 @@
+//! What is derived from the command line's definition: manual pages, completions, and the topics of `help`.
+
+use std::io;
+
+use clap::{Command, CommandFactory};
+use clap_complete::Shell;
+use clap_mangen::Man;
+use roff::{Roff, roman};
+
+use super::{Cli, topics};
+
+/// The definition, finished. Nobody needs a page about `help`.
+fn built() -> Command {
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    command
+}
+
+/// There is no such command.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no command of chime-sweep, so it has no manual page: `chime-sweep --help` lists them")]
+pub struct NoSuchCommand(String);
+
+/// The manual page of the whole, or of one command, for `man -l -`.
+///
+/// # Errors
+/// If there is no such command.
+pub fn page(name: Option<&str>) -> Result<String, NoSuchCommand> {
+    let whole = built();
+    let command = match name {
+        None => &whole,
+        Some(name) => whole
+            .find_subcommand(name)
+            .filter(|command| !command.is_hide_set())
+            .ok_or_else(|| NoSuchCommand(name.to_owned()))?,
+    };
+    let man = Man::new(command.clone()).source(concat!("chime-sweep ", env!("CARGO_PKG_VERSION")));
+    let mut page = Vec::new();
+    let rendered = render(&man, command, &mut page);
+    debug_assert!(rendered.is_ok(), "writing to memory cannot fail");
+    Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+fn render(man: &Man, command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
+    man.render_title(page)?;
+    man.render_name_section(page)?;
+    man.render_synopsis_section(page)?;
+    man.render_description_section(page)?;
+    man.render_options_section(page)?;
+    let is_whole = command.has_subcommands();
+    if is_whole {
+        man.render_subcommands_section(page)?;
+    }
+    if let Some(examples) = command.get_after_long_help() {
+        let examples = examples.to_string();
+        section("EXAMPLES", examples.trim_start_matches("Examples:\n"), page)?;
+    }
+    if is_whole {
+        section("FILES", topics::CSV, page)?;
+        section("EXIT STATUS", &topics::exit_codes(), page)?;
+        section("ENVIRONMENT", topics::ENVIRONMENT, page)?;
+    }
+    Ok(())
+}
+
+/// A section: paragraphs, which are filled, and indented lines, which stay as they are.
+fn section(title: &str, text: &str, page: &mut Vec<u8>) -> io::Result<()> {
+    let mut roff = Roff::new();
+    roff.control("SH", [title]);
+    for line in text.lines() {
+        match line.strip_prefix("  ") {
+            None if line.is_empty() => roff.control("PP", []),
+            None => roff.text([roman(line)]),
+            Some(line) => roff.control("nf", []).text([roman(["    ", line].concat())]).control("fi", []),
+        };
+    }
+    roff.to_writer(page)
+}
+
+/// The completions for a shell, to be sourced.
+#[must_use]
+pub fn completions(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "chime-sweep", &mut script);
+    let script = String::from_utf8_lossy(&script);
+    // Bash's know two names for a program with a hyphen, and so offer nothing after a command (clap-rs/clap#6421).
+    script.replace("chime__subcmd__sweep", "chime__sweep")
+}
+
+/// What `help TOPIC` says.
+#[must_use]
+pub fn topic(name: &str) -> String {
+    let mut command = built();
+    command
+        .find_subcommand_mut(name)
+        .map(|topic| topic.render_long_help().to_string().trim_end().to_owned())
+        .unwrap_or_default()
+}

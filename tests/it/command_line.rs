@@ -1,0 +1,229 @@
+//! The command line's everyday form: help, variables, completions, manual pages, slips of the fingers.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use clap::CommandFactory as _;
+
+use chime_sweep::cli::Cli;
+use chime_sweep::exit::ExitStatus;
+
+use super::harness::{BINARY, Job, Service, csv};
+
+/// Runs a program that other tools bring; returns its standard output and error.
+#[track_caller]
+fn piped(program: &str, arguments: &[&str], stdin: &str) -> (String, String) {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    child.stdin.take().expect("a pipe").write_all(stdin.as_bytes()).expect("reads");
+    let output = child.wait_with_output().expect("ends");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (text(output.stdout), text(output.stderr))
+}
+
+fn exists(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if found.is_err() {
+        super::harness::skipped(&format!("there is no `{program}` here"));
+    }
+    found.is_ok()
+}
+
+#[test]
+fn help_lists_every_exit_code_and_so_does_the_readme() {
+    let job = Job::new("");
+    for arguments in ["help exit-codes", "exit-codes", "exit-codes --help"] {
+        let help = job.command(arguments);
+        help.exits(0);
+        for status in ExitStatus::ALL {
+            let line = format!("{:>5}  {}", status.code(), status.meaning());
+            help.check(help.stdout.lines().any(|own| own == line), &line);
+        }
+    }
+    let readme = include_str!("../../README.md");
+    let section = readme.split("## Exit codes").nth(1).and_then(|rest| rest.split("\n## ").next());
+    for status in ExitStatus::ALL {
+        assert!(section.is_some_and(|section| section.contains(&status.code().to_string())), "{status:?}");
+    }
+}
+
+#[test]
+fn help_teaches() {
+    let job = Job::new("");
+    for (arguments, text) in [
+        ("--help", "chime-sweep run numbers.csv --simulate"),
+        ("help run", "goes on after a crash, from the journal beside the report"),
+        ("help run", "[default: 16]"),
+        ("run --help", "Stopping:"),
+        ("help rerun", "the report is updated"),
+        ("help plan", "--rate 10"),
+        ("help csv", "completed_at    UTC"),
+        ("help environment", "CHIME_SWEEP_MAX_ATTEMPTS=8    is --max-attempts 8"),
+    ] {
+        let help = job.command(arguments);
+        help.exits(0).check(help.stdout.contains(text), text);
+        let widest = help.stdout.lines().map(|line| line.chars().count()).max();
+        help.check(widest <= Some(100), "a line is too long");
+    }
+}
+
+#[test]
+fn slips_are_named_and_the_right_word_is_suggested() {
+    let job = Job::new(csv(1));
+    for (arguments, texts) in [
+        ("simulte", ["unrecognized subcommand 'simulte'", "'simulate'"]),
+        ("run numbers.csv --simulte", ["unexpected argument '--simulte'", "'--simulate'"]),
+        ("run numbers.csv --rate fast", ["'fast' for '--rate <N>'", "neither `auto` nor a positive number"]),
+        ("completions bsh", ["'bsh' for '<SHELL>'", "'bash'"]),
+        ("help rernu", ["unrecognized subcommand 'rernu'", "--help"]),
+    ] {
+        let ended = job.command(arguments);
+        ended.exits(2);
+        for text in texts {
+            ended.says(text);
+        }
+    }
+    job.command("man rnu").exits(1).says("`rnu` is no command of chime-sweep");
+}
+
+/// Each option has its variable: a value that no option takes is refused, and the variable is named.
+#[test]
+fn every_option_can_be_set_by_a_variable() {
+    let mut options = 0;
+    for subcommand in Cli::command().get_subcommands_mut() {
+        subcommand.build();
+        for argument in subcommand.get_arguments() {
+            let Some(long) = argument.get_long().filter(|long| *long != "help") else { continue };
+            options += 1;
+            let variable = format!("CHIME_SWEEP_{}", long.to_uppercase().replace('-', "_"));
+            let input = if subcommand.get_positionals().next().is_some() { "numbers.csv" } else { "" };
+            let job = Job::new("").env(&variable, "\u{1}");
+            let ended = job.command(&format!("{} {input}", subcommand.get_name()));
+            // A name, a path or a text can be anything: then it is the job that fails, if at all.
+            let is_text = ended.code != Some(2) || ended.stderr.contains("required");
+            ended.says_not("is no option");
+            ended.check(is_text || ended.stderr.contains(&variable), &format!("{variable} has no effect"));
+        }
+    }
+    assert!(options > 40, "{options}");
+}
+
+#[test]
+fn variables_do_what_options_do_and_what_is_typed_wins() {
+    let run = |variables: &[(&str, &str)], more: &str| {
+        let service = Service::playing("");
+        let job = Job::on(&service, csv(4)).env("CHIME_SWEEP_YES", "1");
+        let job = variables.iter().fold(job, |job, (name, value)| job.env(name, value));
+        (job.command(&job.run_arguments(more)), service.requests())
+    };
+    for (variables, more, code, requests, says) in [
+        (&[("CHIME_SWEEP_BATCH_SIZE", "2")][..], "", 0, 2, "to remove"),
+        (&[("CHIME_SWEEP_BATCH_SIZE", "2")], "--batch-size 4", 0, 1, "to remove"),
+        (&[("CHIME_SWEEP_QUIET", "yes")], "", 0, 1, ""),
+        // An empty variable is none.
+        (&[("CHIME_SWEEP_RATE", "")], "", 0, 1, "to remove"),
+        (&[("CHIME_SWEEP_SIMULATE", "false")], "", 0, 1, "to remove"),
+        // One that contradicts what was typed does not count; two that contradict each other are an error.
+        (&[("CHIME_SWEEP_QUIET", "1"), ("CHIME_SWEEP_SIMULATE", "1")], "-v", 0, 1, "to remove"),
+        (&[("CHIME_SWEEP_REGION", "eu-west-1")], "", 0, 1, "(eu-west-1)"),
+        (&[("CHIME_SWEEP_RESUME", "1"), ("CHIME_SWEEP_DISCARD", "1")], "", 2, 0, "cannot be used with"),
+    ] {
+        let (ended, asked) = run(variables, more);
+        ended.exits(code).same("requests", asked, requests).says(says);
+        ended.check(!says.is_empty() || ended.stderr.is_empty(), "it is not quiet");
+    }
+    let refusing =
+        Service::playing("[[fault]]\ndoes.error = { status = 403, code = \"ForbiddenException\" }\n");
+    let verbose = Job::on(&refusing, csv(1)).env("CHIME_SWEEP_VERBOSE", "2");
+    verbose.sweep("").says("attempt failed");
+    let rehearsal = Job::new(csv(1)).env("CHIME_SWEEP_REGION", "eu-west-1");
+    rehearsal.command("run numbers.csv --simulate").exits(0).says("SIMULATED");
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let job = |name: &str, value: &str| Job::new(csv(1)).env(name, value);
+    for (name, value, texts) in [
+        ("CHIME_SWEEP_RATE", "fast", ["invalid value 'fast' for '--rate <N>'", "'CHIME_SWEEP_RATE'"]),
+        ("CHIME_SWEEP_SIMULATE", "perhaps", ["invalid value 'perhaps'", "'CHIME_SWEEP_SIMULATE'"]),
+        ("CHIME_SWEEP_MAX_DURATION", "5", ["not a time such as", "'CHIME_SWEEP_MAX_DURATION'"]),
+    ] {
+        let ended = job(name, value).command("run numbers.csv");
+        ended.exits(2);
+        for text in texts {
+            ended.says(text);
+        }
+    }
+    let typed = job("CHIME_SWEEP_RATE", "5").command("run numbers.csv --rate fast");
+    typed.exits(2).says("'--rate <N>'").says_not("CHIME_SWEEP_RATE");
+    let slip = job("CHIME_SWEEP_RATES", "5").command("run numbers.csv --simulate");
+    slip.exits(0).says("`CHIME_SWEEP_RATES` is set, and is no option");
+    job("CHIME_SWEEP_RESULT_STATUS", "x")
+        .command("run numbers.csv --simulate")
+        .exits(0)
+        .says_not("is no option");
+}
+
+#[test]
+fn completions_load_in_their_shells() {
+    let job = Job::new("");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = job.command(&format!("completions {shell}"));
+        script.exits(0).check(script.stdout.contains("max-attempts"), "an option is missing");
+    }
+    let script = job.command("completions bash").stdout;
+    // What is offered after `chime-sweep run --max-`.
+    let asked = "\nCOMP_WORDS=(chime-sweep run --max-); COMP_CWORD=2\n\
+                 _chime__sweep chime-sweep --max- run; printf '%s\\n' \"${COMPREPLY[@]}\"; complete -p chime-sweep\n";
+    if exists("bash") {
+        let (offered, error) = piped("bash", &["--norc", "-s"], &format!("{script}{asked}"));
+        for option in ["--max-attempts", "--max-failures", "--max-duration", "-F _chime__sweep chime-sweep"] {
+            assert!(offered.contains(option), "{option}: {offered}{error}");
+        }
+        assert_eq!(error, "");
+    }
+}
+
+#[test]
+fn every_command_has_a_manual_page_that_renders_without_a_warning() {
+    let job = Job::new("");
+    let named: Vec<String> = Cli::command()
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    let renders = exists("groff");
+    for command in named.iter().map(String::as_str).chain([""]) {
+        let page = job.command(&format!("man {command}"));
+        page.exits(0).check(page.stdout.starts_with(".ie"), "no page");
+        page.check(page.stdout.contains(".TH"), "no title");
+        if renders {
+            let (text, warnings) = piped("groff", &["-man", "-Tutf8", "-ww"], &page.stdout);
+            page.same("warnings", warnings, String::new())
+                .check(text.contains("SYNOPSIS") || text.len() > 200, "empty");
+        }
+    }
+    let whole = job.command("man").stdout;
+    for text in ["EXIT STATUS", "ENVIRONMENT", "EXAMPLES", "chime\\-sweep\\-run(1)"] {
+        assert!(whole.contains(text), "{text}");
+    }
+}
+
+/// `head` reads a line and goes: that is no error.
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_read_enough_is_no_error() {
+    let job = Job::new(csv(2_000));
+    for arguments in ["plan numbers.csv", "man", "completions bash", "--help"] {
+        // Opened for writing, and its reader gone before the first byte comes.
+        let script = format!("{{ {BINARY} {arguments}; echo \"ended with $?\" >&2; }} | true");
+        let output = job.prepare("sh", &["-c", &script]).output().expect("sh");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(stderr.trim(), "ended with 0", "{arguments}");
+    }
+}

@@ -4,6 +4,7 @@
 //! read a clock, spawn, or know what records its events.
 
 mod landing;
+mod silence;
 
 use std::time::Instant;
 
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use crate::event::{Event, Outbox, Phase, Settlement, StopReason};
 use crate::input::{RowFlags, Rows};
 use crate::plan::Batch;
+use crate::pool::blame::Blame;
 use crate::pool::gate::{Gate, Pass, Renewal};
 use crate::pool::next::{Flight, Next, Submission};
 use crate::pool::pace::{Pace, Permit, Wait};
@@ -20,6 +22,7 @@ use crate::pool::retry::RetryPolicy;
 use crate::pool::scope::Connectors;
 use crate::pool::split::Splits;
 use crate::pool::stop::Watch;
+use crate::pool::worker::Job;
 use crate::pool::{PoolEnd, PoolSettings};
 
 /// The state of a run: what is to be sent, and what holds it back.
@@ -29,6 +32,14 @@ pub struct Dispatcher<'a> {
     earlier: RowFlags,
     queue: Queue<'a>,
     in_flight: usize,
+    /// Those of them that never failed while the service was there.
+    innocent_in_flight: usize,
+    blame: Blame,
+    /// Batches whose attempts are used up if what they are suspected of counts.
+    held: Vec<Job>,
+    /// Probes of the present outage that failed.
+    probes: u32,
+    last_sent_was_forgiven: bool,
     concurrency: usize,
     connectors: Connectors,
     splits: Splits,
@@ -57,6 +68,11 @@ impl<'a> Dispatcher<'a> {
             earlier,
             queue: Queue::new(planned),
             in_flight: 0,
+            innocent_in_flight: 0,
+            blame: Blame::default(),
+            held: Vec::new(),
+            probes: 0,
+            last_sent_was_forgiven: false,
             concurrency: settings.concurrency.get(),
             connectors: Connectors::default(),
             splits: Splits::default(),
@@ -90,8 +106,11 @@ impl<'a> Dispatcher<'a> {
         self.queue.wake(now);
         self.settle_closed(at);
         if self.queue.first().is_none() {
-            let idle = self.in_flight == 0 && self.queue.is_empty();
-            return if idle { Next::Done(self.end()) } else { Next::Wait(self.queue.due()) };
+            self.release_held(now, at);
+            return if self.is_idle() { Next::Done(self.end()) } else { Next::Wait(self.queue.due()) };
+        }
+        if self.last_sent_was_forgiven && !self.is_outage(now) {
+            self.queue.bring_unforgiven();
         }
         let give_up = self.watch.gives_up_at();
         if self.in_flight >= self.concurrency {
@@ -115,16 +134,19 @@ impl<'a> Dispatcher<'a> {
     }
 
     fn send(&mut self, permit: Permit) -> Next {
-        let Some(first) = self.queue.take_first() else { return Next::Wait(None) };
+        let Some(mut first) = self.queue.take_first() else { return Next::Wait(None) };
+        first.resolve(&self.blame);
+        self.last_sent_was_forgiven = first.forgiven;
         let mut pieces = self.splits.cut(first).into_iter();
         let Some(job) = pieces.next() else { return Next::Wait(None) };
         pieces.rev().for_each(|piece| self.queue.put_first(piece));
         self.in_flight += 1;
+        self.innocent_in_flight += usize::from(job.failures == 0);
         let submission = Submission {
             connector: self.rows.connector_name(job.connector).into(),
             numbers: job.rows.iter().filter_map(|&row| self.rows.number(row)).collect(),
         };
-        Next::Send(Flight { job, permit, epoch: self.gate.epoch() }, submission)
+        Next::Send(Flight { job, permit, epoch: self.gate.epoch(), request: self.blame.sent() }, submission)
     }
 
     /// Settles what waits for connectors that the service refused.
@@ -132,7 +154,8 @@ impl<'a> Dispatcher<'a> {
         while let Some(error) =
             self.queue.first().and_then(|job| self.connectors.closed(job.connector)).cloned()
         {
-            if let Some(job) = self.queue.take_first() {
+            if let Some(mut job) = self.queue.take_first() {
+                job.resolve(&self.blame);
                 self.settle(job.refused(&error, &self.earlier, at));
             }
             self.write_ahead();

@@ -36,4 +36,6 @@ pub struct Flight {
     pub(super) permit: Permit,
     /// Which credentials it is signed with.
     pub(super) epoch: u32,
+    /// Its number, for [`Blame`](super::blame::Blame).
+    pub(super) request: u64,
 }

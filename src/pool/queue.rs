@@ -85,10 +85,26 @@ impl<'a> Queue<'a> {
     /// Puts a batch back whose probe failed in an outage, so that the next probe tries another one: a batch that can
     /// never be answered must not keep up the rest.
     ///
-    /// If it may have been applied, it goes behind its like only: a probe should put no further rows in doubt.
-    pub fn put_back(&mut self, job: Job) {
+    /// If it may have been applied, it goes behind its like only: a probe should put no further rows in doubt. Now and
+    /// then (`fresh`) one that was never sent is next all the same: the others may be what the service cannot answer.
+    pub fn put_back(&mut self, job: Job, fresh: bool) {
         let doubtful = self.ready.iter().take_while(|ready| ready.unanswered).count();
         self.ready.insert(if job.unanswered { doubtful } else { self.ready.len() }, job);
+        if fresh {
+            self.bring_forward(|job| !job.unanswered);
+        }
+    }
+
+    /// Makes the first batch that an outage was not blamed for the next one, if there is one: those that may themselves
+    /// be what the service cannot answer must not follow each other, or they would look like the next outage.
+    pub fn bring_unforgiven(&mut self) {
+        self.bring_forward(|job| !job.forgiven);
+    }
+
+    fn bring_forward(&mut self, is_wanted: impl Fn(&Job) -> bool) {
+        if let Some(job) = self.ready.iter().position(is_wanted).and_then(|at| self.ready.remove(at)) {
+            self.ready.push_front(job);
+        }
     }
 
     /// Keeps a batch back until `due`.
@@ -127,6 +143,15 @@ impl<'a> Queue<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.exhausted && self.ready.is_empty() && self.intended.is_empty() && self.delayed.is_empty()
+    }
+
+    /// Whether there is a batch that never failed while the service was there.
+    #[must_use]
+    pub fn has_innocent(&self) -> bool {
+        let delayed = self.delayed.iter().map(|Reverse(delayed)| &delayed.job);
+        !self.exhausted
+            || !self.intended.is_empty()
+            || self.ready.iter().chain(delayed).any(|job| job.failures == 0)
     }
 
     /// Takes everything that was intended; what is only planned stays unknown to everybody.

@@ -62,7 +62,7 @@ impl RetryPolicy {
 
     /// The longest delay after so many attempts. Read from `current_interval`: what `next_backoff` returns is up to a
     /// nanosecond longer, at random, even without randomization.
-    fn interval(&self, attempts_so_far: u32) -> Duration {
+    pub(super) fn interval(&self, attempts_so_far: u32) -> Duration {
         if attempts_so_far == 0 {
             return Duration::ZERO;
         }

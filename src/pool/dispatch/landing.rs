@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::Dispatcher;
 use crate::api::{ApiError, BatchReply, ErrorKind};
-use crate::event::{AttemptOutcome, Event, Phase};
+use crate::event::{AttemptOutcome, Event};
 use crate::pool::next::Flight;
 use crate::pool::retry::ShouldAttempt;
 use crate::pool::worker::{Job, Rest};
@@ -23,6 +23,7 @@ impl Dispatcher<'_> {
         at: Timestamp,
     ) {
         self.in_flight -= 1;
+        self.innocent_in_flight -= usize::from(flight.job.failures == 0);
         let outcome = match &result {
             Ok(_) => AttemptOutcome::Answered,
             Err(ApiError { kind: ErrorKind::Throttled { .. }, .. }) => AttemptOutcome::Throttled,
@@ -37,13 +38,16 @@ impl Dispatcher<'_> {
 
     fn answered(&mut self, flight: Flight, reply: BatchReply, now: Instant, at: Timestamp) {
         self.pace.on_success(now, flight.permit);
+        self.heard(flight.request, now, at);
         self.gate.accepted(flight.epoch);
         self.watch.worked();
         self.connectors.worked(flight.job.connector);
         if let Some(limit) = self.splits.accepted(flight.job.split) {
             tracing::warn!(limit, "the service refuses larger batches: this is the batch size from now on");
         }
-        let answered = flight.job.answered(reply, self.rows, &self.earlier, at);
+        let mut job = flight.job;
+        job.resolve(&self.blame);
+        let answered = job.answered(reply, self.rows, &self.earlier, at);
         self.settle(answered.settled);
         match answered.rest {
             Rest::Nothing => {}
@@ -53,16 +57,18 @@ impl Dispatcher<'_> {
     }
 
     fn erred(&mut self, flight: Flight, error: ApiError, now: Instant, at: Timestamp) {
-        let Flight { mut job, permit, epoch } = flight;
+        let Flight { mut job, permit, epoch, request } = flight;
         tracing::debug!(code = &*error.code, status = error.status, rows = job.rows.len(), "attempt failed");
         match error.kind {
             ErrorKind::Throttled { retry_after } => {
                 self.pace.on_throttled(now, permit, retry_after);
+                self.heard(request, now, at);
                 self.watch.trouble(now);
                 self.queue.put_first(job);
             }
             ErrorKind::Credentials if self.connectors.is_denied_alone(job.connector, &error) => {
                 self.pace.on_success(now, permit);
+                self.heard(request, now, at);
                 self.refused(job, ApiError { kind: ErrorKind::Forbidden, ..error }, now, at);
             }
             ErrorKind::Credentials => {
@@ -76,23 +82,10 @@ impl Dispatcher<'_> {
                 self.queue.put_first(job);
             }
             ErrorKind::Unreachable | ErrorKind::NoAnswer => {
-                let probe = permit.during_outage();
                 self.pace.on_error(now, permit);
-                // A service that answered before and cannot be reached now is away, whichever batch finds that out:
-                // the last ones of a job must not use up their attempts on it.
-                let probe = probe
-                    || (error.kind == ErrorKind::Unreachable
-                        && self.watch.has_worked()
-                        && matches!(self.pace.phase(now), Phase::Outage { .. }));
                 self.watch.trouble(now);
                 job.unanswered |= error.kind == ErrorKind::NoAnswer;
-                if probe {
-                    job.last_error = Some(Box::new(error));
-                    self.queue.put_back(job);
-                } else {
-                    job.count(error);
-                    self.again(job, now, at);
-                }
+                self.silent(job, request, error, now, at);
             }
             ErrorKind::Rejected if error.status.is_none() => {
                 self.pace.on_abandoned(now, permit);
@@ -104,6 +97,7 @@ impl Dispatcher<'_> {
             | ErrorKind::Conflict
             | ErrorKind::Rejected => {
                 self.pace.on_success(now, permit);
+                self.heard(request, now, at);
                 self.gate.accepted(epoch);
                 self.refused(job, error, now, at);
             }
@@ -113,6 +107,7 @@ impl Dispatcher<'_> {
     /// The service answered, and not as asked.
     fn refused(&mut self, mut job: Job, error: ApiError, now: Instant, at: Timestamp) {
         self.watch.answered();
+        job.resolve(&self.blame);
         match error.kind {
             ErrorKind::BadRequest => {
                 job.count(error);
@@ -150,18 +145,21 @@ impl Dispatcher<'_> {
     }
 
     /// Sends a batch again after a backoff, unless its attempts are used up.
-    fn again(&mut self, job: Job, now: Instant, at: Timestamp) {
+    pub(super) fn again(&mut self, mut job: Job, now: Instant, at: Timestamp) {
         if self.stop.is_some() {
             return self.retire(job, at);
         }
-        match self.retry.next(job.failures, self.jitter.f64()) {
+        job.resolve(&self.blame);
+        match self.retry.next(job.failures_at_most(), self.jitter.f64()) {
             ShouldAttempt::YesAfter(delay) => self.queue.delay(job, now + delay),
-            ShouldAttempt::No => self.give_up(job, at),
+            ShouldAttempt::No if job.suspected.is_empty() => self.give_up(job, at),
+            ShouldAttempt::No => self.held.push(job),
         }
     }
 
     /// Settles a batch with what its last attempt ended with.
-    fn give_up(&mut self, mut job: Job, at: Timestamp) {
+    pub(super) fn give_up(&mut self, mut job: Job, at: Timestamp) {
+        job.resolve(&self.blame);
         if let Some(error) = job.last_error.take() {
             self.settle(job.refused(&error, &self.earlier, at));
         } else {
@@ -170,7 +168,7 @@ impl Dispatcher<'_> {
     }
 
     /// Ends a batch because the run stops: what may have been done is `Unknown`, the rest was not sent.
-    fn retire(&mut self, job: Job, at: Timestamp) {
+    pub(super) fn retire(&mut self, job: Job, at: Timestamp) {
         if job.unanswered {
             self.give_up(job, at);
         } else {
@@ -180,7 +178,7 @@ impl Dispatcher<'_> {
 
     pub(super) fn retire_queue(&mut self, at: Timestamp) {
         let mut released = Vec::new();
-        for job in self.queue.drain() {
+        for job in self.queue.drain().into_iter().chain(std::mem::take(&mut self.held)) {
             if job.unanswered {
                 self.give_up(job, at);
             } else {

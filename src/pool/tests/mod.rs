@@ -1,6 +1,7 @@
 //! The pool under a paused clock, against a scripted service and a journal whose writes take time.
 
 mod flow;
+mod outages;
 mod replies;
 mod stops;
 mod truth;
@@ -80,6 +81,8 @@ struct Night {
     earlier: Vec<u32>,
     /// Stops from outside.
     stops: Vec<(Duration, StopReason)>,
+    /// How long a request takes that ends with `Timeout`.
+    patience: Duration,
     /// What each renewal of the credentials brings; then nothing new.
     renewals: Vec<Renewal>,
 }
@@ -109,6 +112,7 @@ impl Night {
             },
             earlier: Vec::new(),
             stops: Vec::new(),
+            patience: LATENCY,
             renewals: Vec::new(),
         }
     }
@@ -133,6 +137,7 @@ impl Night {
         let dispatcher =
             Dispatcher::new(&rows, plan.batches(), earlier, &self.settings, outbox, start.into_std());
         let (stop, stopped) = watch::channel(None);
+        let patience = self.patience;
         let log = Arc::new(Mutex::new((Vec::new(), HashMap::<_, usize>::new(), 0usize, 0usize)));
         let submit = |submission: Submission| {
             let log = Arc::clone(&log);
@@ -150,7 +155,8 @@ impl Night {
             entry.3 = entry.3.max(entry.2);
             drop(entry);
             async move {
-                tokio::time::sleep(LATENCY).await;
+                let timed_out = reply.as_ref().is_err_and(|error| &*error.code == "Timeout");
+                tokio::time::sleep(if timed_out { patience } else { LATENCY }).await;
                 log.lock().expect("no panic").2 -= 1;
                 reply
             }

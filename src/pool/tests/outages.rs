@@ -1,0 +1,175 @@
+//! An outage costs time, and no attempt; a batch that the service can never answer costs its own attempts, and no more.
+
+use std::cell::{Cell, RefCell};
+
+use super::*;
+
+type Reply = fn() -> Result<BatchReply, ApiError>;
+
+fn unavailable() -> Result<BatchReply, ApiError> {
+    error(ErrorKind::NoAnswer, "Http503")
+}
+
+fn refused() -> Result<BatchReply, ApiError> {
+    error(ErrorKind::Unreachable, "ConnectionRefused")
+}
+
+fn no_such_host() -> Result<BatchReply, ApiError> {
+    error(ErrorKind::Unreachable, "ConnectFailed")
+}
+
+/// By a proxy that does not like the batch.
+fn blocked() -> Result<BatchReply, ApiError> {
+    let blocked = error(ErrorKind::Unreachable, "Http403");
+    blocked.map_err(|error| ApiError { status: Some(403), ..error })
+}
+
+/// Time since it was first asked.
+#[derive(Default)]
+struct Clock(Cell<Option<Instant>>);
+
+impl Clock {
+    fn elapsed(&self) -> Duration {
+        let now = Instant::now();
+        let start = self.0.get().unwrap_or(now);
+        self.0.set(Some(start));
+        now - start
+    }
+}
+
+fn night(rows: u32, max_attempts: u32, concurrency: usize) -> Night {
+    let mut night = Night::of(&[rows]);
+    night.settings.retry = RetryPolicy::new(NonZeroU32::new(max_attempts).expect("positive"));
+    night.settings.concurrency = NonZeroUsize::new(concurrency).expect("positive");
+    night
+}
+
+const FAILURES: [(&str, Reply, u64); 4] = [
+    ("503", unavailable, 50),
+    ("refused connection", refused, 50),
+    ("a name that does not resolve", no_such_host, 50),
+    ("half-open connections", no_answer, 4_000),
+];
+
+#[test]
+fn an_outage_uses_up_no_attempt() {
+    for (name, failure, patience) in FAILURES {
+        for (from, to) in [(0, 20_000), (110, 30_000), (700, 25_000)] {
+            for (max_attempts, concurrency) in [(1, 1), (1, 4), (5, 4), (1, 16)] {
+                let patience = Duration::from_millis(patience);
+                let night = Night { patience, ..night(400, max_attempts, concurrency) };
+                let clock = Clock::default();
+                let out = Duration::from_millis(from)..Duration::from_millis(to);
+                let morning =
+                    morning(night, |_, _| if out.contains(&clock.elapsed()) { failure() } else { ok() });
+                let case = format!("{name}, {out:?}, {max_attempts} attempts, {concurrency} at once");
+                assert!(morning.all_succeeded(), "{case}: {:?}", morning.fates());
+                assert!((0..400).all(|row| morning.row(row) == Some((Fate::Succeeded, "", 1))), "{case}");
+                assert_eq!(morning.end.stop, None, "{case}");
+                assert!(morning.took < out.end + Duration::from_secs(90), "{case}: {:?}", morning.took);
+                assert!(morning.seen.len() < 40 + 16 + 150, "{case}: {} requests", morning.seen.len());
+            }
+        }
+    }
+}
+
+/// Fewer batches are left than it takes to notice an outage.
+#[test]
+fn an_outage_at_the_end_uses_up_no_attempt() {
+    for (name, failure, patience) in FAILURES {
+        for (left, max_attempts) in [(2, 1), (3, 1), (4, 1), (2, 5), (1, 1)] {
+            if left == 1 && failure().is_err_and(|error| error.kind == ErrorKind::NoAnswer) {
+                continue; // nobody can tell: see below
+            }
+            let night = Night { patience: Duration::from_millis(patience), ..night(100, max_attempts, 1) };
+            let back = Cell::new(None);
+            let answered = Cell::new(0);
+            let morning = morning(night, |_, _| {
+                if answered.get() == 10 - left && back.get().is_none() {
+                    back.set(Some(Instant::now() + Duration::from_secs(60)));
+                }
+                if answered.get() == 10 - left && back.get().is_some_and(|back| Instant::now() < back) {
+                    return failure();
+                }
+                answered.set(answered.get() + 1);
+                ok()
+            });
+            let case = format!("{name}, {left} left, {max_attempts} attempts");
+            assert!(morning.all_succeeded(), "{case}: {:?}", morning.fates());
+            assert!(morning.took > Duration::from_secs(60), "{case}");
+            assert!((0..100).all(|row| morning.row(row).is_some_and(|(_, _, n)| n == 1)), "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_batch_that_is_never_answered_uses_up_its_attempts_while_others_work() {
+    for (failure, fate) in [(unavailable as Reply, Fate::Unknown), (blocked, Fate::Failed)] {
+        for (max_attempts, concurrency) in [(1, 1), (5, 1), (1, 4), (5, 4), (5, 16)] {
+            for poisoned in [vec![0], vec![200], vec![100, 110], (10..16).map(|batch| 10 * batch).collect()] {
+                let clock = Clock::default();
+                let morning = morning(night(600, max_attempts, concurrency), |_, submission| {
+                    clock.elapsed();
+                    let is_poisoned = poisoned.iter().any(|&row| submission.numbers[0] == number(row));
+                    if is_poisoned { failure() } else { ok() }
+                });
+                let case = format!("{poisoned:?}, {max_attempts} attempts, {concurrency} at once");
+                assert_eq!(morning.end.stop, None, "{case}: {:?}", morning.fates());
+                for row in 0..600 {
+                    let is_poisoned = poisoned.contains(&(row / 10 * 10));
+                    let expected = if is_poisoned { fate } else { Fate::Succeeded };
+                    assert_eq!(morning.row(row).map(|(fate, ..)| fate), Some(expected), "{case}: row {row}");
+                    if is_poisoned {
+                        assert_eq!(morning.row(row).map(|(.., n)| n), Some(max_attempts), "{case}: {row}");
+                    }
+                }
+                assert!(morning.took < Duration::from_secs(300), "{case}: {:?}", morning.took);
+            }
+        }
+    }
+}
+
+/// With a single batch left nobody can tell an outage from a batch that the service cannot answer: it has its attempts.
+#[test]
+fn the_only_batch_left_is_not_sent_for_ever() {
+    for max_attempts in [1, 5, 8] {
+        let morning = morning(night(50, max_attempts, 1), |_, submission| {
+            if submission.numbers[0] == number(40) { unavailable() } else { ok() }
+        });
+        assert_eq!(morning.row(40), Some((Fate::Unknown, "Http503", max_attempts)));
+        assert_eq!(morning.end.stop, None);
+        assert_eq!(morning.seen.len(), 4 + max_attempts as usize);
+    }
+}
+
+/// A failure that an answer follows was no outage.
+#[test]
+fn single_failures_count_as_before() {
+    let turn = Cell::new(0);
+    let failed = RefCell::new(Vec::new());
+    let morning = morning(night(400, 1, 1), |_, submission| {
+        turn.set(turn.get() + 1);
+        if turn.get() % 4 == 0 {
+            failed.borrow_mut().push(submission.numbers[0]);
+            return unavailable();
+        }
+        ok()
+    });
+    assert_eq!(failed.borrow().len(), 10);
+    assert_eq!(morning.fates(), BTreeMap::from([("Succeeded".into(), 300), ("Unknown".into(), 100)]));
+}
+
+#[test]
+fn a_long_outage_puts_few_rows_in_doubt() {
+    let clock = Clock::default();
+    let out = Duration::from_secs(1)..Duration::from_secs(900);
+    let morning =
+        morning(night(2000, 5, 4), |_, _| if out.contains(&clock.elapsed()) { unavailable() } else { ok() });
+    assert!(morning.all_succeeded());
+    let mut doubtful: Vec<_> =
+        morning.seen.iter().filter(|seen| out.contains(&seen.at)).map(|seen| seen.numbers[0]).collect();
+    let probes = doubtful.len();
+    doubtful.sort_unstable_by_key(|number| number.e164().to_string());
+    doubtful.dedup();
+    assert!(doubtful.len() <= 12 && probes > 60, "{} batches, {probes} probes", doubtful.len());
+}

@@ -148,7 +148,9 @@ pub enum StopReason {
     Interrupted,
     /// The journal cannot be written: nothing more may be sent, and nothing be recorded.
     JournalFailed,
-    /// A second signal: end at once, keep the journal.
+    /// A second SIGTERM or SIGHUP: end at once, keep the journal.
+    Killed,
+    /// The same, by Ctrl-C.
     Aborted,
 }
 
@@ -171,7 +173,7 @@ impl StopReason {
             Self::Terminated => "Terminated",
             Self::Interrupted => "Interrupted",
             Self::JournalFailed => "JournalFailed",
-            Self::Aborted => "Aborted",
+            Self::Killed | Self::Aborted => "Aborted",
         }
     }
 
@@ -187,7 +189,7 @@ impl StopReason {
             Self::Terminated => "it was told to terminate",
             Self::Interrupted => "it was interrupted",
             Self::JournalFailed => "its journal could not be written",
-            Self::Aborted => "it was aborted",
+            Self::Killed | Self::Aborted => "it was aborted",
         }
     }
 }

@@ -72,7 +72,7 @@ impl ExitStatus {
             _ if all_succeeded => Self::Success,
             None => Self::SomeRowsFailed,
             Some(StopReason::Interrupted | StopReason::Aborted) => Self::Interrupted,
-            Some(StopReason::Terminated) => Self::Terminated,
+            Some(StopReason::Terminated | StopReason::Killed) => Self::Terminated,
             Some(
                 StopReason::Deadline
                 | StopReason::TooManyFailures
@@ -106,6 +106,7 @@ mod tests {
             (Some(StopReason::Interrupted), false, 130),
             (Some(StopReason::Aborted), false, 130),
             (Some(StopReason::Terminated), false, 143),
+            (Some(StopReason::Killed), false, 143),
         ];
         for (stop, all_succeeded, code) in table {
             assert_eq!(ExitStatus::of_run(stop, all_succeeded).code(), code, "{stop:?} {all_succeeded}");

@@ -85,7 +85,8 @@ fn ignored_signals(status: &str) -> u64 {
 /// The first signal stops the run, whatever comes after it aborts it.
 fn raise_signal(stop: &watch::Sender<Option<StopReason>>, reason: StopReason) {
     let again = matches!(*stop.borrow(), Some(StopReason::Interrupted | StopReason::Terminated));
-    raise(stop, if again { StopReason::Aborted } else { reason });
+    let abort = if reason == StopReason::Terminated { StopReason::Killed } else { StopReason::Aborted };
+    raise(stop, if again { abort } else { reason });
 }
 
 #[cfg(not(unix))]
@@ -118,6 +119,8 @@ mod tests {
             (vec![StopReason::Interrupted], StopReason::Interrupted),
             (vec![StopReason::Interrupted, StopReason::Interrupted], StopReason::Aborted),
             (vec![StopReason::Terminated, StopReason::Interrupted], StopReason::Aborted),
+            (vec![StopReason::Terminated, StopReason::Terminated], StopReason::Killed),
+            (vec![StopReason::Interrupted, StopReason::Terminated], StopReason::Killed),
         ];
         for (signals, reason) in table {
             let (stop, seen) = watch::channel(Some(StopReason::Deadline));

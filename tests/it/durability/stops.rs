@@ -36,19 +36,26 @@ fn one_signal_lets_what_is_in_flight_finish_and_the_report_says_what_was_not_sen
 
 #[test]
 fn a_second_signal_ends_the_run_at_once_and_keeps_the_journal() {
-    let job = Job::new(2000, "[latency]\nmean = \"30s\"\n");
-    let running = job.start(&["--batch-size", "5"]);
-    until("a request", || job.simulator().tally().requests >= 1);
-    running.signal("INT");
-    std::thread::sleep(Duration::from_millis(50));
-    running.signal("INT");
-    let outcome = running.wait().exits(130);
-    assert!(outcome.took < Duration::from_secs(5), "{:?}", outcome.took);
-    let outcome =
-        outcome.says(&["no report was written", "numbers.report.csv.journal", "to go on: chime-sweep run"]);
-    assert!(outcome.stderr.contains("--resume"));
-    assert!(job.journal().exists() && !job.path("numbers.report.csv").exists());
-    job.run(&[]).exits(1).says(&["was cut short", "--resume", "--discard"]);
+    for (first, second, exit) in
+        [("INT", "INT", 130), ("TERM", "TERM", 143), ("INT", "TERM", 143), ("TERM", "INT", 130)]
+    {
+        let job = Job::new(2000, "[latency]\nmean = \"30s\"\n");
+        let running = job.start(&["--batch-size", "5"]);
+        until("a request", || job.simulator().tally().requests >= 1);
+        running.signal(first);
+        std::thread::sleep(Duration::from_millis(50));
+        running.signal(second);
+        let outcome = running.wait().exits(exit);
+        assert!(outcome.took < Duration::from_secs(5), "{:?}", outcome.took);
+        let outcome = outcome.says(&[
+            "no report was written",
+            "numbers.report.csv.journal",
+            "to go on: chime-sweep run",
+        ]);
+        assert!(outcome.stderr.contains("--resume"));
+        assert!(job.journal().exists() && !job.path("numbers.report.csv").exists());
+        job.run(&[]).exits(1).says(&["was cut short", "--resume", "--discard"]);
+    }
 }
 
 /// A run that was started with `nohup` must not end with its terminal.

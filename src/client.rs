@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 
 use crate::api::sigv4::Signer;
-use crate::api::{ApiError, BatchReply, ErrorKind, reply, request};
+use crate::api::{ApiError, BatchReply, ErrorKind, UNTRUSTED, reply, request};
 use crate::credentials::{CredentialSource, Renewal};
 use crate::endpoint::Endpoint;
 use crate::number::PhoneNumber;
@@ -197,6 +197,7 @@ fn transport_error(error: &reqwest::Error) -> ApiError {
     if error.is_connect() || error.is_builder() {
         let code = match io_kind {
             _ if error.is_timeout() => "ConnectTimeout",
+            _ if is_untrusted(error) => UNTRUSTED,
             Some(io::ErrorKind::ConnectionRefused) => "ConnectionRefused",
             _ => "ConnectFailed",
         };
@@ -224,6 +225,21 @@ fn no_answer(code: &str, message: String) -> ApiError {
         code: code.into(),
         message: message.into(),
         request_id: None,
+    }
+}
+
+/// Whether the peer's certificate is why there is no connection.
+fn is_untrusted(error: &reqwest::Error) -> bool {
+    causes(error).map(unwrapped).any(|cause| {
+        matches!(cause.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
+    })
+}
+
+/// What an `io::Error` was made of, which is not among its sources.
+fn unwrapped<'e>(error: &'e (dyn std::error::Error + 'static)) -> &'e (dyn std::error::Error + 'static) {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => unwrapped(inner),
+        None => error,
     }
 }
 

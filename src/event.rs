@@ -140,6 +140,8 @@ pub enum StopReason {
     GaveUp,
     /// Several connectors in a row were forbidden, and none worked.
     Forbidden,
+    /// The service's certificate was not accepted from the start.
+    Untrusted,
     /// The credentials were refused from the start, or no new ones came.
     Credentials,
     /// SIGTERM or SIGHUP.
@@ -169,6 +171,7 @@ impl StopReason {
             Self::TooManyFailures => "TooManyFailures",
             Self::GaveUp => "GaveUp",
             Self::Forbidden => "AllForbidden",
+            Self::Untrusted => "CertificateNotTrusted",
             Self::Credentials => "CredentialsRefused",
             Self::Terminated => "Terminated",
             Self::Interrupted => "Interrupted",
@@ -185,6 +188,7 @@ impl StopReason {
             Self::TooManyFailures => "more rows failed than --max-failures allows",
             Self::GaveUp => "the service gave no success for as long as --give-up-after",
             Self::Forbidden => "every connector tried was forbidden",
+            Self::Untrusted => "the service's certificate is not trusted",
             Self::Credentials => "the service refused the credentials",
             Self::Terminated => "it was told to terminate",
             Self::Interrupted => "it was interrupted",

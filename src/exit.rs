@@ -78,6 +78,7 @@ impl ExitStatus {
                 | StopReason::TooManyFailures
                 | StopReason::GaveUp
                 | StopReason::Forbidden
+                | StopReason::Untrusted
                 | StopReason::Credentials
                 | StopReason::JournalFailed,
             ) => Self::StoppedEarly,

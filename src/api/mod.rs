@@ -81,8 +81,30 @@ pub enum ErrorKind {
     /// There is no definite answer: 5xx, a timeout, a connection that was lost after the request was written, or a
     /// reply that cannot be believed. The change may have been made.
     NoAnswer,
+    /// The same: a 5xx that says when to come back.
+    Unavailable {
+        /// As for [`Throttled`](Self::Throttled); at most five minutes.
+        retry_after: Duration,
+    },
     /// Any other reply. Sending again would not help.
     Rejected,
+}
+
+/// The [`ApiError::code`] of a service whose certificate is not accepted.
+pub const UNTRUSTED: &str = "CertificateNotTrusted";
+
+impl ErrorKind {
+    /// Whether the change may have been made.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Self::NoAnswer | Self::Unavailable { .. })
+    }
+
+    /// How long a service that is not there asks to be left alone.
+    #[must_use]
+    pub fn rest(&self) -> Duration {
+        if let Self::Unavailable { retry_after } = self { *retry_after } else { Duration::ZERO }
+    }
 }
 
 impl fmt::Debug for NumberError {

@@ -18,6 +18,9 @@ use crate::number::PhoneNumber;
 /// A service that asks for a longer pause is not taken at its word: the pacer would look hung.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
+/// An outage that is over sooner than announced should be noticed, and `--give-up-after` be reached by probing.
+const LONGEST_REST: Duration = Duration::from_mins(5);
+
 /// The service accepts a clock that is off by 5 minutes; less, and the clock is not why it refused a signature.
 const TOLERATED_SKEW_SECONDS: i64 = 4 * 60;
 
@@ -87,7 +90,7 @@ pub fn is_transient(code: &str) -> bool {
 /// | 400, 403, 404, 405, 407 that does not come from the service: HTML from a proxy or of a wrong endpoint | [`Unreachable`](ErrorKind::Unreachable) |
 /// | 400, 413, 422 | [`BadRequest`](ErrorKind::BadRequest) |
 /// | 403; 404; 409 | [`Forbidden`](ErrorKind::Forbidden); [`NotFound`](ErrorKind::NotFound); [`Conflict`](ErrorKind::Conflict) |
-/// | 408; 5xx but 501 and 505 | [`NoAnswer`](ErrorKind::NoAnswer) |
+/// | 408; 5xx but 501 and 505 | [`NoAnswer`](ErrorKind::NoAnswer); with `Retry-After` [`Unavailable`](ErrorKind::Unavailable) |
 /// | anything else, such as a redirect | [`Rejected`](ErrorKind::Rejected) |
 ///
 /// # Errors
@@ -168,7 +171,10 @@ impl Refusal {
             404 => ErrorKind::NotFound,
             409 => ErrorKind::Conflict,
             501 | 505 => ErrorKind::Rejected,
-            408 | 500..600 => ErrorKind::NoAnswer,
+            408 | 500..600 => match retry_after(headers, now) {
+                Some(pause) => ErrorKind::Unavailable { retry_after: pause.min(LONGEST_REST) },
+                None => ErrorKind::NoAnswer,
+            },
             _ => ErrorKind::Rejected,
         }
     }

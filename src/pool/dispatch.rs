@@ -39,6 +39,8 @@ pub struct Dispatcher<'a> {
     held: Vec<Job>,
     /// Probes of the present outage that failed.
     probes: u32,
+    /// Until when the service asked to be left alone, in an outage.
+    rest_until: Option<Instant>,
     last_sent_was_forgiven: bool,
     concurrency: usize,
     connectors: Connectors,
@@ -72,6 +74,7 @@ impl<'a> Dispatcher<'a> {
             blame: Blame::default(),
             held: Vec::new(),
             probes: 0,
+            rest_until: None,
             last_sent_was_forgiven: false,
             concurrency: settings.concurrency.get(),
             connectors: Connectors::default(),
@@ -107,7 +110,14 @@ impl<'a> Dispatcher<'a> {
         self.settle_closed(at);
         if self.queue.first().is_none() {
             self.release_held(now, at);
-            return if self.is_idle() { Next::Done(self.end()) } else { Next::Wait(self.queue.due()) };
+            return if self.is_idle() {
+                Next::Done(self.end())
+            } else {
+                Next::Wait(earlier(self.queue.due(), self.watch.gives_up_at()))
+            };
+        }
+        if let Some(until) = self.rest_until.filter(|until| now < *until && self.is_outage(now)) {
+            return Next::Wait(earlier(Some(until), self.watch.gives_up_at()));
         }
         if self.last_sent_was_forgiven && !self.is_outage(now) {
             self.queue.bring_unforgiven();

@@ -122,7 +122,7 @@ impl Job {
     #[must_use]
     pub fn refused(self, error: &ApiError, earlier: &RowFlags, at: Timestamp) -> Vec<Settlement> {
         let refusal = Refusal {
-            silent: error.kind == ErrorKind::NoAnswer,
+            silent: error.kind.is_silent(),
             code: &error.code,
             message: &error.message,
             request_id: error.request_id.as_deref(),

@@ -133,6 +133,12 @@ fn what_is_not_from_the_service_says_nothing_about_a_connector() {
         assert_ne!(kind(status, &[("x-amzn-errortype", "X")], PAGE), ErrorKind::Unreachable, "{status}");
     }
     assert_eq!(kind(503, &[], PAGE), ErrorKind::NoAnswer);
+    let back_in = |seconds| ErrorKind::Unavailable { retry_after: Duration::from_secs(seconds) };
+    for (status, asked, expected) in
+        [(503, "7", back_in(7)), (500, "99999", back_in(300)), (503, "soon", ErrorKind::NoAnswer)]
+    {
+        assert_eq!(kind(status, &[("retry-after", asked)], PAGE), expected, "{asked}");
+    }
     assert_eq!(kind(413, &[], PAGE), ErrorKind::BadRequest);
     assert_eq!(kind(401, &[], PAGE), ErrorKind::Credentials);
 }

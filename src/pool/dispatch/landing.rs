@@ -2,7 +2,7 @@
 //!
 //! Must not decide when anything is sent.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -81,10 +81,10 @@ impl Dispatcher<'_> {
                 self.pace.on_abandoned(now, permit);
                 self.queue.put_first(job);
             }
-            ErrorKind::Unreachable | ErrorKind::NoAnswer => {
+            ErrorKind::Unreachable | ErrorKind::NoAnswer | ErrorKind::Unavailable { .. } => {
                 self.pace.on_error(now, permit);
                 self.watch.trouble(now);
-                job.unanswered |= error.kind == ErrorKind::NoAnswer;
+                job.unanswered |= error.kind.is_silent();
                 self.silent(job, request, error, now, at);
             }
             ErrorKind::Rejected if error.status.is_none() => {
@@ -151,10 +151,16 @@ impl Dispatcher<'_> {
         }
         job.resolve(&self.blame);
         match self.retry.next(job.failures_at_most(), self.jitter.f64()) {
-            ShouldAttempt::YesAfter(delay) => self.queue.delay(job, now + delay),
+            ShouldAttempt::YesAfter(delay) => self.delay(job, now, delay),
             ShouldAttempt::No if job.suspected.is_empty() => self.give_up(job, at),
             ShouldAttempt::No => self.held.push(job),
         }
+    }
+
+    /// Keeps a batch back for so long, or as long as the service asked for, if that is longer.
+    pub(super) fn delay(&mut self, job: Job, now: Instant, delay: Duration) {
+        let rest = job.last_error.as_ref().map_or(Duration::ZERO, |error| error.kind.rest());
+        self.queue.delay(job, now + delay.max(rest));
     }
 
     /// Settles a batch with what its last attempt ended with.

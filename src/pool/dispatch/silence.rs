@@ -8,13 +8,16 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::Dispatcher;
-use crate::api::{ApiError, ErrorKind};
-use crate::event::Phase;
+use crate::api::{self, ApiError, ErrorKind};
+use crate::event::{Phase, StopReason};
 use crate::pool::worker::Job;
 
 /// After how many failed probes one more batch is put in doubt, in case the others are what the service cannot answer.
 /// Few: an outage of half an hour puts no more than these in doubt.
 const FRESH_PROBES: [u32; 3] = [6, 24, 96];
+
+const UNTRUSTED: &str = "the service's certificate is not trusted: check the endpoint's name, this machine's clock, and \
+                         whether a proxy needs its own authority (--ca-bundle FILE, AWS_CA_BUNDLE)";
 
 impl Dispatcher<'_> {
     pub(super) fn is_outage(&self, now: Instant) -> bool {
@@ -31,6 +34,7 @@ impl Dispatcher<'_> {
         self.blame.observe(self.is_outage(now));
         self.blame.heard(request);
         self.probes = 0;
+        self.rest_until = None;
         self.review(now, at);
     }
 
@@ -47,7 +51,19 @@ impl Dispatcher<'_> {
             job.count(error);
             return self.retire(job, at);
         }
+        if &*error.code == api::UNTRUSTED && !self.watch.has_worked() {
+            // No row of the file can change that, and waiting rarely does.
+            tracing::warn!(because = &*error.message, "{UNTRUSTED}");
+            self.stop(StopReason::Untrusted, at);
+            return self.retire(job, at);
+        }
         let began = self.blame.observe(self.is_outage(now));
+        if began {
+            tracing::warn!(
+                because = &*error.message,
+                "everything fails: asking now and then whether it is over"
+            );
+        }
         // A batch that the service never answers while it answers others must not be sent for ever. With no other
         // batch left that could show the difference, it is taken for one.
         if !self.is_surely_away(&job, &error) && !self.has_innocent() {
@@ -57,6 +73,7 @@ impl Dispatcher<'_> {
             job.suspect(mark, error);
             self.again(job, now, at);
         } else {
+            self.rest_until = self.rest_until.max(Some(now + error.kind.rest()));
             job.forgive(error);
             self.probes += u32::from(self.is_outage(now));
             self.queue.put_back(job, FRESH_PROBES.contains(&self.probes));
@@ -100,7 +117,7 @@ impl Dispatcher<'_> {
             let away = job.last_error.as_deref().is_some_and(|error| self.is_surely_away(&job, error));
             if self.watch.has_worked() && (away || innocent > 1) {
                 let delay = self.retry.interval(job.failures_at_most()).mul_f64(self.jitter.f64());
-                self.queue.delay(job, now + delay);
+                self.delay(job, now, delay);
             } else {
                 self.give_up(job, at);
             }

@@ -173,3 +173,51 @@ fn a_long_outage_puts_few_rows_in_doubt() {
     doubtful.dedup();
     assert!(doubtful.len() <= 12 && probes > 60, "{} batches, {probes} probes", doubtful.len());
 }
+
+/// A 503 with `Retry-After`.
+fn back_in(seconds: u64) -> Result<BatchReply, ApiError> {
+    error(ErrorKind::Unavailable { retry_after: Duration::from_secs(seconds) }, "Http503")
+}
+
+#[test]
+fn a_service_that_says_when_it_is_back_is_not_asked_before() {
+    let first = Cell::new(true);
+    let morning = morning(night(20, 5, 1), |nth, submission| {
+        if submission.numbers[0] == number(0) && nth == 1 && first.replace(false) { back_in(7) } else { ok() }
+    });
+    assert!(morning.all_succeeded());
+    let at: Vec<_> =
+        morning.seen.iter().filter(|seen| seen.numbers[0] == number(0)).map(|seen| seen.at).collect();
+    assert!(at[1] - at[0] >= Duration::from_secs(7), "{at:?}");
+    assert!(morning.seen[1].at < Duration::from_secs(1), "the other batch does not wait: it may work");
+}
+
+#[test]
+fn the_probes_of_an_outage_wait_as_they_are_asked() {
+    let clock = Clock::default();
+    let out = Duration::ZERO..Duration::from_secs(200);
+    let morning =
+        morning(night(200, 1, 1), |_, _| if out.contains(&clock.elapsed()) { back_in(60) } else { ok() });
+    assert!(morning.all_succeeded(), "{:?}", morning.fates());
+    let during = morning.seen.iter().filter(|seen| out.contains(&seen.at)).count();
+    assert!((5..=9).contains(&during), "{during} requests");
+    let night = Night { patience: LATENCY, ..night(200, 1, 1) };
+    let settings = PoolSettings { give_up_after: Duration::from_secs(90), ..night.settings.clone() };
+    let morning = super::morning(Night { settings, ..night }, |_, _| back_in(60));
+    assert_eq!(morning.end.stop, Some(StopReason::GaveUp));
+    assert!((90..92).contains(&morning.took.as_secs()), "{:?}", morning.took);
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_stops_a_run_that_never_worked_and_is_an_outage_later() {
+    let untrusted = || error(ErrorKind::Unreachable, crate::api::UNTRUSTED);
+    let morning_1 = morning(night(400, 1, 4), |_, _| untrusted());
+    assert_eq!(morning_1.end.stop, Some(StopReason::Untrusted));
+    assert_eq!(morning_1.fates(), BTreeMap::from([("not attempted".into(), 400)]));
+    assert!(morning_1.took < Duration::from_secs(1) && morning_1.seen.len() <= 4);
+    let clock = Clock::default();
+    let out = Duration::from_millis(200)..Duration::from_secs(30);
+    let morning_2 =
+        morning(night(400, 1, 4), |_, _| if out.contains(&clock.elapsed()) { untrusted() } else { ok() });
+    assert!(morning_2.all_succeeded());
+}

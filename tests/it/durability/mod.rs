@@ -7,7 +7,9 @@ mod journals;
 mod kills;
 mod outages;
 mod peers;
+mod races;
 mod stops;
+mod strangers;
 
 use std::collections::HashMap;
 use std::fs::{self, File};

@@ -17,14 +17,16 @@ pub async fn watch_for_stops(
     stop: &watch::Sender<Option<StopReason>>,
     time_limit: Option<Duration>,
 ) -> Infallible {
-    let deadline = async {
-        match time_limit {
-            Some(limit) => tokio::time::sleep(limit).await,
-            None => std::future::pending().await,
-        }
-        raise(stop, StopReason::Deadline);
-    };
-    tokio::join!(deadline, signals(stop)).1
+    tokio::join!(watch_the_clock(stop, time_limit), signals(stop)).1
+}
+
+/// Stops the run when its time is over.
+pub async fn watch_the_clock(stop: &watch::Sender<Option<StopReason>>, time_limit: Option<Duration>) {
+    match time_limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
+    raise(stop, StopReason::Deadline);
 }
 
 /// A stop only escalates.

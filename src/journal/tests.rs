@@ -218,10 +218,7 @@ fn a_journal_is_private_and_has_one_owner() {
     assert!(Journal::open(&path).expect("nothing is wrong").is_none());
     let journal = Journal::create(&path, &[Entry::Header(header())]).expect("creates");
     assert!(matches!(Journal::open(&path), Err(JournalError::InUse(_))));
-    assert!(matches!(
-        Journal::create(&path, &[Entry::Header(header())]),
-        Err(JournalError::Io { action: "create", .. })
-    ));
+    assert!(matches!(Journal::create(&path, &[Entry::Header(header())]), Err(JournalError::InUse(_))));
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

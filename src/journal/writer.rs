@@ -60,7 +60,11 @@ impl Journal {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
         private(&mut options);
-        let file = options.open(path).map_err(failed("create"))?;
+        // Who asks for a new one has just seen that there is none: somebody was faster.
+        let file = options.open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => JournalError::InUse(path.to_owned()),
+            _ => failed("create")(error),
+        })?;
         let mut journal = Self { path: path.to_owned(), file };
         journal.lock()?;
         journal.append(entries)?;

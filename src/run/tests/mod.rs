@@ -2,6 +2,7 @@
 //! process that may die at any append to the journal.
 
 mod crash;
+mod times;
 mod truth;
 
 use std::collections::HashSet;
@@ -56,6 +57,10 @@ pub(super) struct Trial {
     args: Vec<String>,
     service: Arc<Mutex<simulator::Service>>,
     signer: Arc<Signer>,
+    /// Other keys, and when they are to be had.
+    renewal: Option<(Duration, Credentials)>,
+    /// What requests are signed with.
+    keys: Mutex<Credentials>,
     /// How long the sessions so far took.
     clock: Mutex<Duration>,
 }
@@ -71,6 +76,8 @@ pub(super) struct Session {
     appends: Vec<Vec<usize>>,
     /// Rows that the journal left in doubt when it began.
     in_doubt: HashSet<u32>,
+    /// When it looked for other keys.
+    renewals: Vec<Duration>,
     finished: bool,
 }
 
@@ -84,6 +91,14 @@ impl Trial {
             args: args.iter().map(ToString::to_string).collect(),
             service: Arc::new(Mutex::new(simulator::Service::new(scenario))),
             signer: Arc::new(Signer::new("us-east-1")),
+            renewal: None,
+            keys: Mutex::new(Credentials::new(
+                simulator::ACCESS_KEY_ID,
+                simulator::SECRET_ACCESS_KEY,
+                None,
+                None,
+                "trial",
+            )),
             clock: Mutex::default(),
         }
     }
@@ -137,12 +152,20 @@ impl Trial {
                 tokio::time::sleep(after).await;
                 stop.send_replace(Some(reason));
             }
+            signals::watch_the_clock(&stop, settings.time_limit).await;
             std::future::pending::<()>().await;
         };
         let death = if let Some(End::Dies(death)) = end { Some(death) } else { None };
         let dispatcher =
             Dispatcher::new(rows, plan.batches(), earlier, &settings.pool, outbox, start.into_std());
-        let renew = || async { Renewal::Nothing };
+        let renewals = Mutex::new(Vec::new());
+        let renew = || {
+            renewals.lock().expect("no panic").push(start.elapsed());
+            let due = self.renewal.as_ref().filter(|(at, _)| *at <= start.elapsed());
+            due.iter().for_each(|(_, keys)| *self.keys.lock().expect("no panic") = keys.clone());
+            let renewal = if due.is_some() { Renewal::Fresh } else { Renewal::Nothing };
+            async move { renewal }
+        };
         let work = async {
             tokio::select! {
                 end = pool::run(dispatcher, submit, renew, stopped, wall) => end,
@@ -159,6 +182,7 @@ impl Trial {
             }
         };
         session.appends = appends;
+        session.renewals = renewals.into_inner().expect("no panic");
         session.sent = sent.into_inner().expect("no panic");
         *self.clock.lock().expect("no panic") += start.elapsed();
         if let Some(end) = end.filter(|end| !end.stop.is_some_and(StopReason::is_abort)) {
@@ -177,8 +201,7 @@ impl Trial {
         let base = "http://127.0.0.1".parse().expect("a URL");
         let numbers = submission.numbers.iter().copied();
         let mut request = request::disassociate(&base, &submission.connector, numbers).expect("a request");
-        let keys =
-            Credentials::new(simulator::ACCESS_KEY_ID, simulator::SECRET_ACCESS_KEY, None, None, "trial");
+        let keys = self.keys.lock().expect("no panic").clone();
         self.signer.sign(&mut request, &keys, wall()).expect("signs");
         let answer = self.service.lock().expect("no panic").answer(&request, wall(), elapsed);
         async move {

@@ -1,5 +1,8 @@
 //! Keys that expire in the night, and clocks that are wrong.
 
+use std::io::{Read, Write};
+use std::sync::{Arc, Mutex};
+
 use super::*;
 
 const EXPIRING: &str = r#"
@@ -79,4 +82,96 @@ fn a_clock_that_is_wrong_is_corrected_once() {
         let tally = job.simulator().tally();
         assert!(tally.statuses.get(&403).is_some_and(|refused| *refused <= 4), "{:?}", tally.statuses);
     }
+}
+
+/// Instance metadata and a container's endpoint: both say what keys there are at present.
+fn metadata(keys: &Arc<Mutex<&'static str>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let keys = Arc::clone(keys);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 4096]; // small, and whole
+            let read = stream.read(&mut request).unwrap_or_default();
+            let request = String::from_utf8_lossy(&request[..read]).into_owned();
+            let id = *keys.lock().expect("no panic");
+            let (status, body) = if request.starts_with("PUT /latest/api/token ") {
+                (200, "session".to_owned())
+            } else if request.starts_with("GET /latest/meta-data/iam/security-credentials/ ") {
+                (200, "role".to_owned())
+            } else if request.contains("/role ") || request.starts_with("GET /container ") {
+                let secret = format!("{}-secret-of-the-night", id.to_lowercase());
+                let json = format!(
+                    r#"{{"Code":"Success","LastUpdated":"2020-01-01T00:00:00Z","Type":"AWS-HMAC","AccessKeyId":"AKID{id}",
+                        "SecretAccessKey":"{secret}","Token":"","Expiration":"2099-01-01T00:00:00Z"}}"#
+                );
+                (200, json.replace(r#""Token":"","#, r#""Token":"t","#))
+            } else {
+                (404, String::new())
+            };
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status} X\r\nx-aws-ec2-metadata-token-ttl-seconds: 600\r\nconnection: close\r\n\
+                 content-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    url
+}
+
+/// The command with keys from an endpoint alone.
+fn keyless(job: &Job, variable: &str, value: &str) -> Command {
+    let mut command = command(job);
+    command.env_remove("AWS_EC2_METADATA_DISABLED").env(variable, value);
+    command
+}
+
+#[test]
+fn keys_of_the_instance_and_of_a_container_that_change_in_mid_run_cost_no_row() {
+    for (variable, path) in
+        [("AWS_EC2_METADATA_SERVICE_ENDPOINT", ""), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "/container")]
+    {
+        let job = Job::new(300, EXPIRING);
+        let keys = Arc::new(Mutex::new("FIRST"));
+        let url = metadata(&keys);
+        let running = job.spawn(keyless(&job, variable, &format!("{url}{path}")));
+        until("requests", || job.simulator().tally().requests >= 4);
+        *keys.lock().expect("no panic") = "SECOND";
+        running.wait().exits(0);
+        let rows = job.true_report();
+        assert_eq!(count(&rows, "succeeded"), 300, "{variable}");
+        assert!(rows.iter().all(|row| row.attempts == 1), "{variable}: a refusal is no attempt");
+        let refused = job.simulator().tally().statuses.get(&403).copied();
+        assert!(refused.is_some_and(|refused| refused >= 1), "{variable}: the first keys did expire");
+    }
+}
+
+/// What a stop leaves is true, and `rerun` goes on with the new keys.
+#[test]
+fn keys_that_expire_with_none_to_be_had_pause_the_run_and_it_says_so() {
+    let job = Job::new(300, EXPIRING);
+    profile(&job, "first");
+    let running = job.spawn(command(&job));
+    let says = "the credentials are refused; looking for new ones every 30 s";
+    until("the pause", || fs::read_to_string(&running.log).is_ok_and(|log| log.contains(says)));
+    running.signal("INT");
+    running.wait().exits(130);
+    let rows = job.true_report();
+    let (done, left) = (count(&rows, "succeeded"), count(&rows, "not_attempted"));
+    assert!(done >= 50 && done + left == 300, "{done} and {left}");
+    profile(&job, "second");
+    let mut rerun = command(&job);
+    let args = ["rerun", "numbers.report.csv", "--yes"].map(str::to_owned);
+    rerun = with_args(&rerun, &args);
+    job.spawn(rerun).wait().exits(0);
+    assert_eq!(count(&job.true_report(), "succeeded"), 300);
+}
+
+fn with_args(command: &Command, args: &[String]) -> Command {
+    let mut other = Command::new(command.get_program());
+    other.args(args).current_dir(command.get_current_dir().expect("a folder")).env_clear();
+    other.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    other.stdin(Stdio::null()).stdout(Stdio::null());
+    other
 }

@@ -190,7 +190,7 @@ impl Claim {
         let session = Entry::Session { at };
         match self.leftover {
             None => Journal::create(&self.path, &[Entry::Header(self.header), session]),
-            Some((mut journal, _)) => journal.append(&[session]).map(|()| journal),
+            Some((mut journal, _)) => journal.note(&[session]).map(|()| journal),
         }
     }
 }

@@ -51,7 +51,8 @@ pub enum JournalError {
 }
 
 impl Journal {
-    /// Creates a new journal, only for its owner's eyes, that begins with `entries`: a header first.
+    /// Creates a new journal, only for its owner's eyes, that begins with [noted](Self::note) `entries`: a header
+    /// first. The file itself is there for good.
     ///
     /// # Errors
     /// If there is a file already, or none can be created.
@@ -67,7 +68,7 @@ impl Journal {
         })?;
         let mut journal = Self { path: path.to_owned(), file };
         journal.lock()?;
-        journal.append(entries)?;
+        journal.note(entries)?;
         sync_folder(path).map_err(failed("sync the folder of"))?;
         Ok(journal)
     }
@@ -126,16 +127,24 @@ impl Journal {
         &self.path
     }
 
+    /// Appends entries on which nothing depends before the next sync, which makes them durable too: a header and a
+    /// session are worth nothing without an intent.
+    ///
+    /// # Errors
+    /// If the disk does not take them.
+    pub fn note(&mut self, entries: &[Entry<'_>]) -> Result<(), JournalError> {
+        let mut lines = Vec::new();
+        entries.iter().for_each(|entry| entry.write_line(&mut lines));
+        self.file.write_all(&lines).map_err(self.unwritable())
+    }
+
     /// Appends entries and syncs.
     ///
     /// # Errors
     /// If the disk does not take them.
     pub fn append(&mut self, entries: &[Entry<'_>]) -> Result<(), JournalError> {
-        let mut lines = Vec::new();
-        for entry in entries {
-            entry.write_line(&mut lines);
-        }
-        self.write(&lines)
+        self.note(entries)?;
+        self.file.sync_data().map_err(self.unwritable())
     }
 
     /// Reads the journal from its start: what is in the file counts, not what was meant to be.
@@ -152,11 +161,12 @@ impl Journal {
     }
 
     fn write(&mut self, lines: &[u8]) -> Result<(), JournalError> {
-        self.file.write_all(lines).and_then(|()| self.file.sync_data()).map_err(|source| JournalError::Io {
-            action: "write",
-            path: self.path.clone(),
-            source,
-        })
+        self.file.write_all(lines).and_then(|()| self.file.sync_data()).map_err(self.unwritable())
+    }
+
+    fn unwritable(&self) -> impl FnOnce(io::Error) -> JournalError + use<> {
+        let path = self.path.clone();
+        |source| JournalError::Io { action: "write", path, source }
     }
 
     /// Records events until the sender is gone; acknowledges them, and shows each group to `watch` afterwards.
@@ -180,14 +190,18 @@ impl Journal {
         Ok(())
     }
 
-    /// Removes the file: the report tells everything now.
+    /// Removes the file: the report tells everything now, or there is nothing to tell.
+    ///
+    /// Not synced: a journal that a power cut brings back knows that its report was written, or is asked about again.
     ///
     /// # Errors
     /// If it cannot be removed.
     pub fn remove(self) -> Result<(), JournalError> {
-        std::fs::remove_file(&self.path)
-            .and_then(|()| sync_folder(&self.path))
-            .map_err(|source| JournalError::Io { action: "remove", path: self.path.clone(), source })
+        std::fs::remove_file(&self.path).map_err(|source| JournalError::Io {
+            action: "remove",
+            path: self.path,
+            source,
+        })
     }
 }
 
@@ -211,7 +225,7 @@ fn private(options: &mut OpenOptions) {
 #[cfg(not(unix))]
 fn private(_: &mut OpenOptions) {}
 
-/// Makes the creation or removal of a file in a folder durable.
+/// Makes the creation of a file in a folder durable.
 fn sync_folder(file: &Path) -> io::Result<()> {
     let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }

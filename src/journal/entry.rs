@@ -15,6 +15,7 @@
 //! stay readable: a field is only ever added, with a default. Must not do I/O.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -174,37 +175,64 @@ const MOST_ROWS: usize = 1 << 26;
 
 impl<'de> Deserialize<'de> for RowList<'_> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        let mut rows = Vec::new();
-        for range in text.as_bytes().split(|byte| *byte == b',') {
-            let (first, last) = bounds(range)
-                .filter(|(first, last)| ((last - first) as usize) < MOST_ROWS - rows.len())
-                .ok_or_else(|| {
-                    D::Error::custom(format_args!("`{}` is not a range of rows", range.escape_ascii()))
-                })?;
-            rows.extend((first..=last).map(RowId::new));
-        }
-        Ok(Self(Cow::Owned(rows)))
+        deserializer.deserialize_str(Ranges).map(|rows| Self(Cow::Owned(rows)))
     }
 }
 
-/// The first and the last of a range, which may be one and the same.
-fn bounds(range: &[u8]) -> Option<(u32, u32)> {
-    let (first, last) = match range.iter().position(|byte| *byte == b'-') {
-        Some(dash) => (number(range.get(..dash)?)?, number(range.get(dash + 1..)?)?),
-        None => (number(range)?, number(range)?),
-    };
-    (first <= last).then_some((first, last))
+struct Ranges;
+
+impl serde::de::Visitor<'_> for Ranges {
+    type Value = Vec<RowId>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ranges of rows, such as `0-49,57`")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<RowId>, E> {
+        parse(text.as_bytes()).map_err(|range| {
+            let range = range.split(|byte| *byte == b',').next().unwrap_or_default();
+            E::custom(format_args!("`{}` is not a range of rows", range.escape_ascii()))
+        })
+    }
 }
 
-fn number(digits: &[u8]) -> Option<u32> {
-    digits.first()?;
-    digits.iter().try_fold(0_u32, |number, byte| {
-        let digit = byte.is_ascii_digit().then(|| byte - b'0')?;
-        number.checked_mul(10)?.checked_add(digit.into())
-    })
+/// The rows of `0-49,57,60-61`. `Err`: from the first range that is none.
+///
+/// One look at each byte: where connectors take turns, every row stands by itself, and a journal has little else.
+fn parse(text: &[u8]) -> Result<Vec<RowId>, &[u8]> {
+    let (mut rows, mut rest) = (Vec::new(), text);
+    loop {
+        let (first, last, after) = range(rest).ok_or(rest)?;
+        if (last - first) as usize >= MOST_ROWS - rows.len() {
+            return Err(rest);
+        }
+        rows.extend((first..=last).map(RowId::new));
+        rest = match after {
+            [] => return Ok(rows),
+            [b',', after @ ..] => after,
+            _ => return Err(rest),
+        };
+    }
+}
+
+/// The first and the last of the range at the start of `text`, which may be one and the same, and what follows it.
+fn range(text: &[u8]) -> Option<(u32, u32, &[u8])> {
+    let (first, after) = number(text)?;
+    let (last, after) = match after {
+        [b'-', after @ ..] => number(after)?,
+        _ => (first, after),
+    };
+    (first <= last).then_some((first, last, after))
+}
+
+/// The number at the start of `text`, and what follows it.
+fn number(text: &[u8]) -> Option<(u32, &[u8])> {
+    let (mut number, mut after) = (0_u32, text);
+    while let [digit @ b'0'..=b'9', rest @ ..] = after {
+        number = number.checked_mul(10)?.checked_add(u32::from(digit - b'0'))?;
+        after = rest;
+    }
+    (after.len() < text.len()).then_some((number, after))
 }
 
 #[cfg(test)]
@@ -237,9 +265,21 @@ mod tests {
 
     #[test]
     fn damaged_rows_are_refused() {
-        for text in
-            ["\"\"", "\"1-\"", "\"-1\"", "\"2-1\"", "\"a\"", "\"0-4294967295\"", "7", "\"4294967296\""]
-        {
+        for text in [
+            "\"\"",
+            "\"1-\"",
+            "\"-1\"",
+            "\"2-1\"",
+            "\"a\"",
+            "\"0-4294967295\"",
+            "7",
+            "\"4294967296\"",
+            "\"1,\"",
+            "\"1,,2\"",
+            "\"1-2-3\"",
+            "\"1 2\"",
+            "\"11111111111\"",
+        ] {
             assert!(serde_json::from_str::<RowList<'_>>(text).is_err(), "{text}");
         }
     }

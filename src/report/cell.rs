@@ -2,24 +2,43 @@
 
 use jiff::Timestamp;
 
+use crate::status::Status;
+
 /// What makes a spreadsheet take a cell for a formula; some take the full-width forms too.
 const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
 /// Appends cells to a line, each with the delimiter before it.
 pub(super) struct Cells {
     delimiter: u8,
-    /// The last time and its text: the rows of a batch have the same.
-    time: Option<(Timestamp, String)>,
+    /// Each status as a cell: every row has one.
+    statuses: [Vec<u8>; Status::ALL.len()],
+    /// The last time, and its cell: the rows of a batch have the same.
+    time: Option<(Timestamp, Vec<u8>)>,
 }
 
 impl Cells {
     pub fn new(delimiter: u8) -> Self {
-        Self { delimiter, time: None }
+        let mut cells = Self { delimiter, statuses: Default::default(), time: None };
+        cells.statuses = Status::ALL.map(|status| cells.cell(status.as_str()));
+        cells
+    }
+
+    fn cell(&self, text: &str) -> Vec<u8> {
+        let mut cell = Vec::new();
+        self.push(&mut cell, text);
+        cell
+    }
+
+    pub fn push_status(&self, line: &mut Vec<u8>, status: Status) {
+        line.extend_from_slice(&self.statuses[status as usize]);
     }
 
     /// A text from elsewhere. Line breaks become spaces: a report has a line per row wherever the input had.
     pub fn push(&self, line: &mut Vec<u8>, text: &str) {
         line.push(self.delimiter);
+        if text.is_empty() {
+            return; // as code and message of every success are
+        }
         // Nearly all begin with a letter or a digit, or are empty.
         let is_plain = text.bytes().next().is_none_or(|first| first.is_ascii_alphanumeric());
         let is_formula = !is_plain && text.starts_with(FORMULA_STARTS);
@@ -51,12 +70,12 @@ impl Cells {
     /// RFC 3339 in UTC, in seconds.
     pub fn push_time(&mut self, line: &mut Vec<u8>, time: Option<Timestamp>) {
         let Some(time) = time else { return self.push(line, "") };
-        let text = match self.time.take() {
-            Some((last, text)) if last == time => text,
-            _ => format!("{time:.0}"),
+        let cell = match self.time.take() {
+            Some((last, cell)) if last == time => cell,
+            _ => self.cell(&format!("{time:.0}")),
         };
-        self.push(line, &text);
-        self.time = Some((time, text));
+        line.extend_from_slice(&cell);
+        self.time = Some((time, cell));
     }
 }
 
@@ -84,6 +103,19 @@ mod tests {
             let mut line = Vec::new();
             Cells::new(b',').push(&mut line, text);
             assert_eq!(String::from_utf8(line).unwrap(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_is_its_word_also_where_the_delimiter_is_in_it() {
+        for delimiter in [b',', b'_'] {
+            let cells = Cells::new(delimiter);
+            for status in Status::ALL {
+                let (mut line, mut expected) = (Vec::new(), Vec::new());
+                cells.push_status(&mut line, status);
+                cells.push(&mut expected, status.as_str());
+                assert_eq!(line, expected, "{status}");
+            }
         }
     }
 

@@ -223,7 +223,7 @@ impl<'a> RowWriter<'a> {
     fn result(&mut self, record: &Record<'_>, result: &RowResult<'_>) {
         let attempts = prior_attempts(self.layout, record).saturating_add(result.attempts);
         let Self { cells, line, .. } = self;
-        cells.push(line, result.status.as_str());
+        cells.push_status(line, result.status);
         cells.push(line, &result.code);
         cells.push(line, &result.message);
         cells.push_count(line, attempts);

@@ -5,7 +5,8 @@ usage: compare.py [--quick] [--pacing] [--runs N] [SCENARIO ...]
 
 Builds chime-sweep and the peers (benches/peers), starts `chime-sweep simulate` anew for every run, and prints Markdown.
 Everything is a process of its own and talks over loopback. The simulator's ledger is the truth that reports are held
-against. --pacing shows how chime-sweep alone finds limits that it is not told; takes 8 minutes. --quick: small inputs.
+against. --pacing shows how chime-sweep alone finds limits that it is not told, against what it is to reach; takes 5
+minutes. --quick: small inputs.
 """
 
 import argparse
@@ -50,8 +51,12 @@ p = 0.005
 class Scenario:
     """A service, a file, and the shortest time in which that service can do that file."""
 
-    def __init__(self, rows, rate=None, batch=50, changes=(), latency=0.05, outage=None, faults=""):
+    def __init__(self, rows, rate=None, batch=50, changes=(), latency=0.05, outage=None, faults="", second=0.0,
+                 least=0.97, most=3.0, within=None):
         self.rows, self.rate, self.batch, self.changes = rows, rate, batch, changes
+        self.second = second  # the share of the limit that a second chime-sweep takes with --rate
+        # Targets: efficiency, throttled %, and seconds from the last change to nine tenths of the new pace.
+        self.least, self.most, self.within = least, most, within
         self.latency, self.outage, self.faults = latency if rate else 0.0, outage, faults
 
     def requests(self):
@@ -69,7 +74,7 @@ class Scenario:
 
     def ideal(self):
         """Seconds until the bucket, full at first and after an outage, has granted every request."""
-        at, left, rate = 0.0, self.requests() - self.rate, self.rate
+        at, left, rate = 0.0, self.requests() - self.rate, self.rate * (1 - self.second)
         pieces = [(at, lambda _, new=rate: new) for at, rate in self.changes]
         if self.outage:
             pieces += [(self.outage[0], lambda _: 0.0), (self.outage[1], lambda _: self.rate)]
@@ -82,11 +87,23 @@ class Scenario:
                 left -= self.rate
         return at + max(left, 0.0) / rate + self.latency
 
-    def write_input(self, path, connectors=8):
+    def write_input(self, path, connectors=8, area=1206):
         with open(path, "w") as out:
             out.write("voice_connector_id,phone_number\n")
             for row in range(self.rows):
-                out.write(f"connector{row % connectors}abcdefghijkl,+1206{row:08}\n")
+                out.write(f"connector{row % connectors}abcdefghijkl,+{area}{row:08}\n")
+
+    def of_second(self):
+        """The second client's job: as long as the first one's."""
+        return Scenario(round(self.ideal() * self.second * self.rate), rate=self.second * self.rate, batch=1)
+
+    def reached(self, per_second):
+        """Seconds from the last change until nine tenths of the pace that it makes possible, over five seconds."""
+        since, pace = (self.outage[1], self.rate) if self.outage else self.changes[-1]
+        for second in range(since, len(per_second) - 5):
+            if sum(per_second[second:second + 5]) >= 0.9 * 5 * pace:
+                return second - since
+        return float("inf")
 
 
 SCENARIOS = {
@@ -100,15 +117,20 @@ QUICK = {
     "one row": Scenario(1),
     "50 requests/s, 1 % of 503, 0.5 % of replies lost": Scenario(15_000, rate=50, faults=SHAKY),
 }
+TRIPLES, SHORT = {"most": 6.0, "within": 60}, {"least": 0.95, "most": 8.0}
 PACING = {
-    "2/s, 200 requests": Scenario(200, rate=2, batch=1),
-    "10/s, 200 requests": Scenario(200, rate=10, batch=1),
+    "2/s, 200 requests": Scenario(200, rate=2, batch=1, **SHORT),
+    "10/s, 200 requests": Scenario(200, rate=10, batch=1, **SHORT),
     "10/s, 2,000 requests": Scenario(2_000, rate=10, batch=1),
     "50/s, 2,000 requests": Scenario(2_000, rate=50, batch=1),
-    "200/s, 2,000 requests": Scenario(2_000, rate=200, batch=1),
-    "10/s, after 60 s 3/s": Scenario(1_000, rate=10, batch=1, changes=[(60, 3)]),
-    "10/s, after 60 s 30/s": Scenario(2_000, rate=10, batch=1, changes=[(60, 30)]),
-    "10/s, no service from 30 s to 90 s": Scenario(1_000, rate=10, batch=1, outage=(30, 90)),
+    "200/s, 2,000 requests": Scenario(2_000, rate=200, batch=1, least=0.93, most=6.0),
+    "10/s, after 60 s 3/s": Scenario(1_000, rate=10, batch=1, changes=[(60, 3)], most=4.0),
+    "50/s, after 20 s 15/s": Scenario(2_000, rate=50, batch=1, changes=[(20, 15)], most=4.0),
+    "10/s, after 60 s 30/s": Scenario(2_400, rate=10, batch=1, changes=[(60, 30)], least=0.0, **TRIPLES),
+    "50/s, after 20 s 150/s": Scenario(6_000, rate=50, batch=1, changes=[(20, 150)], least=0.0, **TRIPLES),
+    "10/s, a second client takes 3/s": Scenario(1_000, rate=10, batch=1, second=0.3, least=0.95, most=8.0),
+    "10/s, no service from 30 s to 90 s": Scenario(1_000, rate=10, batch=1, outage=(30, 90), least=0.0, within=35),
+    "50/s, 1 % of 503, 0.5 % of replies lost": Scenario(2_000, rate=50, batch=1, faults=SHAKY, least=0.95),
 }
 QUICK_PACING = {
     "50/s, 500 requests": Scenario(500, rate=50, batch=1),
@@ -120,7 +142,8 @@ def build(with_peers):
     cargo = ["cargo", "build", "--release", "--quiet", "--locked"]
     subprocess.run(cargo, cwd=ROOT, check=True)
     sweep = {"chime-sweep": lambda source, target, batch: [SWEEP, "run", source, "--output", target, "--yes", "--quiet",
-                                                           "--batch-size", str(batch)]}
+                                                           "--batch-size", str(batch),
+                                                           "--summary-json", target.with_suffix(".json")]}
     if not with_peers:
         return sweep
     peers = ROOT / "benches" / "peers"
@@ -167,16 +190,37 @@ def run(command, scenario, folder):
         told = dict(pair.split("=", 1) for line in lines if "#" not in line for pair in line.split())
         environment = os.environ | told | {"AWS_EC2_METADATA_DISABLED": "true", "XDG_STATE_HOME": str(folder)}
         line = [sys.executable, "-I", "-S", "-c", MEASURE, *command(source, target, scenario.batch)]
+        second = begin_second(command, scenario, folder, environment) if scenario.second else None
         measured = subprocess.run(line, env=environment, check=True, capture_output=True, text=True)
         wall, cpu, memory, status = measured.stdout.split()
         tally = ask(environment, "tally")
+        own = json.loads(target.with_suffix(".json").read_text()) if target.with_suffix(".json").exists() else tally
+        if second:
+            tally["second"] = end_second(second, scenario, folder)
         lost, wrong = check(target, ask(environment, "ledger")) if target.exists() else (scenario.rows, 0)
     finally:
         simulator.terminate()
         simulator.wait()
         simulator.stdout.close()
     return {"wall": float(wall), "cpu": float(cpu), "memory": int(memory) / 1024, "status": int(status),
-            "lost": lost, "wrong": wrong, "tally": tally}
+            "lost": lost, "wrong": wrong, "tally": tally, "throttled": 100 * own["throttled"] / own["requests"]}
+
+
+def begin_second(command, scenario, folder, environment):
+    """Another client of the same account, which is told to keep to its share and keeps to it."""
+    source = folder / "second.csv"
+    scenario.of_second().write_input(source, area=1415)
+    line = [*command(source, folder / "second.report.csv", 1), "--rate", str(scenario.second * scenario.rate)]
+    return subprocess.Popen(line, env=environment | {"XDG_STATE_HOME": str(folder / "second")}, stdout=subprocess.DEVNULL)
+
+
+def end_second(second, scenario, folder):
+    """Rows that it did not get done, and how much of its share it got."""
+    second.wait()
+    summary = json.loads((folder / "second.report.json").read_text())
+    with open(folder / "second.report.csv", newline="") as rows:
+        lost = sum(row["status"] != "succeeded" for row in csv.DictReader(rows))
+    return lost, scenario.of_second().rows / (scenario.second * scenario.rate) / summary["elapsed_seconds"]
 
 
 def middle(results, key):
@@ -187,10 +231,6 @@ def spread(results, key, unit="{:.2f}"):
     values = sorted(result[key] for result in results)
     text = unit.format(statistics.median(values))
     return text if len(values) == 1 else f"{text} ({unit.format(values[0])} to {unit.format(values[-1])})"
-
-
-def throttled(result):
-    return 100 * result["tally"]["throttled"] / result["tally"]["requests"]
 
 
 def compare(scenarios, commands, runs, scratch):
@@ -205,35 +245,53 @@ def compare(scenarios, commands, runs, scratch):
         print("|---|---|---|---|---|---|---|---|---|")
         for who, of_one in results.items():
             efficiency = f"{scenario.ideal() / middle(of_one, 'wall'):.2f}" if scenario.rate else "–"
-            print(f"| {who} | {spread(of_one, 'wall', '{:.3f}')} | {efficiency} | {throttled(of_one[-1]):.1f} % "
+            print(f"| {who} | {spread(of_one, 'wall', '{:.3f}')} | {efficiency} | {of_one[-1]['throttled']:.1f} % "
                   f"| {middle(of_one, 'lost'):,.0f} | {middle(of_one, 'wrong'):,.0f} | {spread(of_one, 'cpu', '{:.3f}')} "
                   f"| {scenario.rows / middle(of_one, 'cpu'):,.0f} | {middle(of_one, 'memory'):.0f} |", flush=True)
 
 
-def pacing(scenarios, commands, scratch):
+def pacing(scenarios, commands, runs, scratch):
     command = commands["chime-sweep"]
-    # They hardly compute, so they do not disturb each other; the fastest goes alone.
+    # They hardly compute, so they do not disturb each other; the fastest go alone, and more than once.
     slow = {name: scenario for name, scenario in scenarios.items() if scenario.rate < 100}
-    with concurrent.futures.ThreadPoolExecutor(len(slow)) as pool:
+    with concurrent.futures.ThreadPoolExecutor(max(len(slow), 1)) as pool:
         jobs = {name: pool.submit(run, command, scenario, scratch / f"{nth}")
                 for nth, (name, scenario) in enumerate(slow.items())}
-        results = {name: job.result() for name, job in jobs.items()}
+        results = {name: [job.result()] for name, job in jobs.items()}
     for name in scenarios.keys() - slow.keys():
-        results[name] = run(command, scenarios[name], scratch / "alone")
+        results[name] = [run(command, scenarios[name], scratch / f"alone{nth}") for nth in range(runs)]
     print("\n### Limits that chime-sweep is not told (burst: one second's worth, latency 50 ± 20 ms)\n")
-    print("| | wall s | of the ideal | throttled | rows not done | hit by the outage | CPU s |")
-    print("|---|---|---|---|---|---|---|")
+    print("| | runs | wall s | of the ideal | throttled | rows not done | new pace after | CPU s | |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for name, scenario in scenarios.items():
-        result = results[name]
-        print(f"| {name} | {result['wall']:.1f} | {scenario.ideal() / result['wall']:.3f} | {throttled(result):.1f} % "
-              f"| {result['lost']} | {sum(result['tally']['faults'].values()) or '–'} | {result['cpu']:.2f} |")
+        print(row(name, scenario, results[name]), flush=True)
+
+
+def row(name, scenario, results):
+    """A scenario's medians, each against its target."""
+    efficiency, throttled = scenario.ideal() / middle(results, "wall"), middle(results, "throttled")
+    lost = sum(result["lost"] + result["wrong"] for result in results)
+    reached, told = 0, "–"
+    if scenario.within:
+        reached = statistics.median(scenario.reached(result["tally"]["per_second"]) for result in results)
+        told = f"{reached} s (≤ {scenario.within})"
+    least = f" (≥ {scenario.least})" if scenario.least else ""
+    note = ""
+    for result in results:
+        if "second" in result["tally"]:
+            its_lost, its_share = result["tally"]["second"]
+            lost += its_lost
+            note = f"; the second client got {its_share:.2f} of its pace"
+    met = efficiency >= scenario.least and throttled <= scenario.most and not lost and reached <= (scenario.within or 0)
+    return (f"| {name} | {len(results)} | {spread(results, 'wall')} | {efficiency:.3f}{least} | {throttled:.1f} % (≤ {scenario.most:g}) "
+            f"| {lost} | {told} | {middle(results, 'cpu'):.2f} | {'met' if met else '**missed**'}{note} |")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small inputs, one run")
     parser.add_argument("--pacing", action="store_true", help="chime-sweep alone, against limits and an outage")
-    parser.add_argument("--runs", type=int, default=5, help="runs where there is no limit (default 5)")
+    parser.add_argument("--runs", type=int, default=5, help="runs where there is no limit, or a high one (default 5)")
     parser.add_argument("scenario", nargs="*", help="only scenarios with this in their name")
     options = parser.parse_args()
     scenarios = {(True, True): QUICK_PACING, (True, False): PACING, (False, True): QUICK}.get(
@@ -243,7 +301,7 @@ def main():
     commands = build(with_peers=not options.pacing)
     with tempfile.TemporaryDirectory(prefix="chime-sweep-compare-", dir=ROOT / "target") as scratch:
         if options.pacing:
-            pacing(scenarios, commands, Path(scratch))
+            pacing(scenarios, commands, options.runs, Path(scratch))
         else:
             compare(scenarios, commands, 1 if options.quick else options.runs, Path(scratch))
 

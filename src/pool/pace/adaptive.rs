@@ -322,7 +322,7 @@ mod tests {
 
     fn adaptive(stage: impl FnOnce(Limit) -> Stage) -> Adaptive {
         let bounds = Bounds { min: 0.01, max: 1e9, headroom: 0.03 };
-        let mut adaptive = Adaptive::new(0.0, bounds, Opening::Unknown);
+        let mut adaptive = Adaptive::new(0.0, bounds, Opening::Unknown(10.0));
         let mark = adaptive.evidence.refused(1, 0.0);
         adaptive.evidence.push(mark);
         adaptive.stage = stage(Limit::measured(10.0, 50.0, FEEDBACK));
@@ -366,7 +366,7 @@ mod tests {
     #[test]
     fn two_refusals_at_one_moment_are_one_piece_of_news() {
         let mut adaptive =
-            Adaptive::new(0.0, Bounds { min: 0.01, max: 1e9, headroom: 0.03 }, Opening::Unknown);
+            Adaptive::new(0.0, Bounds { min: 0.01, max: 1e9, headroom: 0.03 }, Opening::Unknown(10.0));
         adaptive.refused(0.0, 1, 0.0, None);
         let due = adaptive.due();
         assert!(due >= 1.0);

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use adaptive::{Adaptive, Bounds};
 use breaker::Breaker;
 use ceiling::Ceiling;
-use stage::{NO_LIMIT, Opening, Stage};
+use stage::{NO_LIMIT, Opening, START_RATE, Stage};
 
 use crate::event::Phase;
 
@@ -120,7 +120,7 @@ impl Pace {
         let opening = match settings.remembered.filter(positive) {
             Some(rate) => Opening::Remembered(rate.clamp(min, NO_LIMIT)),
             None if ceiling.is_some() => Opening::Told,
-            None => Opening::Unknown,
+            None => Opening::Unknown(START_RATE),
         };
         Self {
             origin: now,
@@ -145,7 +145,7 @@ impl Pace {
         if due > t {
             return Err(Wait::Until(self.instant(due).max(now + Duration::from_nanos(1))));
         }
-        if let Some(ceiling) = &self.ceiling {
+        if let Some(ceiling) = &mut self.ceiling {
             let elapsed = now.saturating_duration_since(self.origin);
             ceiling.take(elapsed).map_err(|due| Wait::Until(self.origin + due))?;
         }

@@ -5,9 +5,9 @@
 
 use super::limit::{Feedback, Limit};
 
-/// The start: 10/s, doubled every three round trips. How many requests follow the first one that is refused, before the
+/// The start: 20/s, doubled every three round trips. How many requests follow the first one that is refused, before the
 /// refusal is known, depends on nothing but that ratio …
-const START_RATE: f64 = 10.0;
+pub(super) const START_RATE: f64 = 20.0;
 const ROUND_TRIPS_PER_DOUBLING: f64 = 3.0;
 /// … where a round trip includes what timers add: [`EARLY`](super::adaptive::EARLY) and a millisecond.
 const TIMERS: f64 = 0.003;
@@ -54,8 +54,8 @@ pub(super) struct Start {
 /// What is known at the start.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Opening {
-    /// Nothing.
-    Unknown,
+    /// Nothing: begin with so many requests/s.
+    Unknown(f64),
     /// What the service granted in an earlier run.
     Remembered(f64),
     /// The user named a rate, and it is the ceiling.
@@ -129,7 +129,7 @@ impl Start {
 
     pub(super) fn rate(self, now: f64) -> f64 {
         match self.opening {
-            Opening::Unknown => START_RATE * self.doublings(now).exp2(),
+            Opening::Unknown(first) => first * self.doublings(now).exp2(),
             Opening::Remembered(rate) => {
                 let doublings = (now - self.since - REMEMBERED_FOR) / REMEMBERED_DOUBLING;
                 ABOVE_REMEMBERED * rate * doublings.clamp(0.0, MOST_DOUBLINGS).exp2()

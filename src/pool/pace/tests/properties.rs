@@ -140,14 +140,15 @@ impl Caller {
         let _ = self.pace.phase(self.now);
     }
 
-    /// At most `N · T + 1` in every window, of which only those that begin and end with a request matter.
+    /// At most `N · T + 2` in every window, of which only those that begin and end with a request matter: the first, one
+    /// for a wake-up that was late, and those that time entitles to.
     fn check_ceiling(&self) {
         let Some(ceiling) = self.ceiling else { return };
         for (first, from) in self.sends.iter().enumerate() {
             for (more, until) in (0_u32..).zip(&self.sends[first..]) {
                 let window = until.as_secs_f64() - from.as_secs_f64();
                 assert!(
-                    f64::from(more) <= ceiling * window * (1.0 + 1e-9) + 1e-6,
+                    f64::from(more) <= 1.0 + ceiling * window * (1.0 + 1e-9) + 1e-6,
                     "{} in {window} s",
                     more + 1
                 );

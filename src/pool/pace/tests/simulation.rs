@@ -341,6 +341,19 @@ fn scenarios() -> Vec<(String, Scenario, Target)> {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "what --nocapture is for")]
+fn ten_seconds_at_two_hundred_are_nearly_all_used() {
+    let scenario = Scenario::steady(200.0, 2_000);
+    let mut outcomes: Vec<Outcome> = (1..=41).map(|seed| scenario.run(seed)).collect();
+    outcomes.sort_by(|a, b| a.throttled.total_cmp(&b.throttled));
+    let throttled = outcomes[20].throttled;
+    outcomes.sort_by(|a, b| a.efficiency.total_cmp(&b.efficiency));
+    let (efficiency, worst) = (outcomes[20].efficiency, outcomes[0].efficiency);
+    println!("median of 41 seeds: {efficiency:.3}, {:.2} % throttled; worst {worst:.3}", 100.0 * throttled);
+    assert!(efficiency >= 0.93 && throttled <= 0.06 && worst >= 0.85, "{efficiency} {throttled} {worst}");
+}
+
+#[test]
 #[expect(clippy::print_stdout, reason = "the table is what --nocapture is for")]
 fn every_seed_of_every_scenario_reaches_its_target() {
     let mut misses = Vec::new();

@@ -11,6 +11,8 @@ use super::super::{Adaptive, Bounds, MIN_RATE, Opening, Pace, PaceSettings, Perm
 use super::{origin, seconds};
 use crate::pool::retry::{RetryPolicy, ShouldAttempt};
 
+/// The traces were recorded with a slower start.
+const FIRST_RATE: f64 = 10.0;
 /// The traces' times are rounded to nanoseconds, and so are those of `Instant`; a rate is one over a difference of them.
 const TOLERANCE: f64 = 1e-7;
 
@@ -28,7 +30,7 @@ fn replay(trace: &Value) {
     let mut pace = Pace::new(&PaceSettings::default(), start);
     let [max, headroom] = ["max", "headroom"].map(|name| trace[name].as_f64().unwrap());
     // Not by `Rate::Fixed`, which would start at once at `max`.
-    pace.adaptive = Adaptive::new(0.0, Bounds { min: MIN_RATE, max, headroom }, Opening::Unknown);
+    pace.adaptive = Adaptive::new(0.0, Bounds { min: MIN_RATE, max, headroom }, Opening::Unknown(FIRST_RATE));
     let mut permits: Vec<Option<Permit>> = Vec::new();
     for call in trace["calls"].as_array().unwrap() {
         let context = format!("{}: {call}", trace["name"]);

@@ -1,8 +1,12 @@
 //! Live counts, from the events as they become durable. Must not be needed for the truth: the report is folded from the
 //! journal.
 
+mod estimate;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+
+use estimate::Estimate;
 
 use crate::event::{AttemptOutcome, Event, Fate, Phase, StopReason};
 
@@ -33,6 +37,7 @@ pub struct Tally {
     pub started: Instant,
     /// Requests that ended in each of the last seconds.
     recent: Recent,
+    estimate: Estimate,
 }
 
 impl Tally {
@@ -52,6 +57,7 @@ impl Tally {
             stopping: None,
             started,
             recent: Recent::default(),
+            estimate: Estimate::default(),
         }
     }
 
@@ -60,6 +66,7 @@ impl Tally {
         match event {
             Event::Settled(settlement) => {
                 let rows = settlement.rows.len() as u64;
+                self.estimate.settled(rows, now);
                 match settlement.fate {
                     Fate::Succeeded => self.succeeded += rows,
                     Fate::Failed => self.failed += rows,
@@ -68,6 +75,7 @@ impl Tally {
             }
             Event::Attempt(outcome) => {
                 self.requests += 1;
+                self.estimate.attempted(outcome, now);
                 self.recent.count(now.saturating_duration_since(self.started));
                 match outcome {
                     AttemptOutcome::Answered => {}
@@ -75,7 +83,10 @@ impl Tally {
                     AttemptOutcome::Failed(code) => *self.errors.entry(code.clone()).or_default() += 1,
                 }
             }
-            Event::Phase(phase) => self.phase = Some(*phase),
+            Event::Phase(phase) => {
+                self.phase = Some(*phase);
+                self.estimate.paced(*phase, now);
+            }
             Event::CredentialsAwaited(awaited) => self.credentials_awaited = *awaited,
             Event::Stopped { reason, .. } => self.stopping = Some(*reason),
             Event::Intent { .. } | Event::Released { .. } => {}
@@ -94,7 +105,8 @@ impl Tally {
         self.recent.rate(now.saturating_duration_since(self.started))
     }
 
-    /// How long the rest will take, if the rows go on being settled as they were; `None` before any was.
+    /// How long the rest will take, if it goes on as it does now; `None` before any row was settled. What an outage
+    /// adds is not foreseen.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub fn remaining(&self, now: Instant) -> Option<Duration> {
@@ -102,9 +114,10 @@ impl Tally {
         if settled == 0 {
             return None;
         }
+        let left = self.rows.saturating_sub(settled) as f64;
         let elapsed = now.saturating_duration_since(self.started).as_secs_f64();
-        let left = self.rows.saturating_sub(settled);
-        Duration::try_from_secs_f64(elapsed * left as f64 / settled as f64).ok()
+        let mean = || elapsed * left / settled as f64;
+        Duration::try_from_secs_f64(self.estimate.remaining(left, now).unwrap_or_else(mean)).ok()
     }
 }
 

@@ -253,7 +253,7 @@ fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
 }
 
 /// Whether somebody who watches should hear of the change. A pace creeps all the time.
-fn differ(shown: Phase, phase: Phase) -> bool {
+pub(super) fn differ(shown: Phase, phase: Phase) -> bool {
     match (shown, phase) {
         (Phase::Paced { rate: shown }, Phase::Paced { rate }) => (rate - shown).abs() > 0.05 * shown,
         _ => shown != phase,

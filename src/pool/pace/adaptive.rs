@@ -23,6 +23,8 @@ const LONGEST_PAUSE: f64 = 3_600.0;
 const SHORTEST_GAP: f64 = 1e-3;
 /// An estimate on this many grants is good enough to rest just below it …
 const WORTH_HOLDING: f64 = 20.0;
+/// … if it took so many answers' delays, because each end is uncertain by a part of one …
+const WORTH_HOLDING_DELAYS: f64 = 5.0;
 /// … for this long, or for 200 s × headroom: what the headroom leaves must refill the bucket in the meantime.
 const HOLD: f64 = 10.0;
 const HOLD_PER_HEADROOM: f64 = 200.0;
@@ -283,7 +285,9 @@ impl Adaptive {
     fn pace_at(&mut self, rate: f64, granted: f64, refusal: Refusal) {
         let limit = Limit::measured(rate.max(self.bounds.min), granted, self.feedback);
         self.stage = Stage::Paced(Paced::new(limit, refusal.now));
-        if self.bounds.headroom > 0.0 && granted >= WORTH_HOLDING {
+        let exact =
+            granted >= WORTH_HOLDING && granted >= WORTH_HOLDING_DELAYS * self.feedback.delay * limit.rate;
+        if self.bounds.headroom > 0.0 && exact {
             self.hold_until = refusal.now + HOLD.max(HOLD_PER_HEADROOM * self.bounds.headroom);
         }
         self.next_send = self.next_send.max(refusal.mark.at + 1.0 / limit.rate);

@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_late_timer_costs_nothing_and_a_long_sleep_its_length() {
-        for (rate, late, expected) in [(50.0, 3.0, 0.0), (50.0, 5.0, 0.0), (50.0, 9.0, 4.0), (500.0, 3.0, 1.0)] {
+        for (rate, late, expected) in [(50.0, 3.0, 0.0), (50.0, 5.0, 0.0), (50.0, 9.0, 4.0)] {
             let mut ceiling = Ceiling::new(rate);
             let mut now = Duration::ZERO;
             for _ in 0..100 {

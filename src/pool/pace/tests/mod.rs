@@ -2,6 +2,7 @@
 
 mod properties;
 mod simulation;
+mod targets;
 mod traces;
 
 use std::time::{Duration, Instant};

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::HumanCount;
 
+use crate::input::InputOptions;
 use crate::settings::{JobSettings, ServiceChoice};
 use crate::tally::Tally;
 
@@ -28,7 +29,16 @@ pub fn kept(settings: &JobSettings, tally: &Mutex<Tally>) -> String {
 #[must_use]
 pub fn rerun(settings: &JobSettings) -> String {
     let mut command = format!("chime-sweep rerun {}", quoted_path(&settings.report));
+    push_columns(&mut command, &settings.columns);
     push_service(&mut command, settings);
+    command
+}
+
+/// The command that tries again what did not succeed, as far as a report tells: which service it was, it does not.
+#[must_use]
+pub fn rerun_of(report: &Path, columns: &InputOptions) -> String {
+    let mut command = format!("chime-sweep rerun {}", quoted_path(report));
+    push_columns(&mut command, columns);
     command
 }
 
@@ -37,20 +47,24 @@ fn resume(settings: &JobSettings) -> String {
     if settings.report != settings.default_report() {
         push(&mut command, "--output", &quoted_path(&settings.report));
     }
-    let columns = &settings.columns;
+    push_columns(&mut command, &settings.columns);
+    push_service(&mut command, settings);
+    command.push_str(" --resume");
+    command
+}
+
+/// The options without which the file cannot be read; a report has the columns of its input.
+fn push_columns(command: &mut String, columns: &InputOptions) {
     for (option, value) in [
         ("--connector-column", &columns.connector_column),
         ("--number-column", &columns.number_column),
         ("--connector", &columns.connector),
     ] {
-        value.iter().for_each(|value| push(&mut command, option, &quoted(value)));
+        value.iter().for_each(|value| push(command, option, &quoted(value)));
     }
     if let Some(delimiter) = columns.delimiter {
-        push(&mut command, "--delimiter", &quoted(&char::from(delimiter).to_string()));
+        push(command, "--delimiter", &quoted(&char::from(delimiter).to_string()));
     }
-    push_service(&mut command, settings);
-    command.push_str(" --resume");
-    command
 }
 
 /// The options that name the service; the rest of the night's options is a matter of taste.

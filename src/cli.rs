@@ -60,6 +60,8 @@ pub enum Command {
     /// Show what would be sent; nothing is sent
     #[command(after_long_help = topics::PLAN_EXAMPLES)]
     Plan(PlanArgs),
+    /// Show again what became of a job, from its report
+    Summary(SummaryArgs),
     /// Serve the simulator of the service on this machine, until stopped
     #[command(after_long_help = topics::SIMULATE_EXAMPLES)]
     Simulate(SimulateArgs),
@@ -121,6 +123,29 @@ pub struct PlanArgs {
     /// Requests per second, for an estimate of the time
     #[arg(long, value_name = "N", default_value = "auto")]
     pub rate: RateArg,
+    /// See [`InputArgs`].
+    #[command(flatten)]
+    pub columns: InputArgs,
+}
+
+/// `summary`.
+#[derive(Debug, Args)]
+pub struct SummaryArgs {
+    /// The report of a run
+    #[arg(value_name = "REPORT")]
+    pub report: PathBuf,
+    /// Write JSON to standard output, not text
+    #[arg(long)]
+    pub json: bool,
+    /// The --summary-json file of the run, for what the report does not tell: its pace and pauses
+    #[arg(long, value_name = "FILE")]
+    pub run: Option<PathBuf>,
+    /// Write a page to look at, too
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Show whole phone numbers on that page, not their last four digits
+    #[arg(long, requires = "html")]
+    pub html_full_numbers: bool,
     /// See [`InputArgs`].
     #[command(flatten)]
     pub columns: InputArgs,

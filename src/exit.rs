@@ -65,6 +65,20 @@ impl ExitStatus {
         }
     }
 
+    /// Its name, for the command of `--on-finish`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Success => "succeeded",
+            Self::Error => "error",
+            Self::Usage => "usage",
+            Self::SomeRowsFailed => "some_failed",
+            Self::StoppedEarly => "stopped_early",
+            Self::Interrupted => "interrupted",
+            Self::Terminated => "terminated",
+        }
+    }
+
     /// The status of a run that ended by `stop`, or finished if that is `None`, with all rows well or not.
     #[must_use]
     pub fn of_run(stop: Option<StopReason>, all_succeeded: bool) -> Self {

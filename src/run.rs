@@ -2,10 +2,12 @@
 //!
 //! Must not know how any step works.
 
+mod after;
 #[cfg(test)]
 mod tests;
 
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -15,17 +17,16 @@ use jiff::{Timestamp, ZonedDateTime};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::advice;
 use crate::aws::Environment;
 use crate::claim::Claim;
 use crate::cli::{Command, PlanArgs, RateArg, SimulateArgs, StopArgs, manual};
 use crate::consent;
-use crate::event::{self, StopReason};
+use crate::event;
 use crate::exit::ExitStatus;
-use crate::finish;
 use crate::input::{Input, InputOptions, RowFlags, Source};
 use crate::journal::writer::Journal;
 use crate::overview::Overview;
+use crate::page;
 use crate::plan::Plan;
 use crate::pool::dispatch::Dispatcher;
 use crate::pool::gate::Renewal;
@@ -36,8 +37,10 @@ use crate::service::{Service, read_scenario};
 use crate::settings::{self, JobSettings};
 use crate::signals;
 use crate::simulator::{self, Scenario, Simulator};
-use crate::summary::{self, Counted, Summary};
+use crate::summary;
 use crate::tally::Tally;
+use crate::timeline::Recorder;
+use after::After;
 
 /// Does what was asked.
 ///
@@ -54,6 +57,7 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
             job(&JobSettings::of_rerun(args, &now)?, env, screen)
         }
         Command::Plan(args) => plan(args),
+        Command::Summary(args) => after::summary(args),
         Command::Simulate(args) => simulate(&args),
         Command::Completions(args) => show(&manual::completions(args.shell)),
         Command::Man(args) => show(&manual::page(args.command.as_deref())?),
@@ -93,8 +97,10 @@ fn job(settings: &JobSettings, env: &Environment, screen: &Screen) -> anyhow::Re
     if settings.command == "rerun" && !input.layout.is_report() {
         anyhow::bail!("`{}` is not a report: `chime-sweep run` takes it", source.name());
     }
-    if let Some(path) = &settings.summary_json {
-        summary::check_json(path)?;
+    for (path, check) in
+        [(&settings.summary_json, summary::check_json as fn(&Path) -> _), (&settings.html, page::check)]
+    {
+        path.as_deref().map_or(Ok(()), check)?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let service =
@@ -112,22 +118,25 @@ fn job(settings: &JobSettings, env: &Environment, screen: &Screen) -> anyhow::Re
     let mut journal = claim.begin(started_at)?;
 
     let tally = Arc::new(Mutex::new(Tally::new(overview.numbers, now())));
-    let worked = work(settings, &runtime, &service, &input, &plan, earlier, &mut journal, &tally, screen);
-    let kept = || advice::kept(settings, &tally);
-    let end = worked.map_err(|error| noted(error, kept()))?;
-    if end.stop.is_some_and(StopReason::is_abort) {
-        screen.say(kept());
-        return Ok(ExitStatus::of_run(end.stop, false));
-    }
-    let counted = finish::finish(journal, &settings.report, &source, &input, end.stop)
-        .map_err(|error| noted(error.into(), kept()))?;
-    let summary = summarize(settings, &service, counted, &tally, end, started_at);
-    screen.say(&summary);
-    if let Some(path) = &settings.summary_json {
-        let written = format!("the report is written all the same: `{}`", settings.report.display());
-        summary::write_json(&summary, path).map_err(|error| noted(error, written))?;
-    }
-    Ok(ExitStatus::of_run(end.stop, summary.all_succeeded))
+    let wants_timeline = settings.html.is_some() || settings.summary_json.is_some();
+    let timeline = wants_timeline.then(|| Mutex::new(Recorder::new(started_at, now())));
+    let worked = work(
+        settings,
+        &runtime,
+        &service,
+        &input,
+        &plan,
+        earlier,
+        &mut journal,
+        &tally,
+        timeline.as_ref(),
+        screen,
+    );
+    let timeline = timeline.map(|timeline| timeline.into_inner().unwrap_or_else(PoisonError::into_inner));
+    let after = After { settings, service: &service, source: &source, input: &input, tally: &tally, screen };
+    let concluded = after.conclude(worked, journal, timeline, started_at);
+    after.say_farewell(&runtime, &concluded);
+    concluded.map(|concluded| concluded.status)
 }
 
 /// Runs the pool, with the journal behind it and the progress beside it.
@@ -141,6 +150,7 @@ fn work(
     earlier: RowFlags,
     journal: &mut Journal,
     tally: &Arc<Mutex<Tally>>,
+    timeline: Option<&Mutex<Recorder>>,
     screen: &Screen,
 ) -> anyhow::Result<PoolEnd> {
     let numbers = plan.number_count() as u64;
@@ -163,6 +173,10 @@ fn work(
         let watch = |events: &[event::Event]| {
             let (mut tally, now) = (tally.lock().unwrap_or_else(PoisonError::into_inner), now());
             events.iter().for_each(|event| tally.apply(event, now));
+            if let Some(timeline) = timeline {
+                let mut timeline = timeline.lock().unwrap_or_else(PoisonError::into_inner);
+                events.iter().for_each(|event| timeline.apply(event, now));
+            }
         };
         let recorder = scope.spawn(move || journal.record(inbox, watch));
         let rows = &input.rows;
@@ -181,33 +195,6 @@ fn work(
         Err(_panic) => anyhow::bail!("the journal's thread broke down"),
     }
     Ok(end)
-}
-
-fn summarize(
-    settings: &JobSettings,
-    service: &Service,
-    counted: Counted,
-    tally: &Mutex<Tally>,
-    end: PoolEnd,
-    started_at: Timestamp,
-) -> Summary {
-    let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-    let all_succeeded = counted.all_succeeded();
-    Summary {
-        version: summary::VERSION,
-        report: settings.report.clone(),
-        simulated: service.is_simulated(),
-        target: service.target.clone(),
-        started_at,
-        elapsed: now().saturating_duration_since(tally.started),
-        stopped: end.stop,
-        requests: tally.requests,
-        throttled: tally.throttled,
-        rate_found: end.rate_found,
-        next_command: (!all_succeeded).then(|| advice::rerun(settings)),
-        all_succeeded,
-        counted,
-    }
 }
 
 fn plan(args: PlanArgs) -> anyhow::Result<ExitStatus> {

@@ -36,6 +36,12 @@ pub struct JobSettings {
     pub service: ServiceChoice,
     /// Where the summary goes as JSON.
     pub summary_json: Option<PathBuf>,
+    /// Where the page goes.
+    pub html: Option<PathBuf>,
+    /// Whether the page shows whole numbers.
+    pub html_full_numbers: bool,
+    /// What is run when the run has ended.
+    pub on_finish: Option<OnFinish>,
     /// Numbers in a request at most.
     pub batch_size: std::num::NonZeroU32,
     /// How the pool works; `max_failures` is set once the rows are counted.
@@ -50,6 +56,15 @@ pub struct JobSettings {
     pub request_timeout: Duration,
     /// `run` or `rerun`.
     pub command: &'static str,
+}
+
+/// A command for the end of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnFinish {
+    /// For the shell.
+    pub command: String,
+    /// How long it may take.
+    pub time_limit: Duration,
 }
 
 /// What may be done about a report that is there already.
@@ -98,6 +113,14 @@ pub enum SettingsError {
     /// The report would take the place of the input.
     #[error("the report `{}` would replace the input", .0.display())]
     ReportIsInput(PathBuf),
+    /// Two of the files that a run writes would be one.
+    #[error("{option} `{}` is the report or its journal, or is named twice", path.display())]
+    FileTwice {
+        /// What names it.
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
     /// `--stop-at` has no such moment.
     #[error("cannot work out when `--stop-at` is")]
     StopAt(#[source] jiff::Error),
@@ -153,7 +176,7 @@ impl JobSettings {
         now: &ZonedDateTime,
     ) -> Result<Self, SettingsError> {
         let PaceArgs { batch_size, connect_timeout, request_timeout, .. } = job.pace;
-        Ok(Self {
+        let settings = Self {
             command,
             input,
             report,
@@ -170,13 +193,31 @@ impl JobSettings {
                 false => ServiceChoice::Aws(aws_args(job.aws)),
             },
             summary_json: job.summary_json,
+            html: job.html,
+            html_full_numbers: job.html_full_numbers,
+            on_finish: job.on_finish.map(|command| OnFinish { command, time_limit: job.on_finish_timeout }),
             batch_size,
             pool: pool(&job.pace, &job.stop, now.timestamp()),
             max_failures: job.stop.max_failures,
             time_limit: time_limit(&job.stop, now).map_err(SettingsError::StopAt)?,
             connect_timeout,
             request_timeout,
-        })
+        };
+        settings.check_files()?;
+        Ok(settings)
+    }
+
+    /// A file that does not exist yet can be told from no other by what is in it.
+    fn check_files(&self) -> Result<(), SettingsError> {
+        let mut taken = vec![self.report.clone(), self.journal()];
+        for (option, path) in [("--summary-json", &self.summary_json), ("--html", &self.html)] {
+            let Some(path) = path else { continue };
+            if taken.iter().any(|other| same_file(other, path) || same_place(other, path)) {
+                return Err(SettingsError::FileTwice { option, path: path.clone() });
+            }
+            taken.push(path.clone());
+        }
+        Ok(())
     }
 
     /// The journal of this report.
@@ -263,6 +304,13 @@ fn report_of(input: &Path, simulated: bool) -> PathBuf {
     input.with_extension(if simulated { "simulated.csv" } else { "report.csv" })
 }
 
+/// Whether two files that need not exist have one name in one folder.
+fn same_place(a: &Path, b: &Path) -> bool {
+    let folder =
+        |path: &Path| std::path::absolute(path).ok().and_then(|path| path.parent()?.canonicalize().ok());
+    a.file_name() == b.file_name() && folder(a).is_some() && folder(a) == folder(b)
+}
+
 fn same_file(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
@@ -313,6 +361,22 @@ mod tests {
         assert_eq!(existing(&["run", "n.csv", "--simulate"]), ExistingReport::Replace);
         assert_eq!(existing(&["rerun", "n.csv"]), ExistingReport::Update);
         assert_eq!(existing(&["rerun", "n.csv", "--simulate"]), ExistingReport::Replace);
+    }
+
+    #[test]
+    fn no_two_files_are_one() {
+        for more in [
+            ["--html", "n.report.csv"],
+            ["--summary-json", "./n.report.csv"],
+            ["--html", "../chime-sweep-not-there/../n.report.csv.journal"],
+            ["--html", "n.report.csv.journal"],
+        ] {
+            let found = job(&[&["run", "n.csv"], &more[..]].concat());
+            let is_elsewhere = more[1].starts_with("..");
+            assert_eq!(matches!(found, Err(SettingsError::FileTwice { .. })), !is_elsewhere, "{more:?}");
+        }
+        assert!(job(&["run", "n.csv", "--html", "a", "--summary-json", "./a"]).is_err());
+        assert!(job(&["run", "n.csv", "--html", "a", "--summary-json", "b"]).is_ok());
     }
 
     #[test]

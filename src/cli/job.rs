@@ -30,6 +30,18 @@ pub struct JobArgs {
     /// Write the summary as JSON, too
     #[arg(long, value_name = "FILE")]
     pub summary_json: Option<PathBuf>,
+    /// Write the summary as a page to look at, too
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Show whole phone numbers on that page, not their last four digits
+    #[arg(long, requires = "html")]
+    pub html_full_numbers: bool,
+    /// Run this command in a shell when the run has ended, however it did
+    #[arg(long, value_name = "COMMAND")]
+    pub on_finish: Option<String>,
+    /// How long that command may take
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
+    pub on_finish_timeout: Duration,
 
     /// See [`InputArgs`].
     #[command(flatten)]

@@ -10,6 +10,7 @@
 mod flags;
 mod header;
 mod reader;
+mod reported;
 mod row;
 mod rows;
 mod source;
@@ -22,6 +23,7 @@ use header::Dialect;
 pub use header::Layout;
 pub use reader::Fingerprint;
 pub(crate) use reader::{BYTE_ORDER_MARK, Record, Records, split_fields};
+pub(crate) use reported::ReportReader;
 pub(crate) use row::{RowError, Verdict, parse_row, prior_attempts};
 use rows::Builder;
 pub use rows::{ConnectorId, RowId, Rows, SharedNumbers, Standing};

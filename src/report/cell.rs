@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::status::Status;
 
 /// What makes a spreadsheet take a cell for a formula; some take the full-width forms too.
-const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+pub(super) const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
 /// Appends cells to a line, each with the delimiter before it.
 pub(super) struct Cells {

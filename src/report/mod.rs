@@ -7,6 +7,7 @@
 //! - A row with more keeps them, and the six are its last.
 
 mod cell;
+mod read;
 mod replace;
 
 use std::borrow::Cow;
@@ -22,6 +23,7 @@ use crate::input::{
 };
 pub use crate::status::{COLUMNS, Status};
 use cell::Cells;
+pub use read::{ReadError, Reported, read};
 pub use replace::{ReplaceError, replace};
 
 /// What became of a row in this run.

@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod after;
 mod aws;
 mod command_line;
 #[cfg(unix)]

@@ -17,7 +17,8 @@ use super::*;
 use crate::api::sigv4::Signer;
 use crate::api::{ApiError, BatchReply, ErrorKind, reply, request};
 use crate::cli::Cli;
-use crate::event::{Event, Inbox};
+use crate::event::{Event, Inbox, StopReason};
+use crate::finish;
 use crate::input::RowId;
 use crate::journal::entry::Entry;
 use crate::number::PhoneNumber;
@@ -244,12 +245,7 @@ impl Trial {
 
 /// Writes what the pool emits, and acknowledges it, until the pool ends or the process dies. Returns the sizes of the
 /// lines of each append.
-async fn record(
-    journal: &mut Journal,
-    path: &std::path::Path,
-    inbox: Inbox,
-    death: Option<Death>,
-) -> Vec<Vec<usize>> {
+async fn record(journal: &mut Journal, path: &Path, inbox: Inbox, death: Option<Death>) -> Vec<Vec<usize>> {
     let (mut appends, mut taken) = (Vec::new(), 0);
     loop {
         let mut events: Vec<Event> = Vec::new();

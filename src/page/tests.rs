@@ -1,0 +1,99 @@
+use super::*;
+use crate::input::{InputOptions, Source};
+use crate::summary::{Counted, VERSION};
+
+const SIX: &str = "status,error_code,error_message,attempts,request_id,completed_at";
+
+fn page(rows: &str, full_numbers: bool) -> String {
+    let csv = format!("voice_connector_id,phone_number,note,{SIX}\n{rows}");
+    let (mut counted, mut gathered) = (Counted::default(), Gathered::new(full_numbers));
+    let source = Source::from_bytes("n.report.csv", csv.into());
+    report::read(&source, &InputOptions::default(), |row| {
+        counted.add(&row);
+        gathered.add(&row);
+    })
+    .unwrap();
+    let summary = Summary {
+        version: VERSION,
+        report: "n.report.csv".into(),
+        simulated: false,
+        all_succeeded: counted.all_succeeded(),
+        next_command: None,
+        counted,
+        run: None,
+    };
+    render(&summary, &gathered).unwrap()
+}
+
+#[test]
+fn whatever_a_cell_holds_is_text() {
+    let evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
+    let cell = format!("\"{}\"", evil.replace('"', "\"\""));
+    let html = page(&format!("{cell},{cell},{cell},failed,{cell},{cell},{cell},{cell},{cell}\n"), false);
+    assert_eq!(html.matches("<script").count(), 1, "{html}");
+    assert!(!html.contains("<img") && !html.contains("\"'>"), "{html}");
+    assert!(html.contains("&#60;script&#62;alert(1)"), "{html}");
+}
+
+#[test]
+fn the_policy_names_what_is_in_the_page() {
+    use base64::Engine;
+    use sha2::{Digest, Sha256};
+    let html = page("", false);
+    for tag in ["style", "script"] {
+        let text =
+            html.split(&format!("<{tag}>")).nth(1).unwrap().split(&format!("</{tag}>")).next().unwrap();
+        let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text));
+        let hash = hash.replace('+', "&#43;");
+        let policy = html.replace("&#43;", "+");
+        assert!(
+            policy.contains(&format!("{tag}-src 'sha256-{}'", hash.replace("&#43;", "+")))
+                || html.contains(&hash),
+            "{tag}"
+        );
+    }
+    assert!(
+        html.as_bytes().starts_with(MARK) && html.contains("default-src &#39;none&#39;")
+            || html.contains("default-src 'none'")
+    );
+    assert!(!html.contains(" style=\""), "the policy would forbid it");
+}
+
+#[test]
+fn numbers_are_whole_only_if_that_was_asked_for() {
+    let rows = "vc,+12065550123,x,failed,X,+12065550123 is bad,1,r,2023-11-14T22:13:20Z\n\
+                vc,(206) 555-0177,x,invalid,InvalidNumber,\"`(206) 555-0177` has\",0,,\n";
+    let html = page(rows, false);
+    for hidden in ["2065550123", "555-0177"] {
+        assert!(!html.contains(hidden), "{html}");
+    }
+    assert!(html.contains("…0123") && html.contains("…0177"), "{html}");
+    let html = page(rows, true);
+    assert!(html.contains(">+12065550123<") || html.contains(">&#43;12065550123<"), "{html}");
+    assert!(html.contains("(206) 555-0177"), "{html}");
+}
+
+#[test]
+fn a_table_is_cut_and_says_so_and_what_waits_hides_nothing() {
+    let mut rows = "vc,+12065550100,x,not_attempted,Deadline,,0,,\n".repeat(SHOWN + 100);
+    rows += "vc,+12065550101,x,failed,Rare,,1,r,\n";
+    let html = page(&rows, false);
+    assert_eq!(html.matches("<tr role=\"row\" data-status").count(), SHOWN);
+    assert!(html.contains("the first 5,000 of 5,101 rows"), "it does not say so");
+    assert!(html.contains("<b>Rare</b>"), "what failed is not among them");
+    assert!(!page("vc,+10,x,failed,X,,1,r,\n", false).contains("class=\"cut\""));
+}
+
+#[test]
+fn a_page_takes_the_place_of_a_page_and_of_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("page.html");
+    assert!(check(&path).is_ok(), "nothing is there");
+    for content in ["", "dear diary", "<!doctype html>\n<html lang=\"en\">\n"] {
+        std::fs::write(&path, content).unwrap();
+        let error = check(&path).unwrap_err().to_string();
+        assert!(error.contains("is no page of chime-sweep, and is not overwritten"), "{error}");
+    }
+    std::fs::write(&path, page("", false)).unwrap();
+    assert!(check(&path).is_ok(), "it is a page");
+}

@@ -1,0 +1,163 @@
+//! A report → its rows, as they stand in it: one at a time, and nothing is judged anew.
+//!
+//! Must not keep a row, nor decide what a rerun would do with it.
+
+use std::borrow::Cow;
+
+use super::Status;
+use crate::input::{InputError, InputOptions, Record, ReportReader, Source};
+use crate::number::PhoneNumber;
+
+/// A row of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reported<'a> {
+    /// The line on which it begins.
+    pub line: u64,
+    /// `status`; `None` if somebody has emptied it, or it is none.
+    pub status: Option<Status>,
+    /// `error_code`.
+    pub code: Cow<'a, str>,
+    /// `error_message`.
+    pub message: Cow<'a, str>,
+    /// `attempts`, as it is written.
+    pub attempts: Cow<'a, str>,
+    /// `request_id`.
+    pub request_id: Cow<'a, str>,
+    /// `completed_at`, as it is written.
+    pub completed_at: Cow<'a, str>,
+    /// The connector's cell, without white space around it.
+    pub connector: Cow<'a, str>,
+    /// The number's cell.
+    pub number: Cow<'a, str>,
+}
+
+impl Reported<'_> {
+    /// The number's last digits; `None` if the cell holds no valid one.
+    #[must_use]
+    pub fn masked_number(&self) -> Option<String> {
+        PhoneNumber::parse(&self.number).ok().map(|number| number.masked().to_string())
+    }
+}
+
+/// Why a report cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It has no such columns.
+    #[error("`{0}` is not a report: it has no columns `status`, `error_code` … that chime-sweep writes")]
+    NotAReport(String),
+    /// It cannot be read.
+    #[error(transparent)]
+    Input(#[from] InputError),
+}
+
+/// Shows `each` the rows of the report `source`, in order.
+///
+/// # Errors
+/// If it is no report, or cannot be read to its end.
+pub fn read(
+    source: &Source,
+    options: &InputOptions,
+    mut each: impl FnMut(Reported<'_>),
+) -> Result<(), ReadError> {
+    let mut reader =
+        ReportReader::open(source, options)?.ok_or_else(|| ReadError::NotAReport(source.name().into()))?;
+    while let Some((record, places)) = reader.next()? {
+        let prior = |at: usize| places.prior.clone().and_then(|mut prior| prior.nth(at));
+        let cell = |at: Option<usize>| text(&record, at);
+        each(Reported {
+            line: record.line,
+            status: cell(prior(0)).trim().parse().ok(),
+            code: disarmed(cell(prior(1))),
+            message: disarmed(cell(prior(2))),
+            attempts: cell(prior(3)),
+            request_id: disarmed(cell(prior(4))),
+            completed_at: cell(prior(5)),
+            connector: places.connector.clone(),
+            number: cell(places.number),
+        });
+    }
+    Ok(())
+}
+
+/// A cell; what is no UTF-8 in it is marked.
+fn text<'a>(record: &Record<'a>, at: Option<usize>) -> Cow<'a, str> {
+    at.and_then(|at| record.fields.get(at)).map(String::from_utf8_lossy).unwrap_or_default()
+}
+
+/// Without the `'` that the report has put before what a spreadsheet would run.
+fn disarmed(cell: Cow<'_, str>) -> Cow<'_, str> {
+    let armed = cell.strip_prefix('\'').filter(|rest| rest.starts_with(super::cell::FORMULA_STARTS));
+    match armed {
+        None => cell,
+        Some(rest) => Cow::Owned(rest.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIX: &str = "status,error_code,error_message,attempts,request_id,completed_at";
+
+    fn rows(csv: &str, options: &InputOptions) -> Vec<String> {
+        let source = Source::from_bytes("r.csv", csv.into());
+        let mut rows = Vec::new();
+        read(&source, options, |row| {
+            let status = row.status.map_or("-", Status::as_str);
+            let number = row.masked_number().unwrap_or_default();
+            rows.push(format!(
+                "{} {} {number} {status} {} {}",
+                row.line, row.connector, row.code, row.message
+            ));
+        })
+        .unwrap();
+        rows
+    }
+
+    #[test]
+    fn rows_are_read_as_they_stand_whatever_else_the_report_has() {
+        let csv = format!(
+            "\u{feff}note,vc_id,phone,{SIX},mine\r\n\r\n\
+             x,vc,+12065550100,failed,Forbidden,\"no, never\",1,r,,m\r\n\
+             x,vc,+12065550101,,,,1,,,m\r\n\
+             x, vc ,bad,invalid,InvalidNumber,\"'=1\",0,,,m\r\n\
+             lonely\r\n\
+             x,vc,+12065550102,Done,,,1,,,m\r\n"
+        );
+        let expected = [
+            "3 vc …0100 failed Forbidden no, never",
+            "4 vc …0101 -  ",
+            "5 vc  invalid InvalidNumber =1",
+            "6   -  ",
+            "7 vc …0102 -  ",
+        ];
+        assert_eq!(rows(&csv, &InputOptions::default()), expected);
+    }
+
+    #[test]
+    fn every_delimiter_is_found_by_the_columns_that_are_known() {
+        for delimiter in [",", ";", "\t", "|", "~"] {
+            let csv =
+                format!("vc_id,phone,{SIX}\nvc,+12065550100,succeeded,,,1,r,\n").replace(',', delimiter);
+            assert_eq!(rows(&csv, &InputOptions::default()), ["2 vc …0100 succeeded  "], "{delimiter}");
+        }
+    }
+
+    #[test]
+    fn a_connector_may_be_given_for_all() {
+        let options = InputOptions { connector: Some("vc9".into()), ..InputOptions::default() };
+        assert_eq!(
+            rows(&format!("phone,{SIX}\n+10,succeeded,,,1,r,\n"), &options),
+            ["2 vc9 …0010 succeeded  "]
+        );
+    }
+
+    #[test]
+    fn another_file_is_told_from_a_report() {
+        for csv in ["vc_id,phone\nvc,+10\n", "a,b\n1,2\n", "status,phone\n", "", "PK\u{3}\u{4}"] {
+            let source = Source::from_bytes("r.csv", csv.into());
+            let error = read(&source, &InputOptions::default(), |_| {}).unwrap_err().to_string();
+            assert!(error.contains("`r.csv` is "), "{csv:?}: {error}");
+        }
+    }
+}

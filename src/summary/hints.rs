@@ -1,0 +1,100 @@
+//! The usual cure for an error code.
+//!
+//! Says only what helps in most cases, and nothing for a code that it does not know. Must not guess from a message.
+
+/// What to do about rows with this `error_code`.
+#[must_use]
+pub fn hint(code: &str) -> Option<&'static str> {
+    let name = code.strip_suffix("Exception").unwrap_or(code);
+    Some(match name {
+        "Forbidden" | "AllForbidden" => {
+            "check that the connectors are of this account and region; the service also answers so for a connector that \
+             is gone, and for an account that is not enabled for Chime"
+        }
+        "NotFound" | "Gone" => {
+            "the number is not on this connector, or the connector is not in this region: often somebody has removed it \
+             before, and nothing is left to do"
+        }
+        "PhoneNumberAssociationsExist" => {
+            "something else still uses the number, such as a SIP rule or a user: remove that association, then rerun"
+        }
+        "VoiceConnectorGroupAssociationsExist" => {
+            "the number or its connector still belongs to a voice connector group: take it out of the group, then rerun"
+        }
+        "AccessDenied" | "Unauthorized" | "UnauthorizedClient" => {
+            "the credentials need the action `chime:DisassociatePhoneNumbersFromVoiceConnector` on this connector"
+        }
+        "ExpiredToken"
+        | "TokenRefreshRequired"
+        | "RequestExpired"
+        | "CredentialsRefused"
+        | "InvalidToken"
+        | "UnrecognizedClient"
+        | "InvalidClientTokenId"
+        | "InvalidAccessKeyId"
+        | "NoCredentials"
+        | "MissingAuthenticationToken"
+        | "AuthFailure" => {
+            "renew the credentials (`aws sso login`, or what you use), check them with `aws sts get-caller-identity`, \
+             then rerun"
+        }
+        "InvalidSignature"
+        | "SignatureDoesNotMatch"
+        | "IncompleteSignature"
+        | "RequestTimeTooSkewed"
+        | "RequestInTheFuture" => "check the secret key and this machine's clock, then rerun",
+        "BadRequest" | "Unprocessable" => {
+            "the service does not accept the row as it stands: compare it with the console"
+        }
+        "PreconditionFailed" | "Conflict" => "something is at work on the number: wait a little, then rerun",
+        "ResourceLimitExceeded" | "LimitExceeded" => {
+            "a quota of the account is used up: AWS support can say which"
+        }
+        "Timeout" | "ConnectionLost" | "ConnectionReset" | "ServiceFailure" | "ServiceUnavailable" => {
+            "no definite answer came: rerun, which finds out what happened and goes on"
+        }
+        "ConnectTimeout" | "ConnectionRefused" | "ConnectFailed" => {
+            "the service was never reached: check the network, the proxy and --endpoint-url, then rerun"
+        }
+        "InvalidNumber" => "correct the number in the report (E.164, such as +12065550100), then rerun",
+        "SpreadsheetDamage" => {
+            "a spreadsheet has rewritten the number: take the column from its source again, as text; digits that are lost \
+             here cannot be recovered"
+        }
+        "RaggedRow" => {
+            "the row has lost or gained a field: correct it in the report, clear its status, then rerun"
+        }
+        "BrokenUtf8" => "save the file as CSV in UTF-8",
+        "EmptyConnector" | "InvalidConnector" => "fill in the connector's id in the report, then rerun",
+        "Deadline" | "Interrupted" | "Terminated" | "NotSent" => "their turn did not come: rerun sends them",
+        "TooManyFailures" => {
+            "these were not sent because too many others failed: see to those first, then rerun"
+        }
+        "GaveUp" => "the service stayed away: rerun when it is back",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::StopReason;
+
+    #[test]
+    fn a_code_has_one_hint_whatever_its_spelling() {
+        assert!(hint("Forbidden").is_some_and(|hint| hint.contains("region")));
+        assert_eq!(hint("ForbiddenException"), hint("Forbidden"));
+        assert_eq!(hint("ExpiredTokenException"), hint("ExpiredToken"));
+        assert_eq!((hint("Brandnew"), hint(""), hint("Exception")), (None, None, None));
+    }
+
+    #[test]
+    fn whatever_ends_a_run_early_has_one() {
+        use StopReason::{
+            Credentials, Deadline, Forbidden, GaveUp, Interrupted, Terminated, TooManyFailures,
+        };
+        for reason in [Credentials, Deadline, Forbidden, GaveUp, Interrupted, Terminated, TooManyFailures] {
+            assert!(hint(reason.code()).is_some(), "{reason:?}");
+        }
+    }
+}

@@ -15,7 +15,7 @@ use crate::event::{AttemptOutcome, Event, Phase};
 const INTERVALS: i64 = 120;
 
 /// The length of an interval at first, in milliseconds: short runs have a shape, too.
-const FIRST_MILLIS: i64 = 250;
+const FIRST_MILLIS: u16 = 250;
 
 /// Pauses kept; what flaps all night is told by the first hundred.
 const PAUSES: usize = 100;
@@ -30,9 +30,11 @@ pub struct Series<T> {
     slots: BTreeMap<i64, T>,
 }
 
-impl<T> Default for Series<T> {
-    fn default() -> Self {
-        Self { millis: FIRST_MILLIS, slots: BTreeMap::new() }
+impl<T> Series<T> {
+    /// Without counts, in intervals of this length at first.
+    #[must_use]
+    pub fn in_intervals_of(millis: u16) -> Self {
+        Self { millis: millis.max(1).into(), slots: BTreeMap::new() }
     }
 }
 
@@ -164,7 +166,7 @@ impl Recorder {
     /// Nothing has happened yet.
     #[must_use]
     pub fn new(at: Timestamp, now: Instant) -> Self {
-        let (series, open, pauses) = (Series::default(), Vec::new(), Vec::new());
+        let (series, open, pauses) = (Series::in_intervals_of(FIRST_MILLIS), Vec::new(), Vec::new());
         Self { began: (at, now), series, pace: None, open, pauses, left_out: 0 }
     }
 
@@ -295,7 +297,7 @@ mod tests {
 
     #[test]
     fn times_may_come_in_any_order() {
-        let mut series = Series::<Requests>::default();
+        let mut series = Series::<Requests>::in_intervals_of(FIRST_MILLIS);
         for second in [500, 0, 99_999, 1, -7] {
             series.at(Timestamp::from_second(second).unwrap()).answered += 1;
         }

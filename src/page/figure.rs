@@ -90,7 +90,7 @@ pub(super) fn settled(gathered: &Gathered) -> anyhow::Result<Option<Figure>> {
         limit: None,
     };
     let length =
-        if interval < 1.0 { "second".to_owned() } else { span(std::time::Duration::from_secs_f64(interval)) };
+        if interval < 1.5 { "second".to_owned() } else { span(std::time::Duration::from_secs_f64(interval)) };
     let caption = format!("Rows settled in each {length}");
     let rows: u64 = counts.iter().map(|(_, counts)| counts.iter().sum::<u64>()).sum();
     let label = format!("{caption}, from {} to {}: {}", day(*first), day(end), counted(rows, "row"));

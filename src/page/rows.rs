@@ -14,6 +14,9 @@ use crate::timeline::Series;
 /// Rows shown at most: what a phone still scrolls. The report has all.
 pub const SHOWN: usize = 5_000;
 
+/// A report's times are whole seconds.
+const SECOND: u16 = 1_000;
+
 /// A row that did not succeed, as the page shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -54,7 +57,7 @@ impl AddAssign for Settled {
 }
 
 /// What a page needs of a report.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Gathered {
     full_numbers: bool,
     /// Those that something happened to, and those that only wait: a hundred thousand of these must not hide the others.
@@ -62,15 +65,14 @@ pub struct Gathered {
     waiting: Vec<Row>,
     /// Rows settled, by time.
     pub settled: Series<Settled>,
-    /// Whether any row has a time.
-    pub has_times: bool,
 }
 
 impl Gathered {
     /// Nothing is gathered yet.
     #[must_use]
     pub fn new(full_numbers: bool) -> Self {
-        Self { full_numbers, ..Self::default() }
+        let (troubled, waiting) = (Vec::new(), Vec::new());
+        Self { full_numbers, troubled, waiting, settled: Series::in_intervals_of(SECOND) }
     }
 
     /// Looks at a row.
@@ -89,7 +91,6 @@ impl Gathered {
 
     fn add_time(&mut self, row: &Reported<'_>) {
         let Ok(at) = row.completed_at.trim().parse::<Timestamp>() else { return };
-        self.has_times = true;
         let settled = self.settled.at(at);
         *match row.status {
             Some(Status::Succeeded) => &mut settled.succeeded,

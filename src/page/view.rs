@@ -234,7 +234,7 @@ fn label(parts: &[Part]) -> String {
 fn facts(run: &Run) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("Started", run.started_at.strftime("%-d %b, %H:%M").to_string()),
-        ("Took", span(run.elapsed)),
+        ("Took", if run.elapsed.as_millis() < 500 { "under a second".to_owned() } else { span(run.elapsed) }),
         ("Requests", HumanCount(run.requests).to_string()),
         ("A second", format!("{:.1}", run.rate())),
         (

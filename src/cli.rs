@@ -20,7 +20,7 @@ use clap_complete::Shell;
 pub use environment::{parse, unknown_variables};
 pub use job::{AwsOptions, InputArgs, JobArgs, PaceArgs, StopArgs};
 pub use topics::TopicArgs;
-pub use values::{Delimiter, MaxFailures, Percent, RateArg, TimeOfDay};
+pub use values::{ColorWhen, Delimiter, LogFormat, MaxFailures, Percent, RateArg, TimeOfDay};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -46,6 +46,15 @@ pub struct Cli {
     /// Say nothing on standard error but warnings and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
+    /// How messages, progress and log are written
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// Append messages, progress and log to this file, too
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+    /// Whether standard error has colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorWhen,
 }
 
 /// The commands.
@@ -126,6 +135,9 @@ pub struct PlanArgs {
     /// See [`InputArgs`].
     #[command(flatten)]
     pub columns: InputArgs,
+    /// See [`AwsOptions`].
+    #[command(flatten)]
+    pub aws: AwsOptions,
 }
 
 /// `summary`.

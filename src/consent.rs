@@ -8,7 +8,7 @@ use std::io::{self, BufRead, IsTerminal};
 use indicatif::HumanCount;
 
 use crate::overview::Overview;
-use crate::progress::Screen;
+use crate::progress::{Screen, counted};
 
 /// The user did not agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -24,22 +24,79 @@ pub enum Refused {
     Declined,
 }
 
-/// Shows what is about to happen and asks, on a terminal. The default is no.
+/// Numbers up to which a yes is enough. For more the answer is their count: it cannot be typed by accident, and whoever
+/// types it has read it.
+const YES_UP_TO: u64 = 1_000;
+
+/// Shows what is about to happen and asks, on a terminal. The default is no, and what was typed before the question is
+/// no answer to it.
 ///
 /// # Errors
-/// If there is no terminal, or the answer is not yes.
+/// If there is no terminal, or the answer is not the one that agrees.
 pub fn ask(overview: &Overview, screen: &Screen, stdin_is_input: bool) -> Result<(), Refused> {
     if stdin_is_input || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(Refused::NobodyToAsk);
     }
+    forget_what_was_typed();
     screen.ask(format_args!(
-        "{overview}\n\nCalls to these numbers will no longer be connected. Remove {} numbers? [y/N] ",
-        HumanCount(overview.numbers)
+        "{overview}\n\nCalls to these numbers will no longer be connected. {} ",
+        question(overview.numbers)
     ));
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
-    match answer.trim().to_ascii_lowercase().as_str() {
-        "y" | "yes" if read.is_ok() => Ok(()),
-        _ => Err(Refused::Declined),
+    if read.is_ok() && agrees(overview.numbers, &answer) { Ok(()) } else { Err(Refused::Declined) }
+}
+
+fn question(numbers: u64) -> String {
+    let count = HumanCount(numbers);
+    if numbers <= YES_UP_TO {
+        format!("Remove {}? [y/N]", counted(numbers, "number"))
+    } else {
+        format!("Remove {count} numbers?\nType {count} to do it, anything else not to:")
+    }
+}
+
+fn agrees(numbers: u64, answer: &str) -> bool {
+    let answer = answer.trim().to_ascii_lowercase();
+    if numbers <= YES_UP_TO {
+        return answer == "y" || answer == "yes";
+    }
+    answer == numbers.to_string() || answer == HumanCount(numbers).to_string()
+}
+
+/// A key pressed while the file was read, or an Enter too many on the command line.
+#[cfg(unix)]
+fn forget_what_was_typed() {
+    use rustix::termios::{QueueSelector, tcflush};
+    if let Err(error) = tcflush(io::stdin(), QueueSelector::IFlush) {
+        tracing::debug!(%error, "what was typed ahead is not forgotten");
+    }
+}
+
+#[cfg(not(unix))]
+fn forget_what_was_typed() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_big_job_wants_its_count() {
+        for (numbers, answer, expected) in [
+            (1, "y\n", true),
+            (1_000, " YES \n", true),
+            (1_000, "\n", false),
+            (1_000, "1000\n", false),
+            (1_001, "y\n", false),
+            (1_001, "yes\n", false),
+            (1_001, "1,001\n", true),
+            (1_001, "1001", true),
+            (1_001, "1000\n", false),
+            (1_001, "", false),
+        ] {
+            assert_eq!(agrees(numbers, answer), expected, "{numbers} {answer:?}");
+            let typed = question(numbers).contains("Type ");
+            assert_eq!(typed, numbers > 1_000);
+        }
     }
 }

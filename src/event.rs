@@ -35,12 +35,20 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
+    /// A request went out. Only watched, never recorded.
+    Sent {
+        /// An earlier one for the same numbers failed; to be throttled is not to fail.
+        again: bool,
+    },
     /// One request got its answer, or ended without one. Only watched, never recorded.
     Attempt(AttemptOutcome),
     /// The pace changed its state. Only watched, never recorded.
     Phase(Phase),
-    /// The credentials were refused, and the run waits for new ones (or goes on: `false`). Only watched.
-    CredentialsAwaited(bool),
+    /// The service's limit is known, or known better, in requests per second. Only watched.
+    LimitFound(f64),
+    /// The credentials were refused: the run looks for new ones then, or at this moment. `None`: it goes on. Only
+    /// watched.
+    CredentialsAwaited(Option<Instant>),
 }
 
 impl Event {
@@ -49,7 +57,11 @@ impl Event {
     pub fn matters(&self) -> bool {
         match self {
             Self::Intent { .. } | Self::Settled(_) | Self::Released { .. } | Self::Stopped { .. } => true,
-            Self::Attempt(_) | Self::Phase(_) | Self::CredentialsAwaited(_) => false,
+            Self::Sent { .. }
+            | Self::Attempt(_)
+            | Self::Phase(_)
+            | Self::LimitFound(_)
+            | Self::CredentialsAwaited(_) => false,
         }
     }
 

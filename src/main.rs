@@ -4,10 +4,13 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use chime_sweep::aws::Environment;
-use chime_sweep::cli;
+use chime_sweep::cli::{self, ColorWhen, LogFormat};
 use chime_sweep::exit::ExitStatus;
-use chime_sweep::progress::Screen;
+use chime_sweep::progress::{Format, Screen, ScreenOptions};
 use chime_sweep::run;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 fn main() -> ExitCode {
     let argv: Vec<_> = std::env::args_os().collect();
@@ -19,15 +22,30 @@ fn main() -> ExitCode {
             return if help_or_error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success }.into();
         }
     };
-    let screen = Screen::stderr(cli.quiet);
+    let env = Environment::of_process();
+    let options = ScreenOptions {
+        quiet: cli.quiet,
+        format: if cli.log_format == LogFormat::Json { Format::Json } else { Format::Text },
+        colours: (cli.color != ColorWhen::Auto).then_some(cli.color == ColorWhen::Always),
+        log_file: cli.log_file.as_deref(),
+    };
+    let screen = match Screen::open(&options, &env, run::wall_clock) {
+        Ok(screen) => screen,
+        Err(error) => {
+            let path = cli.log_file.unwrap_or_default();
+            let _ =
+                writeln!(std::io::stderr(), "error: cannot open the log file `{}`: {error}", path.display());
+            return ExitStatus::Error.into();
+        }
+    };
     log_to(&screen, cli.verbose);
     for name in cli::unknown_variables() {
         tracing::warn!("`{name}` is set, and is no option: `chime-sweep help environment`");
     }
-    match run::execute(cli.command, &Environment::of_process(), &screen) {
+    match run::execute(cli.command, &env, &screen) {
         Ok(status) => status.into(),
         Err(error) => {
-            report(&error);
+            report(&error, &screen);
             let refused = error.is::<chime_sweep::consent::Refused>();
             if refused { ExitStatus::Usage.into() } else { ExitStatus::Error.into() }
         }
@@ -35,14 +53,14 @@ fn main() -> ExitCode {
 }
 
 /// The error, its causes, and what is safe. Nothing is left to be done if standard error is gone.
-fn report(error: &anyhow::Error) {
+fn report(error: &anyhow::Error, screen: &Screen) {
     let noted = error.downcast_ref::<run::Noted>();
     let causes = noted.map_or(error, run::Noted::error).chain().skip(1);
     let lines = [format!("error: {error}")]
         .into_iter()
         .chain(causes.map(|cause| format!("  because: {cause}")))
         .chain(noted.map(|noted| noted.note.clone()));
-    let _ = writeln!(std::io::stderr(), "{}", lines.collect::<Vec<_>>().join("\n"));
+    screen.fail(&lines.collect::<Vec<_>>().join("\n"));
 }
 
 /// Warnings always, more with `-v` and `-vv`, or as `RUST_LOG` says.
@@ -50,11 +68,18 @@ fn log_to(screen: &Screen, verbose: u8) {
     let level = ["warn", "chime_sweep=info,warn", "chime_sweep=trace,info"][usize::from(verbose.min(2))];
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    let (screen, colours) = (screen.clone(), screen.has_colours());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(move || screen.clone())
-        .with_target(false)
-        .with_ansi(colours)
-        .init();
+    let (stderr, file) = (screen.clone(), screen.clone());
+    let layer = tracing_subscriber::fmt::layer().with_target(false);
+    let on_stderr = layer.with_ansi(screen.has_colours()).with_writer(move || stderr.clone());
+    let layer = tracing_subscriber::fmt::layer().with_target(false);
+    let in_file = layer.with_ansi(false).with_writer(move || file.log_writer());
+    let has_file = screen.log_path().is_some();
+    let (on_stderr, in_file) = match screen.format() {
+        Format::Text => (on_stderr.boxed(), has_file.then(|| in_file.boxed())),
+        Format::Json => (
+            on_stderr.json().flatten_event(true).with_ansi(false).boxed(),
+            has_file.then(|| in_file.json().flatten_event(true).boxed()),
+        ),
+    };
+    tracing_subscriber::registry().with(filter).with(on_stderr).with(in_file).init();
 }

@@ -3,12 +3,14 @@
 //! Must not print.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::HumanCount;
 use serde::Serialize;
 
-use crate::input::{Input, Source, Standing};
+use crate::aws::Identity;
+use crate::input::{EXAMPLES, Input, Source, Standing};
 use crate::plan::Plan;
 use crate::progress::{counted, span};
 
@@ -17,8 +19,14 @@ use crate::progress::{counted, span};
 pub struct Overview {
     /// The file.
     pub input: String,
+    /// The folder that it is in.
+    pub folder: Option<String>,
+    /// How long ago it was changed: last month's file is the wrong one.
+    pub changed: Option<Duration>,
     /// Where the numbers would be removed, if that is known.
     pub target: Option<String>,
+    /// Who would remove them, if that is known.
+    pub identity: Option<Identity>,
     /// Rows of the file.
     pub rows: u64,
     /// Numbers to be removed.
@@ -43,7 +51,10 @@ impl Overview {
         let connectors = plan.connectors();
         Self {
             input: source.name().to_owned(),
+            folder: None,
+            changed: None,
             target: target.map(str::to_owned),
+            identity: None,
             rows: input.rows.len().into(),
             numbers: plan.number_count() as u64,
             requests: plan.batch_count() as u64,
@@ -54,6 +65,14 @@ impl Overview {
             duplicate: count(Standing::Duplicate),
             done: count(Standing::Finished) + settled,
         }
+    }
+
+    /// The same with what tells the right file and account from the wrong ones. `changed`: how long ago the file was.
+    #[must_use]
+    pub fn placed(self, path: &Path, changed: Option<Duration>, identity: Option<Identity>) -> Self {
+        let folder = path.canonicalize().ok();
+        let folder = folder.as_deref().and_then(Path::parent).map(|folder| folder.display().to_string());
+        Self { folder, changed, identity, ..self }
     }
 
     /// The same with what a person wants to know before the evening: the bad rows, and how long it will take.
@@ -69,56 +88,142 @@ struct Details<'a> {
     rate: Option<f64>,
 }
 
+/// What the service is taken to allow where nobody says: AWS publishes no limit, and this was seen.
+const ASSUMED_RATE: f64 = 10.0;
+
 impl fmt::Display for Details<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.overview)?;
-        for (line, code) in &self.input.invalid.examples {
-            write!(f, "\ninvalid     line {line}: {code}")?;
+        let rows = &self.input.rows;
+        writeln!(f, "{}", self.overview)?;
+        let invalid = &self.input.invalid;
+        for (line, code) in &invalid.examples {
+            writeln!(f, "invalid     line {line}: {code}")?;
         }
-        if let Some(shared) = self.input.rows.shared_numbers() {
-            let (earlier, own) = shared.example;
-            write!(
-                f,
-                "\nwarning     {} numbers are on two connectors, such as lines {earlier} and {own}",
-                shared.rows
-            )?;
+        more(f, self.overview.invalid, invalid.examples.len())?;
+        let duplicates = rows.ids().filter_map(|row| Some((row, rows.duplicate_of(row)?)));
+        for (row, first) in duplicates.take(EXAMPLES) {
+            writeln!(f, "duplicate   line {} is the same as line {}", rows.line(row), rows.line(first))?;
         }
-        if let Some(rate) = self.rate {
-            #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-            let seconds = self.overview.requests as f64 / rate;
-            write!(
-                f,
-                "\ntime        about {} at {rate} requests a second",
-                span(Duration::from_secs_f64(seconds))
-            )?;
+        more(f, self.overview.duplicate, EXAMPLES)?;
+        if let Some(shared) = rows.shared_numbers() {
+            let numbers = counted(shared.rows.into(), "number");
+            writeln!(f, "warning     {numbers} listed under two connectors, which is seldom meant")?;
+            for (earlier, own) in &shared.examples {
+                writeln!(f, "            lines {earlier} and {own}")?;
+            }
+            more(f, shared.rows.into(), shared.examples.len())?;
         }
-        Ok(())
+        let rate = self.rate.unwrap_or(ASSUMED_RATE);
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        let time = Duration::try_from_secs_f64(self.overview.requests as f64 / rate).unwrap_or(Duration::MAX);
+        write!(f, "time        about {} at {rate} requests a second", span(time))?;
+        match self.rate {
+            Some(_) => Ok(()),
+            None => write!(f, " (an assumption: AWS publishes no limit; --rate N for another)"),
+        }
     }
 }
 
-/// Connectors that are named; the rest is counted.
-const NAMED: usize = 10;
+/// How many there are beyond the examples.
+fn more(f: &mut fmt::Formatter<'_>, all: u64, shown: usize) -> fmt::Result {
+    match all.saturating_sub(shown as u64) {
+        0 => Ok(()),
+        rest => writeln!(f, "            … and {} more", HumanCount(rest)),
+    }
+}
+
+/// Connectors that are named: all, if they are no more than this; else half of them are the largest and half the
+/// smallest. The one that should not be there is most often a small one.
+const NAMED: usize = 12;
 
 impl fmt::Display for Overview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "input       {}, {} rows", self.input, HumanCount(self.rows))?;
-        if let Some(target) = &self.target {
-            writeln!(f, "service     {target}")?;
+        write!(f, "input       {}, {}", self.input, counted(self.rows, "row"))?;
+        if let Some(changed) = self.changed {
+            write!(f, ", changed {} ago", span(changed))?;
+        }
+        if let Some(folder) = &self.folder {
+            write!(f, "\nfolder      {folder}")?;
+        }
+        match (&self.identity, &self.target) {
+            (Some(identity), _) => write!(f, "\n{identity}")?,
+            (None, Some(target)) => write!(f, "\nservice     {target}")?,
+            (None, None) => {}
         }
         let (numbers, requests) = (counted(self.numbers, "number"), counted(self.requests, "request"));
-        writeln!(f, "to remove   {numbers}, in {requests}")?;
+        write!(f, "\nto remove   {numbers}, in {requests}")?;
         let left_out =
             [("already done", self.done), ("invalid", self.invalid), ("duplicate", self.duplicate)];
         for (name, count) in left_out.into_iter().filter(|(_, count)| *count > 0) {
-            writeln!(f, "not sent    {} {name}", HumanCount(count))?;
+            write!(f, "\nnot sent    {} {name}", HumanCount(count))?;
         }
-        write!(f, "connectors  {}", HumanCount(self.connectors.len() as u64))?;
-        for (name, count) in self.connectors.iter().take(NAMED) {
-            write!(f, "\n            {name}: {}", HumanCount(*count))?;
+        self.write_connectors(f)
+    }
+}
+
+impl Overview {
+    /// The largest first.
+    fn write_connectors(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut connectors: Vec<_> = self.connectors.iter().map(|(name, count)| (name, *count)).collect();
+        connectors.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        write!(f, "\nconnectors  {}", HumanCount(connectors.len() as u64))?;
+        let (large, middle, small) = match connectors.len() {
+            0..=NAMED => (&connectors[..], &[][..], &[][..]),
+            all => {
+                let (large, rest) = connectors.split_at(NAMED / 2);
+                let (middle, small) = rest.split_at(all - NAMED);
+                (large, middle, small)
+            }
+        };
+        let mut name = |(name, count): &(&Box<str>, u64)| {
+            write!(f, "\n            {}: {}", name.escape_debug(), HumanCount(*count))
+        };
+        large.iter().try_for_each(&mut name)?;
+        if let [(_, most), .., (_, least)] | [(_, most @ least)] = middle {
+            let (most, least) = (HumanCount(*most), HumanCount(*least));
+            let others = HumanCount(middle.len() as u64);
+            write!(f, "\n            … {others} more, each with {least} to {most} …")?;
         }
-        match self.connectors.len().saturating_sub(NAMED) {
-            0 => Ok(()),
-            rest => write!(f, "\n            … and {} more", HumanCount(rest as u64)),
+        small.iter().try_for_each(|(name, count)| {
+            write!(f, "\n            {}: {}", name.escape_debug(), HumanCount(*count))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::InputOptions;
+
+    fn overview(csv: String) -> (Overview, Input) {
+        let source = Source::from_bytes("numbers.csv", csv.into_bytes());
+        let input = Input::read(&source, &InputOptions::default()).expect("reads");
+        let plan = Plan::new(&input.rows, |_| true, std::num::NonZeroU32::new(50).expect("not 0"));
+        (Overview::new(&source, &input, &plan, None, 0), input)
+    }
+
+    #[test]
+    fn a_plan_names_lines_and_says_what_it_assumes() {
+        let mut csv = "vc_id,phone\na,+12065550100\nb,+12065550100\nb,+12065550101\n".to_owned();
+        (0..7).for_each(|_| csv.push_str("a,oops\n"));
+        (0..8).for_each(|_| csv.push_str("b,12065550101\n"));
+        let (overview, input) = overview(csv);
+        insta::assert_snapshot!(overview.with_details(&input, None));
+        let fixed = overview.with_details(&input, Some(0.5)).to_string();
+        assert!(fixed.ends_with("time        about 4 s at 0.5 requests a second"), "{fixed}");
+    }
+
+    #[test]
+    fn among_many_connectors_the_odd_one_is_seen() {
+        let mut csv = "vc_id,phone\n".to_owned();
+        for connector in 0..40_u64 {
+            for number in 0..if connector == 17 { 1 } else { 10 + connector } {
+                csv.push_str(&format!("vc-{connector},+1206{connector:03}{number:04}\n"));
+            }
         }
+        let shown = overview(csv).0.to_string();
+        assert!(shown.contains("vc-39: 49\n") && shown.ends_with("vc-17: 1"), "{shown}");
+        assert!(shown.contains("… 28 more, each with 15 to 43 …"), "{shown}");
+        assert_eq!(shown.lines().count(), 3 + 13, "{shown}");
     }
 }

@@ -6,6 +6,7 @@ mod after;
 #[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,12 +18,13 @@ use jiff::{Timestamp, ZonedDateTime};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::aws::Environment;
+use crate::aws::{Environment, Identity};
 use crate::claim::Claim;
 use crate::cli::{Command, PlanArgs, RateArg, SimulateArgs, StopArgs, manual};
 use crate::consent;
 use crate::event;
 use crate::exit::ExitStatus;
+use crate::heartbeat::Heartbeat;
 use crate::input::{Input, InputOptions, RowFlags, Source};
 use crate::journal::writer::Journal;
 use crate::overview::Overview;
@@ -34,7 +36,7 @@ use crate::pool::next::Submission;
 use crate::pool::{self, PoolEnd, PoolSettings};
 use crate::progress::Screen;
 use crate::service::{Service, read_scenario};
-use crate::settings::{self, JobSettings};
+use crate::settings::{self, JobSettings, ServiceChoice};
 use crate::signals;
 use crate::simulator::{self, Scenario, Simulator};
 use crate::summary;
@@ -56,7 +58,7 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
             let now = local_time(&args.job.stop);
             job(&JobSettings::of_rerun(args, &now)?, env, screen)
         }
-        Command::Plan(args) => plan(args),
+        Command::Plan(args) => plan(args, env),
         Command::Summary(args) => after::summary(args),
         Command::Simulate(args) => simulate(&args),
         Command::Completions(args) => show(&manual::completions(args.shell)),
@@ -92,6 +94,12 @@ fn noted(error: anyhow::Error, note: impl Into<String>) -> anyhow::Error {
 
 fn job(settings: &JobSettings, env: &Environment, screen: &Screen) -> anyhow::Result<ExitStatus> {
     let started_at = wall_clock();
+    if let Some(log) = screen.log_path() {
+        let precious = [&settings.input, &settings.report, &settings.journal()];
+        if precious.into_iter().any(|path| settings::same_file(log, path)) {
+            anyhow::bail!("the log file `{}` is one of the job's own files; nothing was sent", log.display());
+        }
+    }
     let source = Source::open(&settings.input)?;
     let input = Input::read(&source, &settings.columns)?;
     if settings.command == "rerun" && !input.layout.is_report() {
@@ -109,34 +117,38 @@ fn job(settings: &JobSettings, env: &Environment, screen: &Screen) -> anyhow::Re
 
     let plan = Plan::new(&input.rows, |row| claim.is_outstanding(row), settings.batch_size);
     let overview = Overview::new(&source, &input, &plan, Some(&service.target), claim.settled());
+    let identity = match &settings.service {
+        ServiceChoice::Aws(args) => Some(runtime.block_on(Identity::look(args, env))),
+        ServiceChoice::Simulator { .. } => None,
+    };
+    let overview = overview.placed(&settings.input, source.age(), identity);
     if overview.numbers > 0 && !settings.consent && !service.is_simulated() {
         consent::ask(&overview, screen, settings.reads_stdin())?;
     } else {
         screen.say(&overview);
     }
     let earlier = claim.in_doubt(&input.rows);
+    let tally = Arc::new(Mutex::new(Tally::new(overview.numbers, now())));
+    let alive = heartbeat(settings, &tally).map_err(|error| noted(error, NOTHING_SENT))?;
     let mut journal = claim.begin(started_at)?;
 
-    let tally = Arc::new(Mutex::new(Tally::new(overview.numbers, now())));
     let wants_timeline = settings.html.is_some() || settings.summary_json.is_some();
     let timeline = wants_timeline.then(|| Mutex::new(Recorder::new(started_at, now())));
-    let worked = work(
-        settings,
-        &runtime,
-        &service,
-        &input,
-        &plan,
-        earlier,
-        &mut journal,
-        &tally,
-        timeline.as_ref(),
-        screen,
-    );
+    let watchers = Watchers { tally: &tally, timeline: timeline.as_ref(), alive: alive.as_ref(), screen };
+    let worked = work(settings, &runtime, &service, &input, &plan, earlier, &mut journal, &watchers);
     let timeline = timeline.map(|timeline| timeline.into_inner().unwrap_or_else(PoisonError::into_inner));
     let after = After { settings, service: &service, source: &source, input: &input, tally: &tally, screen };
     let concluded = after.conclude(worked, journal, timeline, started_at);
     after.say_farewell(&runtime, &concluded);
     concluded.map(|concluded| concluded.status)
+}
+
+/// Those who see what happens in a run, and change nothing.
+struct Watchers<'a> {
+    tally: &'a Arc<Mutex<Tally>>,
+    timeline: Option<&'a Mutex<Recorder>>,
+    alive: Option<&'a Heartbeat>,
+    screen: &'a Screen,
 }
 
 /// Runs the pool, with the journal behind it and the progress beside it.
@@ -149,10 +161,9 @@ fn work(
     plan: &Plan,
     earlier: RowFlags,
     journal: &mut Journal,
-    tally: &Arc<Mutex<Tally>>,
-    timeline: Option<&Mutex<Recorder>>,
-    screen: &Screen,
+    watchers: &Watchers<'_>,
 ) -> anyhow::Result<PoolEnd> {
+    let &Watchers { tally, timeline, alive, screen } = watchers;
     let numbers = plan.number_count() as u64;
     let pool_settings = PoolSettings {
         max_failures: settings.max_failures.map(|max| max.of(numbers)),
@@ -185,6 +196,7 @@ fn work(
             tokio::select! {
                 end = pool::run(dispatcher, submit, renew, stopped, wall_clock) => end,
                 never = signals::watch_for_stops(&stop, settings.time_limit) => match never {},
+                never = pulse(alive) => match never {},
             }
         });
         (end, recorder.join())
@@ -197,12 +209,30 @@ fn work(
     Ok(end)
 }
 
-fn plan(args: PlanArgs) -> anyhow::Result<ExitStatus> {
+/// The file that shows that the run is alive, until the end of the job.
+fn heartbeat(settings: &JobSettings, tally: &Arc<Mutex<Tally>>) -> anyhow::Result<Option<Heartbeat>> {
+    let Some(path) = &settings.heartbeat else { return Ok(None) };
+    let answer = settings.connect_timeout + settings.request_timeout;
+    Ok(Some(Heartbeat::begin(path, Arc::clone(tally), answer, wall_clock)?))
+}
+
+async fn pulse(alive: Option<&Heartbeat>) -> Infallible {
+    match alive {
+        Some(alive) => alive.pulse().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<ExitStatus> {
     let source = Source::open(&args.input)?;
     let input =
         Input::read(&source, &InputOptions { fingerprint: false, ..settings::columns(args.columns) })?;
     let plan = Plan::new(&input.rows, |_| true, args.batch_size);
+    let aws = settings::aws_args(args.aws);
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let identity = runtime.block_on(Identity::look(&aws, env));
     let overview = Overview::new(&source, &input, &plan, None, 0);
+    let overview = overview.placed(&args.input, source.age(), Some(identity));
     let rate = if let RateArg::Fixed(rate) = args.rate { Some(rate) } else { None };
     show(&overview.with_details(&input, rate))
 }
@@ -266,7 +296,8 @@ fn local_time(stop: &StopArgs) -> ZonedDateTime {
     clippy::disallowed_methods,
     reason = "the outermost shell: everything below takes the time as an argument"
 )]
-fn wall_clock() -> Timestamp {
+#[must_use]
+pub fn wall_clock() -> Timestamp {
     let now = Timestamp::now();
     now.round(jiff::Unit::Second).unwrap_or(now)
 }

@@ -36,6 +36,8 @@ pub struct JobSettings {
     pub service: ServiceChoice,
     /// Where the summary goes as JSON.
     pub summary_json: Option<PathBuf>,
+    /// The file that shows that the run is alive.
+    pub heartbeat: Option<PathBuf>,
     /// Where the page goes.
     pub html: Option<PathBuf>,
     /// Whether the page shows whole numbers.
@@ -193,6 +195,7 @@ impl JobSettings {
                 false => ServiceChoice::Aws(aws_args(job.aws)),
             },
             summary_json: job.summary_json,
+            heartbeat: job.heartbeat,
             html: job.html,
             html_full_numbers: job.html_full_numbers,
             on_finish: job.on_finish.map(|command| OnFinish { command, time_limit: job.on_finish_timeout }),
@@ -256,7 +259,9 @@ pub fn columns(args: InputArgs) -> InputOptions {
     }
 }
 
-fn aws_args(options: crate::cli::AwsOptions) -> AwsArgs {
+/// What was typed about AWS.
+#[must_use]
+pub fn aws_args(options: crate::cli::AwsOptions) -> AwsArgs {
     AwsArgs {
         region: options.region,
         profile: options.profile,
@@ -311,7 +316,9 @@ fn same_place(a: &Path, b: &Path) -> bool {
     a.file_name() == b.file_name() && folder(a).is_some() && folder(a) == folder(b)
 }
 
-fn same_file(a: &Path, b: &Path) -> bool {
+/// Whether both paths lead to one file.
+#[must_use]
+pub fn same_file(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 

@@ -15,6 +15,14 @@ use crate::event::{AttemptOutcome, Event, Fate, Phase, StopReason};
 pub struct Tally {
     /// Rows to be settled in this run.
     pub rows: u64,
+    /// Requests that went out and have not ended.
+    pub in_flight: u64,
+    /// Requests for numbers of which an earlier one failed.
+    pub retries: u64,
+    /// Rows that failed or are unknown, by the error's name.
+    pub failed_by_code: BTreeMap<Box<str>, u64>,
+    /// The service's limit as it was found, in requests per second.
+    pub limit: Option<f64>,
     /// Rows settled, by fate.
     pub succeeded: u64,
     /// See [`Fate::Failed`].
@@ -29,8 +37,10 @@ pub struct Tally {
     pub errors: BTreeMap<Box<str>, u64>,
     /// What the pace is doing.
     pub phase: Option<Phase>,
-    /// The credentials were refused, and new ones are awaited.
-    pub credentials_awaited: bool,
+    /// The credentials were refused, and new ones are looked for then.
+    pub credentials_awaited: Option<Instant>,
+    /// When the last event came.
+    pub last_event: Instant,
     /// The run is on its way to an early end.
     pub stopping: Option<StopReason>,
     /// When the run began.
@@ -46,6 +56,10 @@ impl Tally {
     pub fn new(rows: u64, started: Instant) -> Self {
         Self {
             rows,
+            in_flight: 0,
+            retries: 0,
+            failed_by_code: BTreeMap::new(),
+            limit: None,
             succeeded: 0,
             failed: 0,
             unknown: 0,
@@ -53,7 +67,8 @@ impl Tally {
             throttled: 0,
             errors: BTreeMap::new(),
             phase: None,
-            credentials_awaited: false,
+            credentials_awaited: None,
+            last_event: started,
             stopping: None,
             started,
             recent: Recent::default(),
@@ -63,7 +78,12 @@ impl Tally {
 
     /// Takes an event into account.
     pub fn apply(&mut self, event: &Event, now: Instant) {
+        self.last_event = now;
         match event {
+            Event::Sent { again } => {
+                self.in_flight += 1;
+                self.retries += u64::from(*again);
+            }
             Event::Settled(settlement) => {
                 let rows = settlement.rows.len() as u64;
                 self.estimate.settled(rows, now);
@@ -72,10 +92,14 @@ impl Tally {
                     Fate::Failed => self.failed += rows,
                     Fate::Unknown => self.unknown += rows,
                 }
+                if settlement.fate != Fate::Succeeded {
+                    *self.failed_by_code.entry(settlement.code.clone()).or_default() += rows;
+                }
             }
             Event::Attempt(outcome) => {
                 self.requests += 1;
                 self.estimate.attempted(outcome, now);
+                self.in_flight = self.in_flight.saturating_sub(1);
                 self.recent.count(now.saturating_duration_since(self.started));
                 match outcome {
                     AttemptOutcome::Answered => {}
@@ -87,6 +111,7 @@ impl Tally {
                 self.phase = Some(*phase);
                 self.estimate.paced(*phase, now);
             }
+            Event::LimitFound(limit) => self.limit = Some(*limit),
             Event::CredentialsAwaited(awaited) => self.credentials_awaited = *awaited,
             Event::Stopped { reason, .. } => self.stopping = Some(*reason),
             Event::Intent { .. } | Event::Released { .. } => {}
@@ -176,6 +201,40 @@ mod tests {
         let rate = |second| tally.request_rate(start + Duration::from_secs(second));
         assert!((rate(20) - 10.0).abs() < 1e-9 && rate(40).abs() < 1e-9, "{} {}", rate(20), rate(40));
         assert_eq!((tally.requests, tally.throttled), (600, 600));
+    }
+
+    #[test]
+    fn what_is_sent_is_in_flight_until_it_ends() {
+        let start = origin();
+        let mut tally = Tally::new(100, start);
+        let later = start + Duration::from_secs(3);
+        let failed = |code: &str, fate, rows: u32| {
+            Event::Settled(crate::event::Settlement {
+                rows: (0..rows).map(crate::input::RowId::new).collect(),
+                fate,
+                code: code.into(),
+                message: "".into(),
+                attempts: 1,
+                request_id: None,
+                at: jiff::Timestamp::UNIX_EPOCH,
+            })
+        };
+        for event in [
+            Event::Sent { again: false },
+            Event::Sent { again: true },
+            Event::Attempt(AttemptOutcome::Answered),
+            Event::LimitFound(9.5),
+            failed("", Fate::Succeeded, 7),
+            failed("Timeout", Fate::Unknown, 2),
+            failed("Forbidden", Fate::Failed, 3),
+            failed("Forbidden", Fate::Failed, 1),
+        ] {
+            tally.apply(&event, later);
+        }
+        assert_eq!((tally.in_flight, tally.retries, tally.limit), (1, 1, Some(9.5)));
+        assert_eq!(tally.last_event, later);
+        let codes: Vec<_> = tally.failed_by_code.iter().map(|(code, rows)| (&**code, *rows)).collect();
+        assert_eq!(codes, [("Forbidden", 4), ("Timeout", 2)]);
     }
 
     #[test]

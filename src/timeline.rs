@@ -189,8 +189,15 @@ impl Recorder {
                 self.pause(PauseKind::Outage, matches!(phase, Phase::Outage { .. }), since, now);
                 self.pause(PauseKind::Throttled, matches!(phase, Phase::Throttled { .. }), now, now);
             }
-            Event::CredentialsAwaited(awaited) => self.pause(PauseKind::Credentials, *awaited, now, now),
-            Event::Settled(_) | Event::Intent { .. } | Event::Released { .. } | Event::Stopped { .. } => {}
+            Event::CredentialsAwaited(until) => {
+                self.pause(PauseKind::Credentials, until.is_some(), now, now);
+            }
+            Event::Settled(_)
+            | Event::Intent { .. }
+            | Event::Released { .. }
+            | Event::Stopped { .. }
+            | Event::Sent { .. }
+            | Event::LimitFound(_) => {}
         }
     }
 
@@ -281,7 +288,7 @@ mod tests {
             (3.0, Event::Phase(Phase::Outage { since: at(2.0), next_probe: None })),
             (9.0, Event::Phase(Phase::Outage { since: at(2.0), next_probe: Some(at(12.0)) })),
             (12.0, Event::Phase(Phase::Paced { rate: 9.0 })),
-            (20.0, Event::CredentialsAwaited(true)),
+            (20.0, Event::CredentialsAwaited(Some(start))),
         ] {
             recorder.apply(&event, at(seconds));
         }

@@ -4,6 +4,7 @@
 //! Must not look for credentials, open a socket, or read the process's environment: it is handed an [`Environment`].
 
 mod environment;
+mod identity;
 mod profile;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ mod tests;
 use std::path::PathBuf;
 
 pub use environment::Environment;
+pub use identity::Identity;
 pub use profile::{ProfileError, Profiles};
 
 use crate::endpoint::{Endpoint, EndpointError, Region, Variant};

@@ -100,7 +100,9 @@ fn overruled(command: &Command, typed: &ArgMatches) -> BTreeSet<String> {
     for arg in subcommand.get_arguments() {
         for other in subcommand.get_arg_conflicts_with(arg) {
             for (typed, contrary) in [(arg, other), (other, arg)] {
-                if is_typed(typed) && !is_typed(contrary) {
+                // Somebody who set it to be safe must not send in earnest because of a word that was typed.
+                let is_safeguard = contrary.get_id() == "simulate";
+                if is_typed(typed) && !is_typed(contrary) && !is_safeguard {
                     overruled.insert(contrary.get_id().as_str().to_owned());
                 }
             }

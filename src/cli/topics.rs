@@ -83,7 +83,7 @@ pub(super) const ENVIRONMENT: &str = "\
 Every option can be set by a variable as well: CHIME_SWEEP_ and its name in capitals, with _ for -.
   CHIME_SWEEP_MAX_ATTEMPTS=8    is --max-attempts 8
   CHIME_SWEEP_SIMULATE=true     is --simulate; switches are true or false
-What is typed wins, also over variables that contradict it. An empty variable is none. CHIME_SWEEP_YES counts only \
+What is typed wins, also over variables that contradict it, but for CHIME_SWEEP_SIMULATE. An empty variable is none. CHIME_SWEEP_YES counts only \
 where there is no terminal to ask at. CHIME_SWEEP_RESULT_* are set for the command of --on-finish; they are no options.
 
 Credentials, region, profile and endpoint come from the variables and files that every AWS tool reads: \

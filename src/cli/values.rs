@@ -125,6 +125,26 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// `--log-format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object in a line
+    Json,
+}
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ColorWhen {
+    /// If it is a terminal and `NO_COLOR` is not set
+    Auto,
+    /// Yes
+    Always,
+    /// No
+    Never,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

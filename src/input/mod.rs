@@ -34,8 +34,8 @@ use crate::status::COLUMNS;
 /// How much of a source is searched for its first line's delimiter and end.
 const HEADER_BYTES: u64 = 64 * 1024;
 
-/// How many invalid rows are shown as examples: what a person reads before opening the report.
-const EXAMPLES: usize = 5;
+/// How many rows of a kind are shown as examples: what a person reads before opening the report.
+pub(crate) const EXAMPLES: usize = 5;
 
 /// What the user says about an input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::EXAMPLES;
 use super::row::{Row, Verdict};
 use crate::number::PhoneNumber;
 
@@ -49,12 +50,12 @@ pub struct Rows {
 }
 
 /// Rows whose number an earlier row has under another connector. That is legal, and seldom meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharedNumbers {
     /// How many rows.
     pub rows: u32,
-    /// The lines of the first of them: of the earlier row and of its own.
-    pub example: (u64, u64),
+    /// The lines of the first few: of the earlier row, and of its own.
+    pub examples: Vec<(u64, u64)>,
 }
 
 /// The input has more rows or lines than 32 bits count.
@@ -167,8 +168,8 @@ impl Rows {
 
     /// The pending rows whose number an earlier one has under another connector; `None` if there are none.
     #[must_use]
-    pub fn shared_numbers(&self) -> Option<SharedNumbers> {
-        self.shared
+    pub fn shared_numbers(&self) -> Option<&SharedNumbers> {
+        self.shared.as_ref()
     }
 
     /// Finds the rows with equal numbers: duplicates, and those of [`SharedNumbers`].
@@ -203,9 +204,11 @@ impl Rows {
             }
         }
         self.duplicates = duplicates;
-        self.shared = shared.iter().min().map(|(later, earlier)| SharedNumbers {
+        shared.sort_unstable();
+        let lines = |(later, earlier): &(RowId, RowId)| (self.line(*earlier), self.line(*later));
+        self.shared = (!shared.is_empty()).then(|| SharedNumbers {
             rows: u32::try_from(shared.len()).unwrap_or(u32::MAX),
-            example: (self.line(*earlier), self.line(*later)),
+            examples: shared.iter().take(EXAMPLES).map(lines).collect(),
         });
     }
 

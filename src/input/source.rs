@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::Path;
+use std::time::Duration;
 
 use super::InputError;
 
@@ -58,6 +59,13 @@ impl Source {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How long ago it was changed, if it is a file.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        let Bytes::File(file) = &self.bytes else { return None };
+        file.metadata().ok()?.modified().ok()?.elapsed().ok()
     }
 
     pub(crate) fn reader(&self) -> Result<SourceReader<'_>, InputError> {

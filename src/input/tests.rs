@@ -225,7 +225,8 @@ fn the_first_of_equal_rows_counts_and_a_finished_one_before_it() {
 fn a_number_under_two_connectors_is_worth_a_warning() {
     assert_eq!(read("vc_id,phone\na,10\na,11\na,10\nb,12\n").rows.shared_numbers(), None);
     let input = read("vc_id,phone\na,10\nb,11\na,10\n\nb,10\nc,10\nc,+11\n");
-    assert_eq!(input.rows.shared_numbers(), Some(SharedNumbers { rows: 3, example: (2, 6) }));
+    let examples = vec![(2, 6), (2, 7), (3, 8)];
+    assert_eq!(input.rows.shared_numbers(), Some(&SharedNumbers { rows: 3, examples }));
 }
 
 #[test]

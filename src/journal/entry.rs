@@ -114,7 +114,11 @@ impl<'a> Entry<'a> {
             Event::Released { rows } => Some(Self::Released { rows: RowList(Cow::Borrowed(rows)) }),
             Event::Settled(settlement) => Some(Self::Settled(Settled::of(settlement))),
             Event::Stopped { reason, at } => Some(Self::Stopped { reason: *reason, at: *at }),
-            Event::Attempt(_) | Event::Phase(_) | Event::CredentialsAwaited(_) => None,
+            Event::Sent { .. }
+            | Event::Attempt(_)
+            | Event::Phase(_)
+            | Event::LimitFound(_)
+            | Event::CredentialsAwaited(_) => None,
         }
     }
 

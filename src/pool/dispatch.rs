@@ -51,7 +51,7 @@ pub struct Dispatcher<'a> {
     jitter: fastrand::Rng,
     watch: Watch,
     outbox: Outbox,
-    shown: (Option<Phase>, bool),
+    shown: Shown,
     stop: Option<StopReason>,
 }
 
@@ -85,7 +85,7 @@ impl<'a> Dispatcher<'a> {
             jitter: fastrand::Rng::with_seed(settings.pace.seed),
             watch: Watch::new(settings.max_failures, settings.give_up_after),
             outbox,
-            shown: (None, false),
+            shown: Shown::default(),
             stop: None,
         }
     }
@@ -152,6 +152,7 @@ impl<'a> Dispatcher<'a> {
         pieces.rev().for_each(|piece| self.queue.put_first(piece));
         self.in_flight += 1;
         self.innocent_in_flight += usize::from(job.failures == 0);
+        self.emit(Event::Sent { again: job.attempts > 0 || job.last_error.is_some() });
         let submission = Submission {
             connector: self.rows.connector_name(job.connector).into(),
             numbers: job.rows.iter().filter_map(|&row| self.rows.number(row)).collect(),
@@ -236,16 +237,33 @@ impl<'a> Dispatcher<'a> {
 
     fn show_changes(&mut self, now: Instant) {
         let phase = self.pace.phase(now);
-        if self.shown.0.is_none_or(|shown| differ(shown, phase)) {
-            self.shown.0 = Some(phase);
+        if self.shown.phase.is_none_or(|shown| differ(shown, phase)) {
+            self.shown.phase = Some(phase);
             self.emit(Event::Phase(phase));
         }
-        let waiting = self.gate.is_waiting();
-        if self.shown.1 != waiting {
-            self.shown.1 = waiting;
-            self.emit(Event::CredentialsAwaited(waiting));
+        if let Some(limit) = self.pace.found()
+            && self.shown.limit.is_none_or(|shown| (limit - shown).abs() > 0.02 * shown)
+        {
+            self.shown.limit = Some(limit);
+            self.emit(Event::LimitFound(limit));
+        }
+        let looks_at = self.gate.looks_at(now);
+        // That it looks at this moment is no news, however long it takes.
+        if self.shown.looks_at.is_some() != looks_at.is_some() || looks_at.is_some_and(|at| at > now) {
+            if self.shown.looks_at != looks_at {
+                self.emit(Event::CredentialsAwaited(looks_at));
+            }
+            self.shown.looks_at = looks_at;
         }
     }
+}
+
+/// What those who watch were told last.
+#[derive(Default)]
+struct Shown {
+    phase: Option<Phase>,
+    limit: Option<f64>,
+    looks_at: Option<Instant>,
 }
 
 fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {

@@ -68,13 +68,15 @@ impl Gate {
         self.epoch
     }
 
-    /// Whether the run waits for new credentials.
+    /// When the run, which waits for new credentials, looks for them; `now` if it does so already. `None`: it does not
+    /// wait.
     #[must_use]
-    pub fn is_waiting(&self) -> bool {
-        matches!(
-            self.state,
-            State::Waiting { .. } | State::Refused { waited: true } | State::Renewing { waited: true }
-        )
+    pub fn looks_at(&self, now: Instant) -> Option<Instant> {
+        match self.state {
+            State::Waiting { until } => Some(until),
+            State::Refused { waited: true } | State::Renewing { waited: true } => Some(now),
+            _ => None,
+        }
     }
 
     /// What may be done at `now` with `in_flight` requests unanswered.
@@ -169,7 +171,7 @@ mod tests {
         gate.renewed(Renewal::Nothing, now);
         let later = now + LOOK_AGAIN;
         assert_eq!(gate.pass(now, 0), Pass::Until(later));
-        assert!(gate.is_waiting());
+        assert!(gate.looks_at(now).is_some());
         assert_eq!(gate.pass(later, 0), Pass::Renew);
         gate.renewed(Renewal::Nothing, later);
         assert_eq!(gate.pass(later, 0), Pass::One, "the old ones get one try");
@@ -182,7 +184,7 @@ mod tests {
         assert_eq!(gate.pass(later + LOOK_AGAIN, 0), Pass::One);
         gate.accepted(gate.epoch());
         assert_eq!(gate.pass(later + LOOK_AGAIN, 9), Pass::Go);
-        assert!(!gate.is_waiting());
+        assert!(!gate.looks_at(now).is_some());
     }
 
     #[test]

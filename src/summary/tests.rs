@@ -13,7 +13,7 @@ fn run() -> Run {
     let (at, now) = (Timestamp::from_second(1_700_000_000).unwrap(), std::time::Instant::now());
     let mut recorder = Recorder::new(at, now);
     recorder.apply(&crate::event::Event::Attempt(crate::event::AttemptOutcome::Answered), now);
-    recorder.apply(&crate::event::Event::CredentialsAwaited(true), now);
+    recorder.apply(&crate::event::Event::CredentialsAwaited(Some(now)), now);
     Run {
         target: "the simulator".into(),
         started_at: at,

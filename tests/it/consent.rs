@@ -31,8 +31,9 @@ impl Terminal {
         found
     }
 
-    /// Runs the arguments on a terminal at which `answer` is typed; returns the exit code and what was shown.
-    fn run(self, job: &Job, arguments: &str, answer: &str) -> (Option<i32>, String) {
+    /// Runs the arguments on a terminal at which something is typed; returns the exit code and what was shown. Each
+    /// text is typed once the one before it is shown.
+    fn run(self, job: &Job, arguments: &str, dialogue: &[(&str, Typed<'_>)]) -> (Option<i32>, String) {
         let line = format!("{BINARY} {arguments}");
         let python =
             "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1].split())))";
@@ -45,13 +46,31 @@ impl Terminal {
         let mut running = Running(child.expect("the terminal's program"));
         // Kept open until the end: its end would be typed as an end of file.
         let mut keyboard = running.0.stdin.take().expect("a pipe");
-        keyboard.write_all(answer.as_bytes()).expect("typed");
-        let code = running.end();
+        let mut screen = running.0.stdout.take().expect("a pipe");
         let mut shown = Vec::new();
-        running.0.stdout.take().expect("a pipe").read_to_end(&mut shown).expect("reads");
+        for (prompt, typed) in dialogue {
+            let is_shown = |shown: &[u8]| String::from_utf8_lossy(shown).contains(prompt);
+            let mut byte = [0];
+            while !is_shown(&shown) && screen.read(&mut byte).is_ok_and(|read| read > 0) {
+                shown.push(byte[0]);
+            }
+            match typed {
+                Typed::Keys(keys) => keyboard.write_all(keys.as_bytes()).expect("typed"),
+                Typed::File(path, content) => std::fs::write(job.path(path), content).expect("written"),
+            }
+        }
+        drop(screen.read_to_end(&mut shown)); // a terminal that is gone is its end
+        let code = running.end();
         drop(keyboard);
         (code, String::from_utf8_lossy(&shown).into_owned())
     }
+}
+
+/// What the user does next.
+#[derive(Clone, Copy)]
+enum Typed<'a> {
+    Keys(&'a str),
+    File(&'a str, &'a str),
 }
 
 /// Runs a job of three rows on a terminal. Returns the service's requests, the exit code and what was shown.
@@ -59,7 +78,9 @@ fn answered(answer: &str, more: &str) -> Option<(u64, Option<i32>, String)> {
     let terminal = Terminal::find()?;
     let service = Service::playing("");
     let job = Job::on(&service, csv(3));
-    let (code, mut shown) = terminal.run(&job, &job.run_arguments(more), answer);
+    let dialogue = [(QUESTION, Typed::Keys(answer))];
+    let dialogue = if answer.is_empty() { &[][..] } else { &dialogue };
+    let (code, mut shown) = terminal.run(&job, &job.run_arguments(more), dialogue);
     let _ = write!(shown, "\nfiles: {:?}", job.files());
     Some((service.requests(), code, shown))
 }
@@ -126,9 +147,48 @@ fn standard_input_cannot_be_input_and_answer() {
     let service = Service::playing("");
     let job = Job::on(&service, csv(3));
     let arguments = format!("run - -o x.csv --endpoint-url {}", service.url());
-    let (code, shown) = terminal.run(&job, &arguments, &format!("{}\u{4}", csv(1)));
+    let (code, shown) = terminal.run(&job, &arguments, &[("", Typed::Keys(&format!("{}\u{4}", csv(1))))]);
     assert!(shown.contains("no terminal to ask at"), "{shown}");
     assert_eq!((service.requests(), code), (0, Some(2)), "{shown}");
+}
+
+#[test]
+fn what_was_typed_before_the_question_is_no_answer() {
+    let Some(terminal) = Terminal::find() else { return };
+    let service = Service::playing("");
+    let job = Job::on(&service, "");
+    std::fs::remove_file(job.path("numbers.csv")).expect("removed");
+    let made = std::process::Command::new("mkfifo").arg(job.path("numbers.csv")).status();
+    if !made.is_ok_and(|status| status.success()) {
+        return skipped("there is no `mkfifo`");
+    }
+    // The question cannot come before the file has: the terminal has shown by then what was typed.
+    let rows = csv(3);
+    let dialogue = [
+        ("", Typed::Keys("yes\n")),
+        ("yes", Typed::File("numbers.csv", &rows)),
+        (QUESTION, Typed::Keys("\n")),
+    ];
+    let (code, shown) = terminal.run(&job, &job.run_arguments(""), &dialogue);
+    assert!(shown.contains("nothing was sent"), "{shown}");
+    assert_eq!((service.requests(), code), (0, Some(2)), "{shown}");
+}
+
+#[test]
+fn what_is_shown_before_the_question_tells_file_and_account_and_a_big_job_wants_its_count() {
+    let Some(terminal) = Terminal::find() else { return };
+    for (answer, expected) in [("y\n", 2), ("1,200\n", 0)] {
+        let service = Service::playing("");
+        let job = Job::on(&service, csv(1_200));
+        let dialogue = [("not to:", Typed::Keys(answer))];
+        let (code, shown) = terminal.run(&job, &job.run_arguments(""), &dialogue);
+        for told in ["numbers.csv, 1,200 rows", "ago", "key …", "us-east-1 (`AWS_REGION`)", &service.url()]
+        {
+            assert!(shown.contains(told), "{told}: {shown}");
+        }
+        assert!(!shown.contains(chime_sweep::simulator::ACCESS_KEY_ID), "{shown}");
+        assert_eq!(code, Some(expected), "{shown}");
+    }
 }
 
 #[test]

@@ -1,0 +1,47 @@
+//! The `--log-file`: appended to, private, and never a reason to end a run. Must not know what is written.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A log file that is open.
+#[derive(Debug, Clone)]
+pub(super) struct LogFile(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    file: File,
+    /// That it takes no more was said.
+    complained: AtomicBool,
+}
+
+impl LogFile {
+    /// Opens it, and makes it if it is not there.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt;
+            options.mode(0o600);
+        }
+        let file = options.open(path)?;
+        Ok(Self(Arc::new(Inner { path: path.to_owned(), file, complained: AtomicBool::new(false) })))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Writes whole lines, in one piece: another process may append, too. `Err`, once: it takes no more.
+    pub(super) fn append(&self, bytes: &[u8]) -> io::Result<()> {
+        let written = (&self.0.file).write_all(bytes);
+        match written {
+            Err(error) if !self.0.complained.swap(true, Ordering::Relaxed) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Progress and messages for machines: one JSON object in a line. Must not print.
+//!
+//! Every line has `timestamp`, `level` and `message`, as those of the log have. A field is only ever added.
+
+use indicatif::HumanCount;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::words::{Clock, state_word};
+use crate::tally::Tally;
+
+/// A message for people, or an error.
+#[derive(Serialize)]
+pub(super) struct Message<'a> {
+    pub timestamp: Timestamp,
+    pub level: &'a str,
+    pub message: &'a str,
+}
+
+#[derive(Serialize)]
+struct Progress<'a> {
+    timestamp: Timestamp,
+    level: &'a str,
+    message: &'a str,
+    state: &'a str,
+    rows: u64,
+    settled: u64,
+    succeeded: u64,
+    failed: u64,
+    unknown: u64,
+    failed_by_code: &'a std::collections::BTreeMap<Box<str>, u64>,
+    requests: u64,
+    in_flight: u64,
+    throttled: u64,
+    retries: u64,
+    requests_per_second: f64,
+    limit_per_second: Option<f64>,
+    seconds_left: Option<u64>,
+}
+
+/// A line without its end. Text and numbers always serialise.
+pub(super) fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+pub(super) fn progress(tally: &Tally, clock: &Clock) -> String {
+    let tenths = |rate: f64| (rate * 10.0).round() / 10.0;
+    json(&Progress {
+        timestamp: clock.wall,
+        level: "INFO",
+        message: "progress",
+        state: state_word(tally),
+        rows: tally.rows,
+        settled: tally.settled(),
+        succeeded: tally.succeeded,
+        failed: tally.failed,
+        unknown: tally.unknown,
+        failed_by_code: &tally.failed_by_code,
+        requests: tally.requests,
+        in_flight: tally.in_flight,
+        throttled: tally.throttled,
+        retries: tally.retries,
+        requests_per_second: tenths(tally.request_rate(clock.now)),
+        limit_per_second: tally.limit.map(tenths),
+        seconds_left: tally.remaining(clock.now).map(|left| left.as_secs()),
+    })
+}
+
+#[derive(Serialize)]
+struct Heartbeat {
+    /// Says what the file is: another is never overwritten.
+    chime_sweep_heartbeat: u32,
+    timestamp: Timestamp,
+    state: &'static str,
+    settled: u64,
+    rows: u64,
+    /// For a person who looks.
+    progress: String,
+}
+
+/// The content of a `--heartbeat` file.
+#[must_use]
+pub fn heartbeat(tally: &Tally, clock: &Clock) -> String {
+    json(&Heartbeat {
+        chime_sweep_heartbeat: 1,
+        timestamp: clock.wall,
+        state: state_word(tally),
+        settled: tally.settled(),
+        rows: tally.rows,
+        progress: format!("{} of {} rows", HumanCount(tally.settled()), HumanCount(tally.rows)),
+    })
+}

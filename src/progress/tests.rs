@@ -1,0 +1,199 @@
+use std::time::{Duration, Instant};
+
+use jiff::tz::TimeZone;
+
+use super::words::{Clock, span, state};
+use super::*;
+use crate::event::{Phase, StopReason};
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// 02:11:00 in Berlin, 640 s into a run of which 4,120 of 9,812 rows are settled.
+fn night() -> (Tally, Clock) {
+    let started = now();
+    let clock = Clock {
+        now: started + seconds(640),
+        wall: "2026-11-24T01:11:00Z".parse().expect("a time"),
+        zone: Some(TimeZone::fixed(jiff::tz::offset(1))),
+    };
+    let mut tally = Tally::new(9_812, started);
+    tally.succeeded = 4_100;
+    tally.failed = 18;
+    tally.unknown = 2;
+    for (code, rows) in [("Forbidden", 12), ("NotFound", 4), ("Timeout", 2), ("AccessDenied", 1), ("X", 1)] {
+        tally.failed_by_code.insert(code.into(), rows);
+    }
+    tally.in_flight = 3;
+    tally.throttled = 31;
+    tally.retries = 2;
+    tally.limit = Some(9.84);
+    tally.phase = Some(Phase::Paced { rate: 9.5 });
+    (tally, clock)
+}
+
+/// What may hold a run back, in words; `night` is at 02:11.
+fn states() -> Vec<(&'static str, Tally, &'static str)> {
+    let with = |change: &dyn Fn(&mut Tally, Instant)| {
+        let (mut tally, clock) = night();
+        // Each night begins at another instant: the tables compare words only.
+        change(&mut tally, clock.now);
+        tally.started = clock.now - seconds(640);
+        tally
+    };
+    vec![
+        ("paced", with(&|_, _| {}), ""),
+        (
+            "throttled",
+            with(&|tally, now| {
+                tally.phase = Some(Phase::Throttled { until: now + Duration::from_millis(2_400) })
+            }),
+            "paused: the service throttles, next request in 3 s",
+        ),
+        (
+            "throttled",
+            with(&|tally, now| {
+                tally.phase = Some(Phase::Throttled { until: now + Duration::from_millis(900) })
+            }),
+            "", // that is the pace, not a pause
+        ),
+        (
+            "outage",
+            with(&|tally, now| {
+                tally.phase = Some(Phase::Outage { since: now - seconds(95), next_probe: None })
+            }),
+            "outage since 02:09, probing",
+        ),
+        (
+            "outage",
+            with(&|tally, now| {
+                tally.phase =
+                    Some(Phase::Outage { since: now - seconds(8_000), next_probe: Some(now + seconds(9)) });
+            }),
+            "outage since Mon 23:57, next probe in 9 s",
+        ),
+        (
+            "credentials_refused",
+            with(&|tally, now| tally.credentials_awaited = Some(now + seconds(20))),
+            "paused: credentials refused, waiting for new ones, looking again in 20 s",
+        ),
+        (
+            "credentials_refused",
+            with(&|tally, now| tally.credentials_awaited = Some(now)),
+            "paused: credentials refused, waiting for new ones, looking now",
+        ),
+        (
+            "stopping",
+            with(&|tally, _| tally.stopping = Some(StopReason::Interrupted)),
+            "stopping: waiting for 3 requests in flight; it was interrupted",
+        ),
+        (
+            "stopping",
+            with(&|tally, _| {
+                tally.in_flight = 0;
+                tally.stopping = Some(StopReason::Interrupted);
+            }),
+            "stopping: it was interrupted",
+        ),
+    ]
+}
+
+/// The clock of a tally of [`states`].
+fn clock_of(tally: &Tally) -> Clock {
+    Clock { now: tally.started + seconds(640), ..night().1 }
+}
+
+#[test]
+fn states_have_words() {
+    for (word, tally, text) in states() {
+        assert_eq!(words::state_word(&tally), word, "{text}");
+        assert_eq!(state(&tally, &clock_of(&tally)).unwrap_or_default(), text);
+    }
+    let (_, tally, _) = states().swap_remove(3);
+    let zoneless = Clock { zone: None, ..clock_of(&tally) };
+    assert_eq!(state(&tally, &zoneless).as_deref(), Some("outage for 95 s, probing"));
+}
+
+#[test]
+fn times_are_readable() {
+    let table = [(0, "0 s"), (99, "99 s"), (100, "2 min"), (840, "14 min"), (11_100, "3 h 05 min")];
+    for (time, text) in table {
+        assert_eq!(span(seconds(time)), text);
+    }
+}
+
+#[test]
+fn the_view_fits_its_width() {
+    let (tally, clock) = night();
+    let shown: String = [20, 40, 80, 120]
+        .map(|width| format!("{width}:\n{}\n", view::lines(&tally, &clock, width).join("\n")))
+        .concat();
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn no_line_is_wider_than_it_may_be() {
+    for (_, mut tally, _) in states() {
+        tally.failed_by_code.insert("AnErrorWhoseNameIsWiderThanATerminal\x1b[2J\n".into(), 99);
+        let clock = clock_of(&tally);
+        for width in 1..=130 {
+            for line in view::lines(&tally, &clock, width) {
+                assert!(console::measure_text_width(&line) <= width, "{width}: {line:?}");
+                assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_plain_line_says_how_far_the_run_is_and_what_holds_it_back() {
+    let (_, tally, _) = states().swap_remove(1);
+    insta::assert_snapshot!(view::line(&tally, &clock_of(&tally)));
+    let nothing = Tally::new(3, tally.started);
+    insta::assert_snapshot!(view::line(&nothing, &clock_of(&nothing)), @"");
+}
+
+#[test]
+fn json_lines_parse_and_have_their_fields() {
+    for (word, tally, _) in states() {
+        let clock = clock_of(&tally);
+        let line = record::progress(&tally, &clock);
+        assert!(!line.contains('\n'));
+        let value: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!((&value["state"], &value["message"]), (&word.into(), &"progress".into()));
+        assert_eq!((&value["settled"], &value["rows"]), (&4_120.into(), &9_812.into()));
+        assert_eq!(value["failed_by_code"]["Forbidden"], 12);
+        assert_eq!(value["timestamp"], "2026-11-24T01:11:00Z");
+        let beat: serde_json::Value = serde_json::from_str(&heartbeat(&tally, &clock)).expect("JSON");
+        assert_eq!((&beat["chime_sweep_heartbeat"], &beat["settled"]), (&1.into(), &4_120.into()));
+        assert_eq!(beat["state"], word);
+    }
+}
+
+#[test]
+fn lines_are_seldom_in_a_long_night_and_tell_of_every_pause() {
+    let (tally, _) = night();
+    let mut cadence = Cadence::default();
+    let due = (1..=8 * 3_600).filter(|at| cadence.is_due(&tally, seconds(*at))).count();
+    assert_eq!(due, 11 + 19 + 471 - 9 + 1);
+    let mut cadence = Cadence { last: seconds(1_000), held: "" };
+    let (_, outage, _) = states().swap_remove(3);
+    assert!(!cadence.is_due(&tally, seconds(1_001)));
+    assert!(cadence.is_due(&outage, seconds(1_002)), "it begins");
+    assert!(!cadence.is_due(&outage, seconds(1_003)));
+    assert!(cadence.is_due(&tally, seconds(1_004)), "it is over");
+}
+
+#[test]
+fn terminals_that_do_not_wrap_anew_are_known() {
+    for (variables, expected) in [
+        (&[("TERM", "xterm-256color")][..], true),
+        (&[("TERM", "screen-256color"), ("TMUX", "x")], true),
+        (&[("TERM", "screen"), ("STY", "1.pts")], false),
+        (&[("TERM", "linux")], false),
+        (&[("TERM", "xterm"), ("XTERM_VERSION", "XTerm(390)")], false),
+    ] {
+        assert_eq!(reflows(&variables.iter().copied().collect()), expected, "{variables:?}");
+    }
+}

@@ -1,0 +1,128 @@
+//! Counts, times and states in words.
+//!
+//! Pure: the time is an argument. Must not print.
+
+use std::time::{Duration, Instant};
+
+use indicatif::HumanCount;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::event::Phase;
+use crate::tally::Tally;
+
+/// What time it is.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    /// For spans.
+    pub now: Instant,
+    /// The same moment on the wall.
+    pub wall: Timestamp,
+    /// Where the wall is; `None` before it is known, because to find that out takes longer than to send a row.
+    pub zone: Option<TimeZone>,
+}
+
+impl Clock {
+    /// The time of day after `wait`, with the day of the week if it is not today: `02:40`, `Tue 02:40`.
+    fn after(&self, wait: Duration) -> Option<String> {
+        self.time_of(self.wall.checked_add(wait).ok()?)
+    }
+
+    /// The time of day before `past`.
+    fn before(&self, past: Duration) -> Option<String> {
+        self.time_of(self.wall.checked_sub(past).ok()?)
+    }
+
+    fn time_of(&self, at: Timestamp) -> Option<String> {
+        let zone = self.zone.as_ref()?;
+        let (today, at) = (self.wall.to_zoned_datetime(zone.clone()), at.to_zoned_datetime(zone.clone()));
+        let format = if at.date() == today.date() { "%H:%M" } else { "%a %H:%M" };
+        Some(at.strftime(format).to_string())
+    }
+}
+
+/// `14 min left, done about 02:40`.
+pub(super) fn end(tally: &Tally, clock: &Clock) -> Option<String> {
+    let left = tally.remaining(clock.now).filter(|_| tally.stopping.is_none())?;
+    let left_in_words = format!("{} left", span(left));
+    // In a minute or two, the time of day says nothing more.
+    Some(match clock.after(left).filter(|_| left >= Duration::from_secs(100)) {
+        Some(time) => format!("{left_in_words}, done about {time}"),
+        None => left_in_words,
+    })
+}
+
+/// What holds the run back, in words.
+pub(super) fn state(tally: &Tally, clock: &Clock) -> Option<String> {
+    let now = clock.now;
+    if let Some(reason) = tally.stopping {
+        return Some(match tally.in_flight {
+            0 => format!("stopping: {}", reason.because()),
+            waiting => {
+                let requests = counted(waiting, "request");
+                format!("stopping: waiting for {requests} in flight; {}", reason.because())
+            }
+        });
+    }
+    if let Some(look) = tally.credentials_awaited {
+        let when = match look.saturating_duration_since(now) {
+            Duration::ZERO => "looking now".to_owned(),
+            wait => format!("looking again in {}", span_up(wait)),
+        };
+        return Some(format!("paused: credentials refused, waiting for new ones, {when}"));
+    }
+    match tally.phase? {
+        Phase::Throttled { until } if until > now + Duration::from_secs(1) => {
+            Some(format!("paused: the service throttles, next request in {}", span_up(until - now)))
+        }
+        Phase::Outage { since, next_probe } => {
+            let past = now.saturating_duration_since(since);
+            let since = clock
+                .before(past)
+                .map_or_else(|| format!("outage for {}", span(past)), |time| format!("outage since {time}"));
+            let probe = next_probe.map(|at| at.saturating_duration_since(now)).filter(|wait| !wait.is_zero());
+            Some(match probe {
+                Some(wait) => format!("{since}, next probe in {}", span_up(wait)),
+                None => format!("{since}, probing"),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// The state as one word, for machines.
+pub(super) fn state_word(tally: &Tally) -> &'static str {
+    match (tally.stopping, tally.credentials_awaited, tally.phase) {
+        (Some(_), ..) => "stopping",
+        (None, Some(_), _) => "credentials_refused",
+        (None, None, Some(Phase::Throttled { .. })) => "throttled",
+        (None, None, Some(Phase::Outage { .. })) => "outage",
+        (None, None, Some(Phase::Probing)) => "probing",
+        (None, None, Some(Phase::Paced { .. })) => "paced",
+        (None, None, Some(Phase::Starting) | None) => "starting",
+    }
+}
+
+/// `45 s`, `14 min`, `3 h 05 min`.
+#[must_use]
+pub fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64().round().clamp(0.0, 1e15);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+    let seconds = seconds as u64;
+    match seconds {
+        0..=99 => format!("{seconds} s"),
+        100..=5_999 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// A countdown: it is 1 s until it is over.
+fn span_up(duration: Duration) -> String {
+    span(Duration::from_secs(duration.as_secs() + u64::from(duration.subsec_nanos() > 0)))
+}
+
+/// `1 request`, `2 requests`.
+#[must_use]
+pub fn counted(count: u64, what: &str) -> String {
+    format!("{} {what}{}", HumanCount(count), if count == 1 { "" } else { "s" })
+}

@@ -164,7 +164,7 @@ impl fmt::Display for Overview {
 impl Overview {
     /// The largest first.
     fn write_connectors(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut connectors: Vec<_> = self.connectors.iter().map(|(name, count)| (name, *count)).collect();
+        let mut connectors: Vec<_> = self.connectors.iter().map(|(name, count)| (&**name, *count)).collect();
         connectors.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         write!(f, "\nconnectors  {}", HumanCount(connectors.len() as u64))?;
         let (large, middle, small) = match connectors.len() {
@@ -175,23 +175,26 @@ impl Overview {
                 (large, middle, small)
             }
         };
-        let mut name = |(name, count): &(&Box<str>, u64)| {
+        let write_one = |f: &mut fmt::Formatter<'_>, (name, count): &(&str, u64)| {
             write!(f, "\n            {}: {}", name.escape_debug(), HumanCount(*count))
         };
-        large.iter().try_for_each(&mut name)?;
+        large.iter().try_for_each(|connector| write_one(f, connector))?;
         if let [(_, most), .., (_, least)] | [(_, most @ least)] = middle {
-            let (most, least) = (HumanCount(*most), HumanCount(*least));
             let others = HumanCount(middle.len() as u64);
-            write!(f, "\n            … {others} more, each with {least} to {most} …")?;
+            write!(f, "\n            … {others} more, each with {}", HumanCount(*least))?;
+            if least < most {
+                write!(f, " to {}", HumanCount(*most))?;
+            }
+            f.write_str(" …")?;
         }
-        small.iter().try_for_each(|(name, count)| {
-            write!(f, "\n            {}: {}", name.escape_debug(), HumanCount(*count))
-        })
+        small.iter().try_for_each(|connector| write_one(f, connector))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::input::InputOptions;
 
@@ -218,7 +221,7 @@ mod tests {
         let mut csv = "vc_id,phone\n".to_owned();
         for connector in 0..40_u64 {
             for number in 0..if connector == 17 { 1 } else { 10 + connector } {
-                csv.push_str(&format!("vc-{connector},+1206{connector:03}{number:04}\n"));
+                let _ = writeln!(csv, "vc-{connector},+1206{connector:03}{number:04}");
             }
         }
         let shown = overview(csv).0.to_string();

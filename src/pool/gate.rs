@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(gate.pass(later + LOOK_AGAIN, 0), Pass::One);
         gate.accepted(gate.epoch());
         assert_eq!(gate.pass(later + LOOK_AGAIN, 9), Pass::Go);
-        assert!(!gate.looks_at(now).is_some());
+        assert!(gate.looks_at(now).is_none());
     }
 
     #[test]

@@ -142,18 +142,19 @@ impl Screen {
         if !self.is_quiet() {
             self.to_stderr(&text);
         }
-        self.to_file(text.as_bytes());
+        self.to_file(&text);
     }
 
     /// Writes why the command failed, whether messages are wanted or not.
     pub fn fail(&self, text: &str) {
         let text = self.message("ERROR", text);
         self.to_stderr(&text);
-        self.to_file(text.as_bytes());
+        self.to_file(&text);
     }
 
     /// Writes a question, whether messages are wanted or not: somebody has to answer it.
     pub fn ask(&self, text: impl std::fmt::Display) {
+        self.to_file(&self.message("INFO", &text.to_string()));
         let mut stderr = io::stderr();
         drop(write!(stderr, "{text}").and_then(|()| stderr.flush()));
     }
@@ -206,19 +207,13 @@ impl Screen {
         if self.shows == Shows::Lines {
             self.to_stderr(&text);
         }
-        match self.format {
-            // The file is read later: when it was, matters.
-            Format::Text => self.to_file(format!("{} {text}", clock.wall).as_bytes()),
-            Format::Json => self.to_file(text.as_bytes()),
-        }
+        self.to_file(&text);
     }
 
     fn message(&self, level: &str, message: &str) -> String {
         match self.format {
             Format::Text => format!("{message}\n"),
-            Format::Json => {
-                record::json(&record::Message { timestamp: (self.wall)(), level, message }) + "\n"
-            }
+            Format::Json => record::json(&record::Said { timestamp: (self.wall)(), level, message }) + "\n",
         }
     }
 
@@ -226,7 +221,18 @@ impl Screen {
         self.bars.suspend(|| drop(io::stderr().write_all(text.as_bytes())));
     }
 
-    fn to_file(&self, bytes: &[u8]) {
+    fn to_file(&self, text: &str) {
+        if self.file.is_none() {
+            return;
+        }
+        match self.format {
+            // It is read later: when it was, matters.
+            Format::Text => self.append(format!("{} {text}", (self.wall)()).as_bytes()),
+            Format::Json => self.append(text.as_bytes()),
+        }
+    }
+
+    fn append(&self, bytes: &[u8]) {
         let Some(file) = &self.file else { return };
         if let Err(error) = file.append(bytes) {
             let path = file.path().display();
@@ -251,7 +257,7 @@ struct LogWriter(Screen);
 
 impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.to_file(bytes);
+        self.0.append(bytes);
         Ok(bytes.len())
     }
 

@@ -11,7 +11,7 @@ use crate::tally::Tally;
 
 /// A message for people, or an error.
 #[derive(Serialize)]
-pub(super) struct Message<'a> {
+pub(super) struct Said<'a> {
     pub timestamp: Timestamp,
     pub level: &'a str,
     pub message: &'a str,
@@ -67,7 +67,7 @@ pub(super) fn progress(tally: &Tally, clock: &Clock) -> String {
 }
 
 #[derive(Serialize)]
-struct Heartbeat {
+struct Alive {
     /// Says what the file is: another is never overwritten.
     chime_sweep_heartbeat: u32,
     timestamp: Timestamp,
@@ -81,7 +81,7 @@ struct Heartbeat {
 /// The content of a `--heartbeat` file.
 #[must_use]
 pub fn heartbeat(tally: &Tally, clock: &Clock) -> String {
-    json(&Heartbeat {
+    json(&Alive {
         chime_sweep_heartbeat: 1,
         timestamp: clock.wall,
         state: state_word(tally),

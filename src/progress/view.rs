@@ -2,6 +2,8 @@
 //!
 //! Pure: no line is wider than it may be, whatever the terminal. Must not print.
 
+use std::fmt::Write as _;
+
 use indicatif::HumanCount;
 
 use super::words::{self, Clock, counted};
@@ -43,7 +45,9 @@ fn counts(tally: &Tally) -> Vec<String> {
     if tally.unknown > 0 {
         parts.push(format!("{} unknown", HumanCount(tally.unknown)));
     }
-    parts.push(format!("because of {}", codes(tally)));
+    if let Some(last) = parts.last_mut().filter(|_| !tally.failed_by_code.is_empty()) {
+        let _ = write!(last, " ({})", codes(tally));
+    }
     parts
 }
 

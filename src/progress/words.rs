@@ -41,9 +41,13 @@ impl Clock {
     }
 }
 
-/// `14 min left, done about 02:40`.
+/// `14 min left, done about 02:40`; nothing while the run is held back.
 pub(super) fn end(tally: &Tally, clock: &Clock) -> Option<String> {
-    let left = tally.remaining(clock.now).filter(|_| tally.stopping.is_none())?;
+    // While nothing moves, nobody knows.
+    if matches!(state_word(tally), "stopping" | "credentials_refused" | "outage") {
+        return None;
+    }
+    let left = tally.remaining(clock.now)?;
     let left_in_words = format!("{} left", span(left));
     // In a minute or two, the time of day says nothing more.
     Some(match clock.after(left).filter(|_| left >= Duration::from_secs(100)) {

@@ -22,5 +22,7 @@ mod report;
 mod resume;
 mod scenarios;
 #[cfg(unix)]
+mod screen;
+#[cfg(unix)]
 mod simulate;
 mod tidy;

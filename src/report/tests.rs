@@ -249,11 +249,11 @@ fn a_report_that_cannot_take_its_name_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report.csv");
     let failed = replace(&path, |file| {
-        std::io::Write::write_all(file, b"all of it")?;
-        std::fs::create_dir(&path)
+        Write::write_all(file, b"all of it")?;
+        fs::create_dir(&path)
     });
     let message = failed.unwrap_err().to_string();
     assert!(message.contains("report.csv") && message.contains("untouched"), "{message}");
     assert!(path.is_dir());
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no partial file remains");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no partial file remains");
 }

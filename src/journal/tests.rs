@@ -204,7 +204,8 @@ fn a_torn_tail_is_cut_off_and_the_journal_goes_on() {
     drop(Journal::create(&path, &[Entry::Header(header())]).expect("creates"));
     let mut file = std::fs::OpenOptions::new().append(true).open(&path).expect("opens");
     file.write_all(b"{\"intent\":{\"ro").expect("writes");
-    let (mut journal, _) = Journal::open(&path).expect("opens").expect("is there");
+    let (mut journal, torn) = Journal::open(&path).expect("opens").expect("is there");
+    assert_eq!(torn.whole, std::fs::metadata(&path).expect("is there").len(), "cut, not only written over");
     journal.append(&[Entry::Session { at: Timestamp::UNIX_EPOCH }]).expect("appends");
     drop(journal);
     let (_, replayed) = Journal::open(&path).expect("opens").expect("is there");

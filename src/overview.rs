@@ -146,7 +146,10 @@ impl fmt::Display for Overview {
             write!(f, "\nfolder      {folder}")?;
         }
         match (&self.identity, &self.target) {
-            (Some(identity), _) => write!(f, "\n{identity}")?,
+            (Some(identity), None) => write!(f, "\n{identity}")?,
+            (Some(Identity { credentials, region, .. }), Some(target)) => {
+                write!(f, "\nservice     {target}\ncredentials {credentials}\nregion      {region}")?;
+            }
             (None, Some(target)) => write!(f, "\nservice     {target}")?,
             (None, None) => {}
         }

@@ -1,7 +1,7 @@
 //! The `--log-file`: appended to, private, and never a reason to end a run. Must not know what is written.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,13 +22,16 @@ impl LogFile {
     /// Opens it, and makes it if it is not there.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        options.append(true).create(true);
+        options.append(true).create(true).read(true);
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt;
             options.mode(0o600);
         }
-        let file = options.open(path)?;
+        let mut file = options.open(path)?;
+        if file.metadata()?.is_file() && !is_log(&mut file)? {
+            return Err(io::Error::other("it is no log of chime-sweep, and is not added to"));
+        }
         Ok(Self(Arc::new(Inner { path: path.to_owned(), file, complained: AtomicBool::new(false) })))
     }
 
@@ -44,4 +47,12 @@ impl LogFile {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether it is empty, or begins with a line of the log: a wrong name must not spoil an input or a report.
+fn is_log(file: &mut File) -> io::Result<bool> {
+    let mut beginning = Vec::new();
+    file.take(12).read_to_end(&mut beginning)?;
+    let is_dated = beginning.first().is_some_and(u8::is_ascii_digit) && beginning.get(10) == Some(&b'T');
+    Ok(beginning.is_empty() || is_dated || beginning == b"{\"timestamp\"")
 }

@@ -9,6 +9,7 @@
 
 mod flags;
 mod header;
+mod lines;
 mod reader;
 mod reported;
 mod row;

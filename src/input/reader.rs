@@ -4,7 +4,7 @@
 //! columns mean.
 
 use std::fmt::Write as _;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::ops::Range;
 
 use csv::ByteRecord;
@@ -13,9 +13,10 @@ use sha2::{Digest, Sha256};
 
 use super::InputError;
 use super::header::Dialect;
+use super::lines::{Line, Lines};
 use super::source::{Source, SourceReader};
 
-/// How much is read at a time: enough to make system calls rare, and small beside the rows.
+/// How much csv reads at a time.
 const BUFFER_BYTES: usize = 16 * 1024;
 
 /// What tells one input from another.
@@ -28,11 +29,28 @@ pub struct Fingerprint {
 }
 
 /// The records of a source, one after the other, the header first.
+///
+/// csv reads them from the first quote on. Before it, a record is a line, and its fields are what stands between the
+/// delimiters: to find that out byte by byte takes as long as all the rest of reading a row.
 pub(crate) struct Records<'a> {
     name: &'a str,
     delimiter: u8,
-    csv: csv::Reader<Tee<SourceReader<'a>>>,
+    text: Text<'a>,
     fields: ByteRecord,
+}
+
+enum Text<'a> {
+    Lines(Lines<Hashed<'a>>),
+    Quoted(Box<Quoted<'a>>),
+    /// Only while the one becomes the other.
+    Nowhere,
+}
+
+/// What csv reads.
+struct Quoted<'a> {
+    csv: csv::Reader<Tee<io::Chain<Cursor<Vec<u8>>, Hashed<'a>>>>,
+    /// Lines before those that csv counts.
+    lines_before: u64,
     /// Lines that a `\r` without `\n` ended; csv counts the others.
     lone_returns: u64,
     ended_by_return: bool,
@@ -52,38 +70,88 @@ pub(crate) struct Record<'a> {
 impl<'a> Records<'a> {
     /// Starts at the beginning of `source`. With `hash`, [`Self::fingerprint`] has an answer at the end.
     pub fn open(source: &'a Source, dialect: Dialect, hash: bool) -> Result<Self, InputError> {
-        let tee = Tee::new(source.reader()?, hash.then(Sha256::new));
-        let csv = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(dialect.delimiter)
-            .buffer_capacity(BUFFER_BYTES)
-            .from_reader(tee);
+        let hashed = Hashed { inner: source.reader()?, bytes: 0, hash: hash.then(Sha256::new) };
         Ok(Self {
             name: source.name(),
             delimiter: dialect.delimiter,
-            csv,
+            text: Text::Lines(Lines::new(hashed)),
             fields: ByteRecord::new(),
-            lone_returns: 0,
-            ended_by_return: false,
         })
     }
 
     /// The next record, or `None` at the end. Blank lines are skipped.
     #[inline]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, InputError> {
+        let unreadable = |source| InputError::Read { name: self.name.into(), source };
+        let found = if let Text::Lines(lines) = &mut self.text {
+            lines.next().map_err(unreadable)?
+        } else {
+            Line::Special
+        };
+        match found {
+            Line::Plain(place, line) => {
+                let raw = if let Text::Lines(lines) = &self.text { lines.text(place) } else { &[] };
+                split_plain(raw, self.delimiter, &mut self.fields);
+                Ok(Some(Record { raw, fields: &self.fields, line }))
+            }
+            Line::End => Ok(None),
+            Line::Special => self.next_quoted(),
+        }
+    }
+
+    fn next_quoted(&mut self) -> Result<Option<Record<'_>>, InputError> {
+        self.text = match std::mem::replace(&mut self.text, Text::Nowhere) {
+            Text::Lines(lines) => Text::Quoted(Box::new(Quoted::after(lines, self.delimiter))),
+            text => text,
+        };
+        match &mut self.text {
+            Text::Quoted(quoted) => quoted.next(self.name, self.delimiter, &mut self.fields),
+            Text::Lines(_) | Text::Nowhere => Ok(None),
+        }
+    }
+
+    /// The fingerprint of what was read: of the whole source, once [`Self::next`] has returned `None`.
+    pub fn fingerprint(self) -> Option<Fingerprint> {
+        match self.text {
+            Text::Lines(lines) => lines.into_source().fingerprint(),
+            Text::Quoted(quoted) => quoted.csv.into_inner().inner.into_inner().1.fingerprint(),
+            Text::Nowhere => None,
+        }
+    }
+}
+
+impl<'a> Quoted<'a> {
+    /// Goes on where `lines` stopped, at the start of a line.
+    fn after(lines: Lines<Hashed<'a>>, delimiter: u8) -> Self {
+        let (mut rest, source, lines_before) = lines.into_rest();
+        // A line break, lest csv takes the first bytes for a byte order mark; it is one line more.
+        rest.insert(0, b'\n');
+        let csv = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(delimiter)
+            .buffer_capacity(BUFFER_BYTES)
+            .from_reader(Tee::new(Cursor::new(rest).chain(source)));
+        Self { csv, lines_before, lone_returns: 0, ended_by_return: false }
+    }
+
+    fn next<'r>(
+        &'r mut self,
+        name: &str,
+        delimiter: u8,
+        fields: &'r mut ByteRecord,
+    ) -> Result<Option<Record<'r>>, InputError> {
         let start = self.csv.position().clone();
         self.csv.get_mut().forget_before(start.byte());
         let found = self
             .csv
-            .read_byte_record(&mut self.fields)
-            .map_err(|error| InputError::Read { name: self.name.into(), source: error.into() })?;
+            .read_byte_record(fields)
+            .map_err(|error| InputError::Read { name: name.into(), source: error.into() })?;
         if !found {
             return Ok(None);
         }
         let end = self.csv.position().byte();
         let span = self.csv.get_ref().kept(start.byte()..end);
-        let span = if start.byte() == 0 { span.strip_prefix(BYTE_ORDER_MARK).unwrap_or(span) } else { span };
         let blank = span.iter().take_while(|byte| is_line_end(**byte)).count();
         let (blank, text) = span.split_at(blank);
         let mut newlines = 0;
@@ -95,20 +163,56 @@ impl<'a> Records<'a> {
         }
         self.lone_returns += u64::from(after_return);
         self.ended_by_return = text.ends_with(b"\r");
-        let line = start.line() + newlines + self.lone_returns;
+        // Less the line break that was put before.
+        let line = self.lines_before + start.line() + newlines + self.lone_returns - 1;
         if self.csv.get_ref().at_end {
-            check_quotes(text, self.delimiter).map_err(|newlines_before| InputError::UnclosedQuote {
-                name: self.name.into(),
+            check_quotes(text, delimiter).map_err(|newlines_before| InputError::UnclosedQuote {
+                name: name.into(),
                 line: line + newlines_before,
             })?;
         }
         let raw = text.strip_suffix(b"\n").or_else(|| text.strip_suffix(b"\r")).unwrap_or(text);
-        Ok(Some(Record { raw, fields: &self.fields, line }))
+        Ok(Some(Record { raw, fields, line }))
     }
+}
 
-    /// The fingerprint of what was read: of the whole source, once [`Self::next`] has returned `None`.
-    pub fn fingerprint(self) -> Option<Fingerprint> {
-        self.csv.into_inner().fingerprint()
+/// The fields of a line without quotes.
+fn split_plain(line: &[u8], delimiter: u8, fields: &mut ByteRecord) {
+    fields.clear();
+    let mut start = 0;
+    for end in memchr::memchr_iter(delimiter, line) {
+        fields.push_field(&line[start..end]);
+        start = end + 1;
+    }
+    fields.push_field(&line[start..]);
+}
+
+/// Counts and hashes what is read.
+struct Hashed<'a> {
+    inner: SourceReader<'a>,
+    bytes: u64,
+    hash: Option<Sha256>,
+}
+
+impl Hashed<'_> {
+    fn fingerprint(self) -> Option<Fingerprint> {
+        let digest = self.hash?.finalize();
+        let sha256 = digest.iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        Some(Fingerprint { sha256: sha256.into(), bytes: self.bytes })
+    }
+}
+
+impl Read for Hashed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.bytes += length as u64;
+        if let Some(hash) = &mut self.hash {
+            hash.update(buffer.get(..length).unwrap_or_default());
+        }
+        Ok(length)
     }
 }
 
@@ -158,7 +262,7 @@ pub(crate) fn split_fields(raw: &[u8], delimiter: u8, spans: &mut Vec<Range<usiz
     state != At::Quoted
 }
 
-/// Keeps the bytes that csv has read ahead or is reading, and hashes all.
+/// Keeps the bytes that csv has read ahead or is reading.
 struct Tee<R> {
     inner: R,
     /// The bytes from `base` on.
@@ -166,12 +270,11 @@ struct Tee<R> {
     base: u64,
     wanted_from: u64,
     at_end: bool,
-    hash: Option<Sha256>,
 }
 
 impl<R> Tee<R> {
-    fn new(inner: R, hash: Option<Sha256>) -> Self {
-        Self { inner, kept: Vec::new(), base: 0, wanted_from: 0, at_end: false, hash }
+    fn new(inner: R) -> Self {
+        Self { inner, kept: Vec::new(), base: 0, wanted_from: 0, at_end: false }
     }
 
     fn forget_before(&mut self, byte: u64) {
@@ -181,16 +284,6 @@ impl<R> Tee<R> {
     fn kept(&self, range: Range<u64>) -> &[u8] {
         let at = |byte: u64| usize::try_from(byte - self.base).unwrap_or(usize::MAX);
         self.kept.get(at(range.start)..at(range.end)).unwrap_or_default()
-    }
-
-    fn fingerprint(self) -> Option<Fingerprint> {
-        let bytes = self.base + self.kept.len() as u64;
-        let digest = self.hash?.finalize();
-        let sha256 = digest.iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        Some(Fingerprint { sha256: sha256.into(), bytes })
     }
 }
 
@@ -205,9 +298,6 @@ impl<R: Read> Read for Tee<R> {
             self.kept.drain(..spent.min(self.kept.len()));
             self.base = self.wanted_from;
             self.kept.extend_from_slice(read);
-        }
-        if let Some(hash) = &mut self.hash {
-            hash.update(read);
         }
         Ok(length)
     }

@@ -275,8 +275,15 @@ impl Builder {
     }
 
     fn connector(&mut self, name: &str) -> u32 {
-        // Inputs are often sorted by connector.
-        if self.rows.names.get(self.last_connector) != name {
+        // Inputs are often sorted by connector, or name the connectors in turn. With many, to look one up in the table
+        // takes longer than to read the row.
+        let next = if self.last_connector + 1 < self.rows.names.len() { self.last_connector + 1 } else { 0 };
+        if self.rows.names.get(self.last_connector) == name {
+            return self.last_connector;
+        }
+        if self.rows.names.get(next) == name {
+            self.last_connector = next;
+        } else {
             let names = &mut self.rows.names;
             let hash = self.hasher.hash_one(name);
             let known = self.by_name.find(hash, |id| names.get(*id) == name).copied();

@@ -341,6 +341,26 @@ proptest! {
     }
 
     #[test]
+    fn what_is_read_without_csv_is_what_csv_reads(bytes in nasty(), delimiter in prop::sample::select(&b",;"[..])) {
+        let dialect = Dialect { delimiter, line_end: "\n", byte_order_mark: false };
+        let records = |header: &[u8]| {
+            let source = Source::from_bytes("x", [header, &bytes].concat());
+            let mut records = Records::open(&source, dialect, true).unwrap();
+            let mut all = Vec::new();
+            let end = loop {
+                match records.next() {
+                    Ok(Some(record)) => all.push((record.raw.to_vec(), record.fields.clone(), record.line)),
+                    Ok(None) => break records.fingerprint().unwrap().bytes.to_string(),
+                    Err(error) => break error.to_string(),
+                }
+            };
+            (all.split_off(1), end)
+        };
+        // After a quote everything is left to csv.
+        prop_assert_eq!(records(b"abc\n"), records(b"\"a\"\n"));
+    }
+
+    #[test]
     fn status_words_survive(index in 0..6_usize) {
         let status = Status::ALL[index];
         let record = csv::ByteRecord::from(vec![format!(" {status} ")]);

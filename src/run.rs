@@ -134,8 +134,10 @@ fn job(settings: &JobSettings, env: &Environment, screen: &Screen) -> anyhow::Re
 
     let wants_timeline = settings.html.is_some() || settings.summary_json.is_some();
     let timeline = wants_timeline.then(|| Mutex::new(Recorder::new(started_at, now())));
+    drop(overview); // it has the names of all connectors
     let watchers = Watchers { tally: &tally, timeline: timeline.as_ref(), alive: alive.as_ref(), screen };
     let worked = work(settings, &runtime, &service, &input, &plan, earlier, &mut journal, &watchers);
+    drop(plan); // makes room for the report
     let timeline = timeline.map(|timeline| timeline.into_inner().unwrap_or_else(PoisonError::into_inner));
     let after = After { settings, service: &service, source: &source, input: &input, tally: &tally, screen };
     let concluded = after.conclude(worked, journal, timeline, started_at);

@@ -124,6 +124,9 @@ fn connector<'a>(
 /// character must not begin in one field and end in the next.
 fn text<'a>(record: &Record<'a>) -> Option<&'a str> {
     let text = std::str::from_utf8(record.fields.as_slice()).ok()?;
+    if text.is_ascii() {
+        return Some(text);
+    }
     let mut ends = (0..record.fields.len()).filter_map(|column| record.fields.range(column));
     ends.all(|field| text.is_char_boundary(field.end)).then_some(text)
 }

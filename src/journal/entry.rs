@@ -156,18 +156,21 @@ impl Serialize for RowList<'_> {
 }
 
 fn ranges(rows: &[RowId]) -> String {
-    const USUALLY: usize = "100000,".len();
-    let (mut text, mut digits) = (String::with_capacity(USUALLY * rows.len().min(4096)), itoa::Buffer::new());
-    for run in rows.chunk_by(|a, b| a.get().checked_add(1) == Some(b.get())) {
+    const USUALLY: usize = "1000000,".len();
+    let (mut text, mut digits) = (String::with_capacity(USUALLY * rows.len()), itoa::Buffer::new());
+    let mut rows = rows.iter().map(|row| row.get()).peekable();
+    while let Some(first) = rows.next() {
+        let mut last = first;
+        while let Some(next) = rows.next_if(|next| last.checked_add(1) == Some(*next)) {
+            last = next;
+        }
         if !text.is_empty() {
             text.push(',');
         }
-        if let [first, ..] = run {
-            text.push_str(digits.format(first.get()));
-        }
-        if let [_, .., last] = run {
+        text.push_str(digits.format(first));
+        if last > first {
             text.push('-');
-            text.push_str(digits.format(last.get()));
+            text.push_str(digits.format(last));
         }
     }
     text
@@ -210,7 +213,11 @@ fn parse(text: &[u8]) -> Result<Vec<RowId>, &[u8]> {
         if (last - first) as usize >= MOST_ROWS - rows.len() {
             return Err(rest);
         }
-        rows.extend((first..=last).map(RowId::new));
+        if first == last {
+            rows.push(RowId::new(first));
+        } else {
+            rows.extend((first..=last).map(RowId::new));
+        }
         rest = match after {
             [] => return Ok(rows),
             [b',', after @ ..] => after,

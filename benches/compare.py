@@ -11,6 +11,7 @@ minutes. --quick: small inputs.
 
 import argparse
 import concurrent.futures
+import contextlib
 import csv
 import json
 import os
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILT = ROOT / "target" / "peers"
 BOTO3 = "boto3==1.44.5"
 SWEEP = ROOT / "target" / "release" / "chime-sweep"
+CARGO = ["cargo", "build", "--release", "--quiet", "--locked"]
 
 # A child's peak memory is no less than that of the process that starts it: so a small one does.
 MEASURE = """
@@ -138,24 +140,26 @@ QUICK_PACING = {
 }
 
 
+def build_peer(folder, binary):
+    subprocess.run([*CARGO, "--target-dir", BUILT], cwd=ROOT / "benches" / "peers" / folder, check=True)
+    return BUILT / "release" / binary
+
+
 def build(with_peers):
-    cargo = ["cargo", "build", "--release", "--quiet", "--locked"]
-    subprocess.run(cargo, cwd=ROOT, check=True)
+    subprocess.run(CARGO, cwd=ROOT, check=True)
     sweep = {"chime-sweep": lambda source, target, batch: [SWEEP, "run", source, "--output", target, "--yes", "--quiet",
                                                            "--batch-size", str(batch),
                                                            "--summary-json", target.with_suffix(".json")]}
     if not with_peers:
         return sweep
-    peers = ROOT / "benches" / "peers"
-    subprocess.run([*cargo, "--target-dir", BUILT], cwd=peers / "rust-sdk", check=True)
+    rust = build_peer("rust-sdk", "rust-sdk-loop")
     python = BUILT / "venv" / "bin" / "python"
     if not python.exists():
         venv.create(BUILT / "venv", with_pip=True)
     subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", BOTO3], check=True)
-    rust = BUILT / "release" / "rust-sdk-loop"
     return sweep | {
         "Rust SDK, buffer_unordered(16)": lambda source, target, _: [rust, source, target],
-        "boto3, 16 threads": lambda source, target, _: [python, peers / "boto3.py", source, target],
+        "boto3, 16 threads": lambda source, target, _: [python, ROOT / "benches" / "peers" / "boto3.py", source, target],
     }
 
 
@@ -177,33 +181,45 @@ def check(report, ledger):
     return lost, wrong
 
 
+@contextlib.contextmanager
+def simulator(folder, scenario):
+    """A simulator in a process of its own; yields the environment of its clients."""
+    (folder / "scenario.toml").write_text(scenario)
+    process = subprocess.Popen([SWEEP, "simulate", "--scenario", folder / "scenario.toml"], stdout=subprocess.PIPE, text=True)
+    try:
+        lines = (process.stdout.readline().removeprefix("export ") for _ in range(5))
+        told = dict(pair.split("=", 1) for line in lines if "#" not in line for pair in line.split())
+        yield os.environ | told | {"AWS_EC2_METADATA_DISABLED": "true", "XDG_STATE_HOME": str(folder)}
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def measure(command, environment):
+    """Seconds, CPU seconds, peak megabytes and exit code of a process."""
+    line = [sys.executable, "-I", "-S", "-c", MEASURE, *command]
+    measured = subprocess.run(line, env=environment, check=True, capture_output=True, text=True)
+    wall, cpu, memory, status = measured.stdout.split()
+    return {"wall": float(wall), "cpu": float(cpu), "memory": int(memory) / 1024, "status": int(status)}
+
+
 def run(command, scenario, folder):
     """One job in a process, against a simulator in another."""
     folder.mkdir(parents=True, exist_ok=True)
     source, target = folder / "numbers.csv", folder / "report.csv"
     target.unlink(missing_ok=True)
     scenario.write_input(source)
-    (folder / "scenario.toml").write_text(scenario.toml())
-    simulator = subprocess.Popen([SWEEP, "simulate", "--scenario", folder / "scenario.toml"], stdout=subprocess.PIPE, text=True)
-    try:
-        lines = (simulator.stdout.readline().removeprefix("export ") for _ in range(5))
-        told = dict(pair.split("=", 1) for line in lines if "#" not in line for pair in line.split())
-        environment = os.environ | told | {"AWS_EC2_METADATA_DISABLED": "true", "XDG_STATE_HOME": str(folder)}
-        line = [sys.executable, "-I", "-S", "-c", MEASURE, *command(source, target, scenario.batch)]
+    with simulator(folder, scenario.toml()) as environment:
         second = begin_second(command, scenario, folder, environment) if scenario.second else None
-        measured = subprocess.run(line, env=environment, check=True, capture_output=True, text=True)
-        wall, cpu, memory, status = measured.stdout.split()
+        result = measure(command(source, target, scenario.batch), environment)
         tally = ask(environment, "tally")
         own = json.loads(target.with_suffix(".json").read_text()) if target.with_suffix(".json").exists() else tally
         if second:
             tally["second"] = end_second(second, scenario, folder)
         lost, wrong = check(target, ask(environment, "ledger")) if target.exists() else (scenario.rows, 0)
-    finally:
-        simulator.terminate()
-        simulator.wait()
-        simulator.stdout.close()
-    return {"wall": float(wall), "cpu": float(cpu), "memory": int(memory) / 1024, "status": int(status),
-            "lost": lost, "wrong": wrong, "tally": tally, "throttled": 100 * own["throttled"] / own["requests"]}
+    throttled = 100 * own["throttled"] / own["requests"]
+    return result | {"lost": lost, "wrong": wrong, "tally": tally, "throttled": throttled}
 
 
 def begin_second(command, scenario, folder, environment):

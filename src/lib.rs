@@ -46,6 +46,7 @@ pub mod settings;
 pub mod claim;
 pub mod overview;
 pub mod consent;
+pub mod memory;
 pub mod service;
 pub mod signals;
 pub mod advice;

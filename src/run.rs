@@ -33,6 +33,7 @@ use crate::plan::Plan;
 use crate::pool::dispatch::Dispatcher;
 use crate::pool::gate::Renewal;
 use crate::pool::next::Submission;
+use crate::pool::pace::PaceSettings;
 use crate::pool::{self, PoolEnd, PoolSettings};
 use crate::progress::Screen;
 use crate::service::{Service, read_scenario};
@@ -169,6 +170,10 @@ fn work(
     let numbers = plan.number_count() as u64;
     let pool_settings = PoolSettings {
         max_failures: settings.max_failures.map(|max| max.of(numbers)),
+        pace: PaceSettings {
+            remembered: service.remembered_rate(wall_clock()),
+            ..settings.pool.pace.clone()
+        },
         ..settings.pool.clone()
     };
     let (outbox, inbox) = event::channel();

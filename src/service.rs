@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use aws_credential_types::Credentials;
+use jiff::Timestamp;
 
 use crate::aws::{AwsArgs, AwsSettings, Environment};
 use crate::client::Client;
 use crate::credentials::CredentialSource;
 use crate::endpoint::{Endpoint, Region, Variant};
+use crate::memory::{Caller, Memory};
 use crate::settings::{JobSettings, ServiceChoice};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::transport;
@@ -23,6 +25,8 @@ pub struct Service {
     pub client: Arc<Client>,
     /// Where it is, in words: endpoint and region, or the simulator.
     pub target: String,
+    /// Where the rate that it grants is kept, and for whom; simulated ones are not.
+    memory: Option<(Memory, Caller)>,
     /// The simulator, which ends with this.
     simulator: Option<Simulator>,
 }
@@ -44,8 +48,10 @@ impl Service {
         aws.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let credentials = CredentialSource::standard(&aws, env.clone());
         let client = client(settings, &aws.endpoint, aws.ca_bundle.as_deref(), credentials)?;
-        client.check_credentials().await?;
-        Ok(Self { client, target: target(&aws.endpoint), simulator: None })
+        let key = client.check_credentials().await?;
+        let memory = if settings.remember { Memory::of(env) } else { None };
+        let memory = memory.map(|memory| (memory, Caller::new(&aws.endpoint, &key)));
+        Ok(Self { client, target: target(&aws.endpoint), memory, simulator: None })
     }
 
     fn simulated(scenario: Option<&Path>, settings: &JobSettings) -> anyhow::Result<Self> {
@@ -56,7 +62,21 @@ impl Service {
         let keys =
             Credentials::new(simulator::ACCESS_KEY_ID, simulator::SECRET_ACCESS_KEY, None, None, "simulator");
         let client = client(settings, &endpoint, None, CredentialSource::fixed(keys))?;
-        Ok(Self { client, target: "the simulator".to_owned(), simulator: Some(simulator) })
+        Ok(Self { client, target: "the simulator".to_owned(), memory: None, simulator: Some(simulator) })
+    }
+
+    /// The rate (requests/s) that an earlier run found.
+    #[must_use]
+    pub fn remembered_rate(&self, now: Timestamp) -> Option<f64> {
+        let (memory, caller) = self.memory.as_ref()?;
+        memory.recall(caller, now).inspect(|rate| tracing::info!(rate, "an earlier run has found this rate"))
+    }
+
+    /// Keeps the rate (requests/s) that this run found.
+    pub fn remember_rate(&self, rate: f64, now: Timestamp) {
+        if let Some((memory, caller)) = &self.memory {
+            memory.remember(caller, rate, now);
+        }
     }
 
     /// Whether nothing leaves this machine.

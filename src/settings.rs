@@ -56,6 +56,8 @@ pub struct JobSettings {
     pub connect_timeout: Duration,
     /// How long an answer may take.
     pub request_timeout: Duration,
+    /// Whether the rate that is found is kept for the next run, and used in this one.
+    pub remember: bool,
     /// `run` or `rerun`.
     pub command: &'static str,
 }
@@ -177,7 +179,7 @@ impl JobSettings {
         existing: ExistingReport,
         now: &ZonedDateTime,
     ) -> Result<Self, SettingsError> {
-        let PaceArgs { batch_size, connect_timeout, request_timeout, .. } = job.pace;
+        let PaceArgs { batch_size, connect_timeout, request_timeout, no_remember, .. } = job.pace;
         let settings = Self {
             command,
             input,
@@ -205,6 +207,7 @@ impl JobSettings {
             time_limit: time_limit(&job.stop, now).map_err(SettingsError::StopAt)?,
             connect_timeout,
             request_timeout,
+            remember: !no_remember,
         };
         settings.check_files()?;
         Ok(settings)

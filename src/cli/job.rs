@@ -121,6 +121,9 @@ pub struct PaceArgs {
     /// The share of the found limit that is left to others
     #[arg(long, value_name = "PERCENT", default_value = "3%")]
     pub headroom: Percent,
+    /// Neither use nor keep the rate that was found for this endpoint, region and access key
+    #[arg(long)]
+    pub no_remember: bool,
     /// Attempts for a batch, the first included; throttled ones do not count
     #[arg(long, value_name = "N", default_value = "5")]
     pub max_attempts: NonZeroU32,

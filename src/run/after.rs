@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
 
-use super::{noted, now, print};
+use super::{noted, now, print, wall_clock};
 use crate::advice;
 use crate::cli::SummaryArgs;
 use crate::event::StopReason;
@@ -60,11 +60,14 @@ impl After<'_> {
         let end = worked.map_err(|error| noted(error, kept()))?;
         if end.stop.is_some_and(StopReason::is_abort) {
             self.screen.say(kept());
-            let is_aborted = end.stop == Some(StopReason::Aborted);
+            let is_aborted = matches!(end.stop, Some(StopReason::Aborted | StopReason::Killed));
             return Ok(Concluded { status: ExitStatus::of_run(end.stop, false), summary: None, is_aborted });
         }
         let counted = finish::finish(journal, &settings.report, self.source, self.input, end.stop)
             .map_err(|error| noted(error.into(), kept()))?;
+        if let Some(rate) = end.rate_found {
+            self.service.remember_rate(rate, wall_clock());
+        }
         let summary = self.summarize(counted, end, timeline, started_at);
         self.screen.say(&summary);
         let written = || format!("the report is written all the same: `{}`", settings.report.display());

@@ -183,11 +183,12 @@ impl Job {
         String::from_utf8(bytes).expect("UTF-8")
     }
 
-    /// The files of the folder, in order.
+    /// The files of the folder, in order; not what is kept in its hidden ones from run to run.
     pub fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path()).expect("a folder");
         let mut names: Vec<_> =
             entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+        names.retain(|name| name != ".local");
         names.sort();
         names
     }

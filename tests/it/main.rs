@@ -15,6 +15,7 @@ mod consent;
 #[cfg(unix)]
 mod durability;
 mod input;
+mod memory;
 mod readme;
 mod replies;
 mod report;

@@ -1,0 +1,226 @@
+//! The rate that a service was found to grant, kept for the next run: `chime-sweep/rates.json` in the user's state folder.
+//!
+//! It only saves a few 429s, so nothing that is wrong with it may stop a run. Keeps no access key, only a hash of its id.
+//! Must not be used for simulated runs, or read a clock.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::aws::Environment;
+use crate::endpoint::Endpoint;
+use crate::report;
+
+const FORMAT: &str = "chime-sweep-rates";
+const VERSION: u32 = 1;
+/// Older rates are forgotten: AWS or somebody has raised the quota since, or nobody will come again.
+const OLDEST: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// More are not kept, the oldest go first; a longer file is not one of ours.
+const MOST_RATES: usize = 200;
+const MOST_BYTES: u64 = 1 << 18;
+
+/// Whom a rate is granted to, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    endpoint: String,
+    region: String,
+    /// A hash of the access key's id.
+    key: String,
+}
+
+impl Caller {
+    /// The owner of this access key, at this endpoint.
+    #[must_use]
+    pub fn new(endpoint: &Endpoint, access_key_id: &str) -> Self {
+        let hash = Sha256::digest(format!("{FORMAT}:{access_key_id}"));
+        Self {
+            endpoint: endpoint.base().as_str().trim_end_matches('/').to_owned(),
+            region: endpoint.region().as_str().to_owned(),
+            key: report::hexadecimal(&hash[..16]),
+        }
+    }
+}
+
+/// Where rates are kept.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    path: PathBuf,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Content {
+    format: String,
+    version: u32,
+    rates: Vec<Found>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Found {
+    #[serde(flatten)]
+    caller: Caller,
+    /// Requests/s.
+    rate: f64,
+    found_at: Timestamp,
+}
+
+impl Memory {
+    /// In `$XDG_STATE_HOME`, or in `~/.local/state`; `None` if there is neither.
+    #[must_use]
+    pub fn of(env: &Environment) -> Option<Self> {
+        let state = env.get("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = || env.get("HOME").or_else(|| env.get("USERPROFILE"));
+        let folder = state.or_else(|| Some(Path::new(home()?).join(".local/state")));
+        if folder.is_none() {
+            tracing::debug!("rates are not remembered: neither `XDG_STATE_HOME` nor `HOME` is set");
+        }
+        folder.map(|folder| Self { path: folder.join("chime-sweep").join("rates.json") })
+    }
+
+    /// The rate (requests/s) that was last found for `caller`, if that is not too long ago.
+    #[must_use]
+    pub fn recall(&self, caller: &Caller, now: Timestamp) -> Option<f64> {
+        let content = match self.read() {
+            Ok(content) => content?,
+            Err(error) => {
+                tracing::warn!("cannot use the rates of earlier runs in `{}`: {error}", self.path.display());
+                return None;
+            }
+        };
+        content.rates.iter().find(|found| found.caller == *caller && found.holds(now)).map(|found| found.rate)
+    }
+
+    /// Keeps a rate that was found. A file that is not one of ours is left alone.
+    pub fn remember(&self, caller: &Caller, rate: f64, now: Timestamp) {
+        if let Err(error) = self.write(caller, rate, now) {
+            tracing::warn!("cannot remember the rate for the next run in `{}`: {error}", self.path.display());
+        }
+    }
+
+    fn read(&self) -> io::Result<Option<Content>> {
+        let metadata = match fs::metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            metadata => metadata?,
+        };
+        if !metadata.is_file() || metadata.len() > MOST_BYTES {
+            return Err(io::Error::other("it is not a file that this tool wrote"));
+        }
+        let content: Content = serde_json::from_slice(&fs::read(&self.path)?)
+            .map_err(|error| io::Error::other(format!("{error}; delete it to begin anew")))?;
+        if content.format != FORMAT || content.version != VERSION {
+            return Err(io::Error::other(format!("it is not `{FORMAT}` of version {VERSION}")));
+        }
+        Ok(Some(content))
+    }
+
+    /// Two runs at once write to files of their own, and the last one wins: whole files are all that is ever seen.
+    fn write(&self, caller: &Caller, rate: f64, now: Timestamp) -> io::Result<()> {
+        let mut rates = self.read()?.map_or_else(Vec::new, |content| content.rates);
+        rates.retain(|found| found.caller != *caller && found.holds(now));
+        rates.insert(0, Found { caller: caller.clone(), rate, found_at: now });
+        rates.truncate(MOST_RATES);
+        let content = Content { format: FORMAT.to_owned(), version: VERSION, rates };
+        if let Some(folder) = self.path.parent() {
+            let mut builder = fs::DirBuilder::new();
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.recursive(true).create(folder)?;
+        }
+        let own = self.path.with_extension(format!("{}.json", std::process::id()));
+        report::replace(&own, |file| serde_json::to_writer(file, &content)).map_err(io::Error::other)?;
+        fs::rename(&own, &self.path).inspect_err(|_| drop(fs::remove_file(&own)))
+    }
+}
+
+impl Found {
+    fn holds(&self, now: Timestamp) -> bool {
+        now.duration_since(self.found_at).abs() <= OLDEST && self.rate.is_finite() && self.rate > 0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::{Region, Variant};
+
+    fn caller(url: &str, region: &str, key: &str) -> Caller {
+        let region = Region::parse(region).unwrap();
+        Caller::new(&Endpoint::of_url(url, region, Variant::default(), false).unwrap(), key)
+    }
+
+    fn days(days: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + days * 86_400).unwrap()
+    }
+
+    fn memory() -> (tempfile::TempDir, Memory) {
+        let folder = tempfile::tempdir().unwrap();
+        let env = [("XDG_STATE_HOME", folder.path().to_str().unwrap())].into_iter().collect();
+        (folder, Memory::of(&env).unwrap())
+    }
+
+    #[test]
+    fn a_rate_is_for_one_key_at_one_endpoint_in_one_region_and_for_a_month() {
+        let (_folder, memory) = memory();
+        let own = caller("http://127.0.0.1:1", "us-east-1", "AKIAEXAMPLE");
+        assert_eq!(memory.recall(&own, days(0)), None);
+        memory.remember(&own, 5.0, days(-1));
+        memory.remember(&own, 9.7, days(0));
+        for other in [
+            caller("http://127.0.0.1:2", "us-east-1", "AKIAEXAMPLE"),
+            caller("http://127.0.0.1:1", "us-west-2", "AKIAEXAMPLE"),
+            caller("http://127.0.0.1:1", "us-east-1", "AKIAOTHER"),
+        ] {
+            assert_eq!(memory.recall(&other, days(0)), None, "{other:?}");
+            memory.remember(&other, 100.0, days(10));
+        }
+        for (day, expected) in [(0, Some(9.7)), (30, Some(9.7)), (31, None)] {
+            assert_eq!(memory.recall(&own, days(day)), expected, "day {day}");
+        }
+        let text = fs::read_to_string(&memory.path).unwrap();
+        assert!(!text.contains("AKIA") && text.matches("us-east-1").count() == 3, "{text}");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&memory.path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert_eq!(
+            fs::read_dir(memory.path.parent().unwrap()).unwrap().count(),
+            1,
+            "nothing is left beside it"
+        );
+    }
+
+    #[test]
+    fn what_it_cannot_read_is_no_rate_and_stays_as_it_is() {
+        let own = caller("http://127.0.0.1:1", "us-east-1", "AKIAEXAMPLE");
+        for foreign in ["", "{", "[1]", r#"{"format":"chime-sweep-rates","version":2,"rates":[]}"#, "\u{0}"] {
+            let (_folder, memory) = memory();
+            fs::create_dir_all(memory.path.parent().unwrap()).unwrap();
+            fs::write(&memory.path, foreign).unwrap();
+            assert_eq!(memory.recall(&own, days(0)), None);
+            memory.remember(&own, 5.0, days(0));
+            assert_eq!(fs::read_to_string(&memory.path).unwrap(), foreign);
+        }
+        let (_folder, memory) = memory();
+        fs::create_dir_all(&memory.path).unwrap();
+        memory.remember(&own, 5.0, days(0));
+        assert_eq!(memory.recall(&own, days(0)), None, "a folder");
+        let nonsense = memory.path.with_file_name("nonsense");
+        let memory = Memory { path: nonsense };
+        memory.remember(&own, -1.0, days(0));
+        assert_eq!(memory.recall(&own, days(0)), None, "a rate below zero");
+    }
+
+    #[test]
+    fn it_is_where_state_is_kept_or_nowhere() {
+        let at = |env: &[(&str, &str)]| Memory::of(&env.iter().copied().collect()).map(|memory| memory.path);
+        let state = Some(PathBuf::from("/s/chime-sweep/rates.json"));
+        let home = Some(PathBuf::from("/h/.local/state/chime-sweep/rates.json"));
+        assert_eq!(at(&[("XDG_STATE_HOME", "/s"), ("HOME", "/h")]), state);
+        assert_eq!(at(&[("XDG_STATE_HOME", "relative"), ("HOME", "/h")]), home);
+        assert_eq!(at(&[]), None);
+    }
+}

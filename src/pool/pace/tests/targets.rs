@@ -131,8 +131,12 @@ fn every_seed_of_every_scenario_reaches_its_target() {
             100.0 * most(|o| o.misjudged),
         );
         for (seed, outcome) in (1..).zip(&outcomes) {
+            // Shorter jobs are nearly over before anything is known.
+            let long = f64::from(scenario.requests) >= 40.0 * scenario.rate.max(10.0);
+            let foreseen = name.ends_with("falls to 0.3") || long && name.ends_with("  steady");
             let changes = scenario.change.is_some() || scenario.outage.is_some();
             let reached = outcome.lost == 0
+                && (!foreseen || outcome.misjudged <= 0.1)
                 && outcome.efficiency >= target.efficiency
                 && outcome.throttled <= target.throttled
                 && (!changes || outcome.wasted <= target.wasted)

@@ -55,11 +55,11 @@ pub struct Memory {
 struct Content {
     format: String,
     version: u32,
-    rates: Vec<Found>,
+    rates: Vec<Record>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Found {
+struct Record {
     #[serde(flatten)]
     caller: Caller,
     /// Requests/s.
@@ -120,7 +120,7 @@ impl Memory {
     fn write(&self, caller: &Caller, rate: f64, now: Timestamp) -> io::Result<()> {
         let mut rates = self.read()?.map_or_else(Vec::new, |content| content.rates);
         rates.retain(|found| found.caller != *caller && found.holds(now));
-        rates.insert(0, Found { caller: caller.clone(), rate, found_at: now });
+        rates.insert(0, Record { caller: caller.clone(), rate, found_at: now });
         rates.truncate(MOST_RATES);
         let content = Content { format: FORMAT.to_owned(), version: VERSION, rates };
         if let Some(folder) = self.path.parent() {
@@ -135,7 +135,7 @@ impl Memory {
     }
 }
 
-impl Found {
+impl Record {
     fn holds(&self, now: Timestamp) -> bool {
         now.duration_since(self.found_at).abs() <= OLDEST && self.rate.is_finite() && self.rate > 0.0
     }

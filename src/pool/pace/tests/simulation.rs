@@ -285,7 +285,8 @@ impl Simulation {
             self.shown = Some(phase);
             self.tell(&Told::Phase(phase), now);
         }
-        let done = self.tally.settled() as f64 / f64::from(self.scenario.requests);
+        let done =
+            f64::from(u32::try_from(self.tally.settled()).unwrap()) / f64::from(self.scenario.requests);
         if (0.2..=0.95).contains(&done)
             && let Some(left) = self.tally.remaining(self.start + now)
         {

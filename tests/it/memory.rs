@@ -12,7 +12,6 @@ const KNOWN: &str = "an earlier run has found this rate";
 fn run(job: &Job, service: &Service, more: &str) -> (Ended, u64) {
     let before = service.replies(429);
     let ended = job.sweep(&format!("{ONE_BY_ONE} --overwrite {more}"));
-    ended.exits(0).same("succeeded", ended.counts().get("succeeded").copied(), Some(80));
     (ended, service.replies(429) - before)
 }
 

@@ -209,7 +209,7 @@ fn a_yes_in_the_environment_counts_only_where_nobody_can_be_asked() {
     let Some(terminal) = Terminal::find() else { return };
     let service = Service::playing("");
     let job = Job::on(&service, csv(3)).env("CHIME_SWEEP_YES", "true");
-    let (code, shown) = terminal.run(&job, &job.run_arguments(""), "n\n");
+    let (code, shown) = terminal.run(&job, &job.run_arguments(""), &[(QUESTION, Typed::Keys("n\n"))]);
     assert!(shown.contains("Remove 3 numbers?"), "{shown}");
     assert_eq!((service.requests(), code), (0, Some(2)), "{shown}");
     job.command(&job.run_arguments("")).exits(0);

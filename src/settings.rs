@@ -3,6 +3,9 @@
 //! From here on nobody reads argv, and only the AWS credential chain reads the environment. Must not do any of the work:
 //! it only fills the structs that the stages define.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -323,80 +326,4 @@ fn same_place(a: &Path, b: &Path) -> bool {
 #[must_use]
 pub fn same_file(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::Cli;
-    use clap::Parser;
-
-    fn now() -> ZonedDateTime {
-        "2026-11-23T22:00:00[UTC]".parse().expect("a time")
-    }
-
-    fn job(args: &[&str]) -> Result<JobSettings, SettingsError> {
-        let cli = Cli::try_parse_from([&["chime-sweep"], args].concat()).expect("parses");
-        match cli.command {
-            crate::cli::Command::Run(args) => JobSettings::of_run(args, &now()),
-            crate::cli::Command::Rerun(args) => JobSettings::of_rerun(args, &now()),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_report_is_named_after_the_input() {
-        let table: [(&[&str], &str); 7] = [
-            (&["run", "a/numbers.csv"], "a/numbers.report.csv"),
-            (&["run", "a/numbers.csv", "--simulate"], "a/numbers.simulated.csv"),
-            (&["run", "numbers"], "numbers.report.csv"),
-            (&["run", "-", "-o", "x.csv"], "x.csv"),
-            (&["rerun", "n.report.csv"], "n.report.csv"),
-            (&["rerun", "n.report.csv", "--simulate"], "n.report.simulated.csv"),
-            (&["rerun", "n.report.csv", "-o", "x.csv"], "x.csv"),
-        ];
-        for (args, report) in table {
-            assert_eq!(job(args).expect("resolves").report, Path::new(report), "{args:?}");
-        }
-        assert!(matches!(job(&["run", "-"]), Err(SettingsError::ReportUnnamed)));
-        assert!(matches!(job(&["rerun", "-"]), Err(SettingsError::RerunOfStdin)));
-        assert!(matches!(job(&["run", "n.csv", "-o", "n.csv"]), Err(SettingsError::ReportIsInput(_))));
-    }
-
-    #[test]
-    fn only_a_rehearsal_replaces_a_report_unasked() {
-        let existing = |args: &[&str]| job(args).expect("resolves").existing;
-        assert_eq!(existing(&["run", "n.csv"]), ExistingReport::Keep);
-        assert_eq!(existing(&["run", "n.csv", "--overwrite"]), ExistingReport::Replace);
-        assert_eq!(existing(&["run", "n.csv", "--simulate"]), ExistingReport::Replace);
-        assert_eq!(existing(&["rerun", "n.csv"]), ExistingReport::Update);
-        assert_eq!(existing(&["rerun", "n.csv", "--simulate"]), ExistingReport::Replace);
-    }
-
-    #[test]
-    fn no_two_files_are_one() {
-        for more in [
-            ["--html", "n.report.csv"],
-            ["--summary-json", "./n.report.csv"],
-            ["--html", "../chime-sweep-not-there/../n.report.csv.journal"],
-            ["--html", "n.report.csv.journal"],
-        ] {
-            let found = job(&[&["run", "n.csv"], &more[..]].concat());
-            let is_elsewhere = more[1].starts_with("..");
-            assert_eq!(matches!(found, Err(SettingsError::FileTwice { .. })), !is_elsewhere, "{more:?}");
-        }
-        assert!(job(&["run", "n.csv", "--html", "a", "--summary-json", "./a"]).is_err());
-        assert!(job(&["run", "n.csv", "--html", "a", "--summary-json", "b"]).is_ok());
-    }
-
-    #[test]
-    fn the_first_of_both_limits_ends_the_night() {
-        let limit = |args: &[&str]| job(&[&["run", "n.csv"], args].concat()).expect("resolves").time_limit;
-        let hours = |hours: u64| Some(Duration::from_secs(hours * 3600));
-        assert_eq!(limit(&[]), None);
-        assert_eq!(limit(&["--stop-at", "06:00"]), hours(8));
-        assert_eq!(limit(&["--stop-at", "23:00"]), hours(1));
-        assert_eq!(limit(&["--stop-at", "22:00"]), hours(24), "now is not later today");
-        assert_eq!(limit(&["--stop-at", "06:00", "--max-duration", "6h"]), hours(6));
-    }
 }

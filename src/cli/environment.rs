@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
 
@@ -53,13 +53,20 @@ pub fn parse(argv: &[OsString], interactive: bool) -> Result<Cli, clap::Error> {
     let typed = command.clone().ignore_errors(true).try_get_matches_from(argv).ok();
     let overruled = typed.map(|typed| overruled(&command, &typed)).unwrap_or_default();
     let command = with_variables(command, |arg| {
-        variable(arg).is_some_and(|variable| set.contains(&variable))
+        variable(arg).is_some_and(|variable| set.contains(&variable) && !is_switched_off(arg, &variable))
             && !overruled.contains(arg.get_id().as_str())
             // An answer given once in a shell's profile must not agree to everything that is ever typed there.
             && (arg.get_id() != "yes" || !interactive)
     });
     let matches = command.clone().try_get_matches_from(argv).map_err(|error| blame(error, &command, argv))?;
     Cli::from_arg_matches(&matches)
+}
+
+/// A switch that is off contradicts nothing.
+fn is_switched_off(arg: &Arg, variable: &str) -> bool {
+    let value = std::env::var_os(variable).unwrap_or_default();
+    matches!(arg.get_action(), ArgAction::SetTrue)
+        && BoolishValueParser::new().parse_ref(&Command::new(""), None, &value).is_ok_and(|is_on| !is_on)
 }
 
 /// The variables that are set and name no option: most likely a slip.

@@ -153,7 +153,7 @@ fn keys_that_expire_with_none_to_be_had_pause_the_run_and_it_says_so() {
     let job = Job::new(300, EXPIRING);
     profile(&job, "first");
     let running = job.spawn(command(&job));
-    let says = "the credentials are refused; looking for new ones every 30 s";
+    let says = "credentials refused, waiting for new ones";
     until("the pause", || fs::read_to_string(&running.log).is_ok_and(|log| log.contains(says)));
     running.signal("INT");
     running.wait().exits(130);

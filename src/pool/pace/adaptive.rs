@@ -12,7 +12,7 @@ use super::limit::{Feedback, Limit};
 use super::stage::{Belief, Opening, Paced, Probe, Stage, Start};
 
 /// A first refusal at more than this multiple of the remembered rate is no evidence for that rate.
-const STILL_REMEMBERED: f64 = 1.5;
+const STILL_REMEMBERED: f64 = 2.5;
 /// What a first refusal under a remembered rate counts for, in grants.
 const REMEMBERED_GRANTS: f64 = 16.0;
 /// Timers fire up to a millisecond late, which would add up; so each request may go out this early.

@@ -16,11 +16,11 @@ const SLOWEST_DOUBLING: f64 = 0.15;
 /// Requests in flight at the start: answers must keep up, or the first 429 would be followed by a crowd of them.
 const START_WINDOW: usize = 16;
 const WINDOW_PER_GRANT: usize = 2;
-/// With a rate remembered, start a little above: too high costs one round of 429s, too low costs the whole job.
-const ABOVE_REMEMBERED: f64 = 1.3;
-/// A full bucket of one second's worth lasts 3.3 s at 1.3 times its refill, and one of two seconds' worth 6.7 s. No 429
-/// until then: the limit has risen.
-const REMEMBERED_FOR: f64 = 7.0;
+/// With a rate remembered, start above: too high costs one round of 429s, too low costs the whole job.
+const ABOVE_REMEMBERED: f64 = 1.5;
+/// A full bucket of one second's worth lasts 2 s at 1.5 times its refill. No 429 until then: the limit has risen, or the
+/// bucket is larger; one of two seconds' worth ends before the next doubling does.
+const REMEMBERED_FOR: f64 = 2.5;
 const REMEMBERED_DOUBLING: f64 = 1.0;
 /// Exponents beyond this say nothing more, and would overflow one day.
 const MOST_DOUBLINGS: f64 = 30.0;

@@ -87,7 +87,7 @@ fn the_first_request_goes_at_once_and_the_second_as_the_settings_say() {
     };
     for (gap, expected) in [
         (with(|_| ()), 0.048),
-        (with(|settings| settings.remembered = Some(1.0)), 1.0 / 1.3 - 0.002),
+        (with(|settings| settings.remembered = Some(1.0)), 1.0 / 1.5 - 0.002),
         (with(|settings| settings.remembered = Some(f64::NAN)), 0.048),
         (with(|settings| settings.rate = Rate::Fixed(0.2)), 4.998),
         (with(|settings| settings.rate = Rate::Fixed(200.0)), 0.003),

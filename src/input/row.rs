@@ -16,6 +16,9 @@ const QUOTED_CHARS: usize = 40;
 /// `error_code` of a row whose fields are not those of the header.
 const RAGGED_ROW: &str = "RaggedRow";
 
+/// `error_code` of a row in which a spreadsheet has lost digits.
+const SPREADSHEET_DAMAGE: &str = "SpreadsheetDamage";
+
 /// What a record asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row<'a> {
@@ -41,9 +44,14 @@ pub(crate) enum RowError<'a> {
     },
     /// An earlier report says so, has filled the row up, and nobody has touched it.
     StillRagged,
+    /// An earlier report says so, and what stands there now is what a spreadsheet makes of the damage: `2.0655E+10`
+    /// saved again is `20655000000`, a number, and nobody's.
+    StillDamaged,
     BrokenUtf8,
     EmptyConnector,
     InvalidConnector(&'a str),
+    /// An id of digits alone, as a spreadsheet saves it.
+    DamagedConnector(&'a str),
     Number(&'a str, NumberError),
 }
 
@@ -67,6 +75,9 @@ pub(crate) fn parse_row<'a>(layout: &'a Layout, record: &Record<'a>) -> Row<'a> 
     }
     if status == Some(Status::Invalid) && is_untouched_padding(layout, record) {
         return invalid(RowError::StillRagged);
+    }
+    if status == Some(Status::Invalid) && is_expanded_damage(layout, record) {
+        return invalid(RowError::StillDamaged);
     }
     let Some(text) = text(record) else { return invalid(RowError::BrokenUtf8) };
     let cell = |column| text.get(record.fields.range(column)?);
@@ -105,6 +116,25 @@ fn is_untouched_padding(layout: &Layout, record: &Record<'_>) -> bool {
         && last_own.and_then(|at| record.fields.get(at)).is_some_and(<[u8]>::is_empty)
 }
 
+/// Whether the number is the one of the earlier report's message, without its exponent.
+fn is_expanded_damage(layout: &Layout, record: &Record<'_>) -> bool {
+    let Some(prior) = layout.prior_fields(record.fields) else { return false };
+    let is_damage = cell(record, prior.start + 1).is_some_and(|code| code.trim() == SPREADSHEET_DAMAGE);
+    let damaged = cell(record, prior.start + 2).and_then(|message| message.split('`').nth(1));
+    let now = cell(record, layout.number).map(|text| text.trim().trim_start_matches('+'));
+    is_damage && damaged.and_then(expanded).is_some_and(|digits| now == Some(digits.as_str()))
+}
+
+/// `2.0655E+10` → `20655000000`; `None` for any other text.
+fn expanded(text: &str) -> Option<String> {
+    let (mantissa, exponent) = text.trim().split_once(['e', 'E'])?;
+    let (whole, decimals) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, ""));
+    let exponent: usize = exponent.trim_start_matches('+').parse().ok().filter(|exponent| *exponent < 40)?;
+    let zeros = exponent.checked_sub(decimals.len())?;
+    let digits = format!("{}{decimals}{}", whole.trim_start_matches('+'), "0".repeat(zeros));
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(digits)
+}
+
 fn connector<'a>(
     layout: &'a Layout,
     cell: impl Fn(usize) -> Option<&'a str>,
@@ -115,6 +145,7 @@ fn connector<'a>(
     };
     match text {
         "" => Err(RowError::EmptyConnector),
+        text if text.contains('+') && expanded(text).is_some() => Err(RowError::DamagedConnector(text)),
         text if is_connector(text) => Ok(text),
         text => Err(RowError::InvalidConnector(text)),
     }
@@ -143,7 +174,8 @@ impl RowError<'_> {
             Self::BrokenUtf8 => "BrokenUtf8",
             Self::EmptyConnector => "EmptyConnector",
             Self::InvalidConnector(_) => "InvalidConnector",
-            Self::Number(_, error) if error.is_spreadsheet_damage() => "SpreadsheetDamage",
+            Self::StillDamaged | Self::DamagedConnector(_) => SPREADSHEET_DAMAGE,
+            Self::Number(_, error) if error.is_spreadsheet_damage() => SPREADSHEET_DAMAGE,
             Self::Number(..) => "InvalidNumber",
         }
     }
@@ -161,9 +193,15 @@ impl fmt::Display for RowError<'_> {
             Self::StillRagged => {
                 f.write_str("the row was too short and is unchanged; after correcting it, clear its status")
             }
+            Self::StillDamaged => f.write_str("the phone number is still what a spreadsheet made of it"),
             Self::BrokenUtf8 => f.write_str("the row is not UTF-8"),
             Self::EmptyConnector => f.write_str("the voice connector is empty"),
             Self::InvalidConnector(text) => write!(f, "{} is not a voice connector's id", Quoted(text)),
+            Self::DamagedConnector(text) => write!(
+                f,
+                "{} is a spreadsheet's scientific notation: digits are lost; export the column as text",
+                Quoted(text)
+            ),
             Self::Number("", _) => f.write_str("the phone number is empty"),
             Self::Number(text, error) => write!(f, "{} {error}", Quoted(text)),
         }

@@ -167,7 +167,7 @@ impl<'a> RowWriter<'a> {
                 Some(verdict(Status::Duplicate, "", message))
             }
             Standing::Invalid => match parse_row(self.layout, record).verdict {
-                Verdict::Invalid(RowError::StillRagged) => None,
+                Verdict::Invalid(RowError::StillRagged | RowError::StillDamaged) => None,
                 Verdict::Invalid(error) => {
                     Some(verdict(Status::Invalid, error.code(), format!("line {}: {error}", record.line)))
                 }

@@ -38,6 +38,9 @@ pub enum ClaimError {
     /// A file is there that is no report.
     #[error("`{}` is no report of chime-sweep, and is not overwritten\nhint: --output names another file", .0.display())]
     NotAReport(PathBuf),
+    /// A folder is there.
+    #[error("the report `{}` is a directory\nhint: --output names a file in it", .0.display())]
+    Directory(PathBuf),
     /// It cannot be found out what is there.
     #[error("cannot look at `{}`", .path.display())]
     Unreadable {
@@ -64,7 +67,7 @@ pub enum ClaimError {
     },
     /// The journal is about other rows.
     #[error(
-        "the input has changed since the run that `{}` is about; nothing was sent\n\
+        "the input has changed since the run that `{}` is about\n\
          hint: restore the input and --resume, or --discard to forget {settled} settled rows", journal.display()
     )]
     InputChanged {
@@ -75,7 +78,7 @@ pub enum ClaimError {
     },
     /// The journal is about another service.
     #[error(
-        "the run that `{}` is about worked on {theirs}, and this one would on {ours}; nothing was sent\n\
+        "the run that `{}` is about worked on {theirs}, and this one would on {ours}\n\
          hint: name the same endpoint and region, or --discard to forget that run", journal.display()
     )]
     OtherTarget {
@@ -200,6 +203,9 @@ fn check_report(settings: &JobSettings) -> Result<(), ClaimError> {
     let path = &settings.report;
     if settings.existing == ExistingReport::Update || !path.try_exists().map_err(unreadable(path))? {
         return Ok(());
+    }
+    if path.is_dir() {
+        return Err(ClaimError::Directory(path.clone()));
     }
     if !report::is_report(path).map_err(unreadable(path))? {
         return Err(ClaimError::NotAReport(path.clone()));

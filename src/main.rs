@@ -52,13 +52,17 @@ fn main() -> ExitCode {
     }
 }
 
-/// The error, its causes, and what is safe. Nothing is left to be done if standard error is gone.
+/// The error, its causes, a hint that it ends with, and what is safe. Nothing is left to be done if standard error is gone.
 fn report(error: &anyhow::Error, screen: &Screen) {
     let noted = error.downcast_ref::<run::Noted>();
     let causes = noted.map_or(error, run::Noted::error).chain().skip(1);
-    let lines = [format!("error: {error}")]
+    let text = error.to_string();
+    let (what, hint) =
+        text.split_once("\nhint: ").map_or((text.as_str(), None), |(what, hint)| (what, Some(hint)));
+    let lines = [format!("error: {what}")]
         .into_iter()
         .chain(causes.map(|cause| format!("  because: {cause}")))
+        .chain(hint.map(|hint| format!("hint: {hint}")))
         .chain(noted.map(|noted| noted.note.clone()));
     screen.fail(&lines.collect::<Vec<_>>().join("\n"));
 }

@@ -53,11 +53,11 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
     match command {
         Command::Run(args) => {
             let now = local_time(&args.job.stop);
-            job(&JobSettings::of_run(args, &now)?, env, screen)
+            job(&JobSettings::of_run(args, &now).map_err(unsent)?, env, screen)
         }
         Command::Rerun(args) => {
             let now = local_time(&args.job.stop);
-            job(&JobSettings::of_rerun(args, &now)?, env, screen)
+            job(&JobSettings::of_rerun(args, &now).map_err(unsent)?, env, screen)
         }
         Command::Plan(args) => plan(args, env),
         Command::Summary(args) => after::summary(args),
@@ -93,28 +93,38 @@ fn noted(error: anyhow::Error, note: impl Into<String>) -> anyhow::Error {
     Noted { error, note: note.into() }.into()
 }
 
+/// What went wrong before the first request.
+fn unsent(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    noted(error.into(), NOTHING_SENT)
+}
+
 fn job(settings: &JobSettings, env: &Environment, screen: &Screen) -> anyhow::Result<ExitStatus> {
     let started_at = wall_clock();
     if let Some(log) = screen.log_path() {
         let precious = [&settings.input, &settings.report, &settings.journal()];
         if precious.into_iter().any(|path| settings::same_file(log, path)) {
-            anyhow::bail!("the log file `{}` is one of the job's own files; nothing was sent", log.display());
+            return Err(unsent(anyhow::anyhow!(
+                "the log file `{}` is one of the job's own files",
+                log.display()
+            )));
         }
     }
-    let source = Source::open(&settings.input)?;
-    let input = Input::read(&source, &settings.columns)?;
+    let source = Source::open(&settings.input).map_err(unsent)?;
+    let input = Input::read(&source, &settings.columns).map_err(unsent)?;
     if settings.command == "rerun" && !input.layout.is_report() {
-        anyhow::bail!("`{}` is not a report: `chime-sweep run` takes it", source.name());
+        return Err(unsent(anyhow::anyhow!(
+            "`{}` is not a report: `chime-sweep run` takes it",
+            source.name()
+        )));
     }
     for (path, check) in
         [(&settings.summary_json, summary::check_json as fn(&Path) -> _), (&settings.html, page::check)]
     {
-        path.as_deref().map_or(Ok(()), check)?;
+        path.as_deref().map_or(Ok(()), check).map_err(unsent)?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let service =
-        runtime.block_on(Service::open(settings, env)).map_err(|error| noted(error, NOTHING_SENT))?;
-    let claim = Claim::of(settings, &input, &service.target)?;
+    let service = runtime.block_on(Service::open(settings, env)).map_err(unsent)?;
+    let claim = Claim::of(settings, &input, &service.target).map_err(unsent)?;
 
     let plan = Plan::new(&input.rows, |row| claim.is_outstanding(row), settings.batch_size);
     let overview = Overview::new(&source, &input, &plan, Some(&service.target), claim.settled());
@@ -130,8 +140,8 @@ fn job(settings: &JobSettings, env: &Environment, screen: &Screen) -> anyhow::Re
     }
     let earlier = claim.in_doubt(&input.rows);
     let tally = Arc::new(Mutex::new(Tally::new(overview.numbers, now())));
-    let alive = heartbeat(settings, &tally).map_err(|error| noted(error, NOTHING_SENT))?;
-    let mut journal = claim.begin(started_at)?;
+    let alive = heartbeat(settings, &tally).map_err(unsent)?;
+    let mut journal = claim.begin(started_at).map_err(unsent)?;
 
     let wants_timeline = settings.html.is_some() || settings.summary_json.is_some();
     let timeline = wants_timeline.then(|| Mutex::new(Recorder::new(started_at, now())));

@@ -112,13 +112,13 @@ pub enum ServiceChoice {
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The report of standard input has no name of its own.
-    #[error("standard input has no name to derive the report's from")]
+    #[error("standard input has no name to derive the report's from: name the report with --output")]
     ReportUnnamed,
     /// `rerun -`.
-    #[error("a report on standard input cannot be updated")]
+    #[error("a report on standard input cannot be updated: name its file")]
     RerunOfStdin,
     /// The report would take the place of the input.
-    #[error("the report `{}` would replace the input", .0.display())]
+    #[error("the report `{}` would replace the input\nhint: --output names another file", .0.display())]
     ReportIsInput(PathBuf),
     /// Two of the files that a run writes would be one.
     #[error("{option} `{}` is the report or its journal, or is named twice", path.display())]

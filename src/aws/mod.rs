@@ -206,7 +206,7 @@ pub enum AwsSettingsError {
     /// No source names a region.
     #[error(
         "no region is set{}{why}; looked at --region, `AWS_REGION`, `AWS_DEFAULT_REGION`, and `region` of profile \
-         `{profile}` in {files}",
+         `{profile}` in {files}\nhint: `--region us-east-1`, or where the connectors are",
         if why.is_empty() { "" } else { ", and one is needed " }
     )]
     NoRegion {

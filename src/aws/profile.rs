@@ -107,7 +107,9 @@ impl fmt::Debug for Profiles {
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     /// A profile was asked for that does not exist. AWS's Rust chain would go on to this machine's own role.
-    #[error("profile `{name}`, chosen by {chosen_by}, is not in {files}, which have {known}")]
+    #[error(
+        "profile `{name}`, chosen by {chosen_by}, is not in {files}, which have {known}\nhint: `aws configure` makes a profile, `--profile` chooses one"
+    )]
     Missing {
         /// The profile's name.
         name: String,

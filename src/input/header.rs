@@ -192,7 +192,8 @@ impl Columns<'_> {
         };
         match (matches.as_slice(), named) {
             (&[column], _) => Ok(column),
-            ([], None) if self.looks_like_a_row() => {
+            // Nor is a row to be listed as headers: it has a number in it.
+            ([], _) if self.looks_like_a_row() => {
                 Err(InputError::NoHeader { name: self.name.into(), line: self.line })
             }
             ([], None) => Err(InputError::MissingColumn {

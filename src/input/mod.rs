@@ -102,21 +102,24 @@ pub enum InputError {
     MissingColumn { name: String, what: &'static str, option: &'static str, headers: String },
     #[error("`{name}` has several columns for the {what}: name one with {option}; its headers are {headers}")]
     AmbiguousColumn { name: String, what: &'static str, option: &'static str, headers: String },
-    #[error("`{name}` has no column `{column}`; its headers are {headers}")]
+    #[error("`{name}` has no column `{column}`: name one of its headers, which are {headers}")]
     NamedColumn { name: String, column: String, headers: String },
-    #[error("column `{column}` of `{name}` cannot be both the voice connector and the phone number")]
+    #[error(
+        "column `{column}` of `{name}` cannot be both the voice connector and the phone number: name two columns"
+    )]
     SameColumn { name: String, column: String },
     #[error(
         "`--connector` is given, and column `{column}` of `{name}` names connectors too: drop the option, or the \
          column from the file"
     )]
     TwoConnectors { name: String, column: String },
-    #[error("`{connector}` is not a voice connector's id")]
+    #[error("`{connector}` is not a voice connector's id: name one with `--connector`")]
     GivenConnector { connector: String },
-    #[error("{delimiter:?} cannot be the delimiter")]
+    #[error("{delimiter:?} cannot be the delimiter: name a punctuation mark or `tab` with `--delimiter`")]
     Delimiter { delimiter: char },
     #[error(
-        "{name}:{line}: a quote opens here and is never closed: all rows below would be part of one field"
+        "{name}:{line}: a quote opens here and is never closed: all rows below would be part of one \
+         field; close it, or double a quote that belongs to the text"
     )]
     UnclosedQuote { name: String, line: u64 },
     #[error("`{name}` has more lines than {} can be counted", u32::MAX)]

@@ -95,7 +95,8 @@ pub fn replay(mut file: impl BufRead) -> Result<Replayed, HistoryError> {
         }
         line_number += 1;
         let parsed = match line.strip_suffix(b"\n") {
-            Some(text) => serde_json::from_slice::<Entry<'_>>(text).map_err(|error| error.to_string()),
+            Some(text) => serde_json::from_slice::<Entry<'_>>(text)
+                .map_err(|error| error.to_string().replace(" at line 1 ", " at ")),
             None => Err("it is incomplete".to_owned()),
         };
         match (parsed, &mut history, &torn) {

@@ -28,7 +28,7 @@ pub struct Journal {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// Another process has it.
-    #[error("another chime-sweep is at work on this report: it holds `{}`", .0.display())]
+    #[error("another chime-sweep is at work on this report: it holds `{}`\nhint: wait for its end", .0.display())]
     InUse(PathBuf),
     /// It cannot be created, read, written, synced or removed.
     #[error("cannot {action} the journal `{}`", .path.display())]
@@ -41,7 +41,11 @@ pub enum JournalError {
         source: io::Error,
     },
     /// It cannot be read as a journal.
-    #[error("the journal `{}` cannot be used", .path.display())]
+    #[error(
+        "the journal `{}` cannot be used, and is left as it is\n\
+         hint: nothing else tells what its run did: mend it if it is damaged, or move it away to begin anew",
+        .path.display()
+    )]
     Unusable {
         /// The journal.
         path: PathBuf,

@@ -30,12 +30,16 @@ const MARK: &[u8] = b"<!doctype html>\n<html lang=\"en\" data-made-by=\"chime-sw
 pub fn check(path: &Path) -> anyhow::Result<()> {
     let looked = || format!("cannot look at `{}`", path.display());
     let file = match std::fs::File::open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return report::check_folder(path),
         opened => opened.with_context(looked)?,
     };
     let mut start = Vec::new();
     file.take(MARK.len() as u64).read_to_end(&mut start).with_context(looked)?;
-    anyhow::ensure!(start == MARK, "`{}` is no page of chime-sweep, and is not overwritten", path.display());
+    anyhow::ensure!(
+        start == MARK,
+        "`{}` is no page of chime-sweep, and is not overwritten\nhint: `--html` names another file",
+        path.display()
+    );
     Ok(())
 }
 

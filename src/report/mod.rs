@@ -24,7 +24,7 @@ use crate::input::{
 pub use crate::status::{COLUMNS, Status};
 use cell::Cells;
 pub use read::{ReadError, Reported, read};
-pub use replace::{ReplaceError, replace};
+pub use replace::{ReplaceError, check_folder, replace};
 
 /// What became of a row in this run.
 #[derive(Debug, Clone, PartialEq, Eq)]

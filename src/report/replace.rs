@@ -6,6 +6,17 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Whether a file could be written there, as far as its folder goes: better asked before the night than after it.
+///
+/// # Errors
+/// If there is no such folder.
+pub fn check_folder(path: &Path) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let is_there = folder.is_none_or(Path::is_dir);
+    anyhow::ensure!(is_there, "the folder of `{}` is not there\nhint: create it first", path.display());
+    Ok(())
+}
+
 /// Why a file was not replaced. What it held before is untouched.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write `{}`; {safe}", path.display())]

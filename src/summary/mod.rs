@@ -95,12 +95,16 @@ impl Run {
 /// If something else is there, or it cannot be read.
 pub fn check_json(path: &Path) -> anyhow::Result<()> {
     let text = match std::fs::read(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return report::check_folder(path),
         text => text.with_context(|| format!("cannot look at `{}`", path.display()))?,
     };
     let is_ours = serde_json::from_slice::<serde_json::Value>(&text)
         .is_ok_and(|json| json["version"].is_u64() && json["report"].is_string());
-    anyhow::ensure!(is_ours, "`{}` is no summary of chime-sweep, and is not overwritten", path.display());
+    anyhow::ensure!(
+        is_ours,
+        "`{}` is no summary of chime-sweep, and is not overwritten\nhint: `--summary-json` names another file",
+        path.display()
+    );
     Ok(())
 }
 

@@ -14,6 +14,8 @@ mod command_line;
 mod consent;
 #[cfg(unix)]
 mod durability;
+#[cfg(unix)]
+mod errors;
 mod input;
 mod memory;
 mod readme;
@@ -26,4 +28,5 @@ mod scenarios;
 mod screen;
 #[cfg(unix)]
 mod simulate;
+mod spreadsheet;
 mod tidy;

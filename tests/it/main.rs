@@ -30,3 +30,5 @@ mod screen;
 mod simulate;
 mod spreadsheet;
 mod tidy;
+#[cfg(unix)]
+mod unattended;

@@ -36,6 +36,7 @@ use crate::pool::next::Submission;
 use crate::pool::pace::PaceSettings;
 use crate::pool::{self, PoolEnd, PoolSettings};
 use crate::progress::Screen;
+use crate::report;
 use crate::service::{Service, read_scenario};
 use crate::settings::{self, JobSettings, ServiceChoice};
 use crate::signals;
@@ -117,6 +118,7 @@ fn job(settings: &JobSettings, env: &Environment, screen: &Screen) -> anyhow::Re
             source.name()
         )));
     }
+    report::check_folder(&settings.report).map_err(unsent)?;
     for (path, check) in
         [(&settings.summary_json, summary::check_json as fn(&Path) -> _), (&settings.html, page::check)]
     {

@@ -44,7 +44,9 @@ pub fn rerun_of(report: &Path, columns: &InputOptions) -> String {
 
 fn resume(settings: &JobSettings) -> String {
     let mut command = format!("chime-sweep {} {}", settings.command, quoted_path(&settings.input));
-    if settings.report != settings.default_report() {
+    if settings.shown {
+        push(&mut command, "--output", "-");
+    } else if settings.report != settings.default_report() {
         push(&mut command, "--output", &quoted_path(&settings.report));
     }
     push_columns(&mut command, &settings.columns);

@@ -95,7 +95,8 @@ pub struct RunArgs {
     /// A CSV file with a header, or `-` for standard input; a report is one too
     #[arg(value_name = "INPUT")]
     pub input: PathBuf,
-    /// Where the report goes [default: INPUT.report.csv, or INPUT.simulated.csv with --simulate]
+    /// Where the report goes; `-` shows the default one on standard output, too [default: INPUT.report.csv, or
+    /// INPUT.simulated.csv with --simulate]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Replace a report that is there already
@@ -112,7 +113,7 @@ pub struct RerunArgs {
     /// The report of an earlier run
     #[arg(value_name = "REPORT")]
     pub report: PathBuf,
-    /// Where the new report goes [default: REPORT itself]
+    /// Where the new report goes; `-` shows it on standard output, too [default: REPORT itself]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// See [`JobArgs`].

@@ -7,8 +7,7 @@ mod after;
 mod tests;
 
 use std::convert::Infallible;
-use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::io::{self, StdoutLock, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -101,15 +100,7 @@ fn unsent(error: impl Into<anyhow::Error>) -> anyhow::Error {
 
 fn job(settings: &JobSettings, env: &Environment, screen: &Screen) -> anyhow::Result<ExitStatus> {
     let started_at = wall_clock();
-    if let Some(log) = screen.log_path() {
-        let precious = [&settings.input, &settings.report, &settings.journal()];
-        if precious.into_iter().any(|path| settings::same_file(log, path)) {
-            return Err(unsent(anyhow::anyhow!(
-                "the log file `{}` is one of the job's own files",
-                log.display()
-            )));
-        }
-    }
+    check_outputs(settings, screen).map_err(unsent)?;
     let source = Source::open(&settings.input).map_err(unsent)?;
     let input = Input::read(&source, &settings.columns).map_err(unsent)?;
     if settings.command == "rerun" && !input.layout.is_report() {
@@ -117,12 +108,6 @@ fn job(settings: &JobSettings, env: &Environment, screen: &Screen) -> anyhow::Re
             "`{}` is not a report: `chime-sweep run` takes it",
             source.name()
         )));
-    }
-    report::check_folder(&settings.report).map_err(unsent)?;
-    for (path, check) in
-        [(&settings.summary_json, summary::check_json as fn(&Path) -> _), (&settings.html, page::check)]
-    {
-        path.as_deref().map_or(Ok(()), check).map_err(unsent)?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let service = runtime.block_on(Service::open(settings, env)).map_err(unsent)?;
@@ -156,6 +141,18 @@ fn job(settings: &JobSettings, env: &Environment, screen: &Screen) -> anyhow::Re
     let concluded = after.conclude(worked, journal, timeline, started_at);
     after.say_farewell(&runtime, &concluded);
     concluded.map(|concluded| concluded.status)
+}
+
+/// What a run will write: better asked before the night than after it.
+fn check_outputs(settings: &JobSettings, screen: &Screen) -> anyhow::Result<()> {
+    if let Some(log) = screen.log_path() {
+        let precious = [&settings.input, &settings.report, &settings.journal()];
+        let is_own = precious.into_iter().any(|path| settings::same_file(log, path));
+        anyhow::ensure!(!is_own, "the log file `{}` is one of the job's own files", log.display());
+    }
+    report::check_folder(&settings.report)?;
+    settings.summary_json.as_deref().map_or(Ok(()), summary::check_json)?;
+    settings.html.as_deref().map_or(Ok(()), page::check)
 }
 
 /// Those who see what happens in a run, and change nothing.
@@ -293,11 +290,15 @@ fn show(text: &impl std::fmt::Display) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-/// Standard output is for results alone. Whoever closes it early, as `head` does, has read enough.
 fn print(text: &impl std::fmt::Display) -> anyhow::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+    printed(|stdout| writeln!(stdout, "{text}"))
+}
+
+/// Standard output is for results alone. Whoever closes it early, as `head` does, has read enough.
+fn printed(write: impl FnOnce(&mut StdoutLock<'_>) -> io::Result<()>) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match write(&mut stdout).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(error).context("cannot write to standard output")
         }
         _ => Ok(()),

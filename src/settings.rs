@@ -27,6 +27,8 @@ pub struct JobSettings {
     pub input: PathBuf,
     /// Where the report goes.
     pub report: PathBuf,
+    /// Whether the report is copied to standard output as well. A report that was there alone could not be gone on with.
+    pub shown: bool,
     /// What may be done about a report that is there already.
     pub existing: ExistingReport,
     /// How the input is read.
@@ -112,7 +114,9 @@ pub enum ServiceChoice {
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The report of standard input has no name of its own.
-    #[error("standard input has no name to derive the report's from: name the report with --output")]
+    #[error(
+        "standard input has no name to derive the report's from: name the report with --output, or show it with `--output -`"
+    )]
     ReportUnnamed,
     /// `rerun -`.
     #[error("a report on standard input cannot be updated: name its file")]
@@ -139,10 +143,11 @@ impl JobSettings {
     /// # Errors
     /// If the arguments make no sense together.
     pub fn of_run(args: RunArgs, now: &ZonedDateTime) -> Result<Self, SettingsError> {
+        let shown = args.output.as_deref().is_some_and(is_stream);
         let report = match args.output {
-            Some(output) => output,
-            None if args.input == Path::new("-") => return Err(SettingsError::ReportUnnamed),
-            None => report_of(&args.input, args.job.simulate),
+            Some(output) if !shown => output,
+            None if is_stream(&args.input) => return Err(SettingsError::ReportUnnamed),
+            _ => report_of(&args.input, args.job.simulate),
         };
         if !args.input.is_dir() && same_file(&report, &args.input) {
             return Err(SettingsError::ReportIsInput(report));
@@ -150,7 +155,7 @@ impl JobSettings {
         // A simulated report is no result that could be lost.
         let replace = args.overwrite || args.job.simulate;
         let existing = if replace { ExistingReport::Replace } else { ExistingReport::Keep };
-        Self::of_job("run", args.job, args.input, report, existing, now)
+        Ok(Self { shown, ..Self::of_job("run", args.job, args.input, report, existing, now)? })
     }
 
     /// For `rerun`, at `now`.
@@ -158,11 +163,12 @@ impl JobSettings {
     /// # Errors
     /// If the arguments make no sense together.
     pub fn of_rerun(args: RerunArgs, now: &ZonedDateTime) -> Result<Self, SettingsError> {
-        if args.report == Path::new("-") {
+        if is_stream(&args.report) {
             return Err(SettingsError::RerunOfStdin);
         }
+        let shown = args.output.as_deref().is_some_and(is_stream);
         let report = match args.output {
-            Some(output) if !same_file(&output, &args.report) => output,
+            Some(output) if !shown && !same_file(&output, &args.report) => output,
             _ if args.job.simulate => report_of(&args.report, true),
             _ => args.report.clone(),
         };
@@ -171,7 +177,7 @@ impl JobSettings {
             (false, true) => ExistingReport::Replace,
             (false, false) => ExistingReport::Keep,
         };
-        Self::of_job("rerun", args.job, args.report, report, existing, now)
+        Ok(Self { shown, ..Self::of_job("rerun", args.job, args.report, report, existing, now)? })
     }
 
     fn of_job(
@@ -187,6 +193,7 @@ impl JobSettings {
             command,
             input,
             report,
+            shown: false,
             existing,
             columns: columns(job.columns),
             consent: job.yes,
@@ -249,7 +256,7 @@ impl JobSettings {
     /// Whether standard input is the input, and cannot be asked at.
     #[must_use]
     pub fn reads_stdin(&self) -> bool {
-        self.input == Path::new("-")
+        is_stream(&self.input)
     }
 }
 
@@ -310,8 +317,14 @@ fn time_limit(stop: &StopArgs, now: &ZonedDateTime) -> Result<Option<Duration>, 
     Ok([at, stop.max_duration].into_iter().flatten().min())
 }
 
-/// `numbers.csv` → `numbers.report.csv`, or `numbers.simulated.csv`.
+/// Whether a path stands for standard input or output.
+fn is_stream(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// `numbers.csv` → `numbers.report.csv`, or `numbers.simulated.csv`; standard input's are called `chime-sweep`.
 fn report_of(input: &Path, simulated: bool) -> PathBuf {
+    let input = if is_stream(input) { Path::new("chime-sweep") } else { input };
     input.with_extension(if simulated { "simulated.csv" } else { "report.csv" })
 }
 

@@ -98,7 +98,11 @@ fn a_header_that_does_not_say_is_refused() {
         (b"vc_id,note,2024\n", &none, "no column for the phone number: name it with `--number-column`"),
         (b"vc_id,phone,number\n", &none, "several columns for the phone number"),
         (b"phone,ID,id\n", &connector_column("Id"), "several columns for the voice connector"),
-        (b"phone,vc_id\n", &connector_column("desk"), "no column `desk`; its headers are `phone`, `vc_id`"),
+        (
+            b"phone,vc_id\n",
+            &connector_column("desk"),
+            "no column `desk`: name one of its headers, which are `phone`, `vc_id`",
+        ),
         (b"phone,vc_id\n", &both, "column `phone` of `numbers.csv` cannot be both"),
         (b"phone,vc_id\n", &connector("vc"), "`--connector` is given, and column `vc_id`"),
         (b"phone\n", &connector(" "), "` ` is not a voice connector's id"),

@@ -2,13 +2,16 @@
 //!
 //! Must not touch the service.
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use anyhow::Context;
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
 
-use super::{noted, now, print, wall_clock};
+use super::{noted, now, print, printed, wall_clock};
 use crate::advice;
 use crate::cli::SummaryArgs;
 use crate::event::StopReason;
@@ -71,6 +74,9 @@ impl After<'_> {
         let summary = self.summarize(counted, end, timeline, started_at);
         self.screen.say(&summary);
         let written = || format!("the report is written all the same: `{}`", settings.report.display());
+        if settings.shown {
+            show_report(&settings.report).map_err(|error| noted(error, written()))?;
+        }
         if let Some(path) = &settings.summary_json {
             summary::write_json(&summary, path).map_err(|error| noted(error, written()))?;
         }
@@ -145,6 +151,12 @@ impl After<'_> {
             }),
         }
     }
+}
+
+/// Copies the report to standard output.
+fn show_report(report: &Path) -> anyhow::Result<()> {
+    let mut file = File::open(report).with_context(|| format!("cannot read `{}`", report.display()))?;
+    printed(|stdout| io::copy(&mut file, stdout).map(drop))
 }
 
 /// The page shows what the report says, and is made from that.

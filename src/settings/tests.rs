@@ -17,17 +17,24 @@ fn job(args: &[&str]) -> Result<JobSettings, SettingsError> {
 
 #[test]
 fn the_report_is_named_after_the_input() {
-    let table: [(&[&str], &str); 7] = [
+    let table: [(&[&str], &str); 12] = [
         (&["run", "a/numbers.csv"], "a/numbers.report.csv"),
         (&["run", "a/numbers.csv", "--simulate"], "a/numbers.simulated.csv"),
         (&["run", "numbers"], "numbers.report.csv"),
         (&["run", "-", "-o", "x.csv"], "x.csv"),
+        (&["run", "a/numbers.csv", "-o", "-"], "a/numbers.report.csv"),
+        (&["run", "-", "-o", "-"], "chime-sweep.report.csv"),
+        (&["run", "-", "-o", "-", "--simulate"], "chime-sweep.simulated.csv"),
+        (&["rerun", "n.report.csv", "-o", "-"], "n.report.csv"),
+        (&["rerun", "n.report.csv", "-o", "-", "--simulate"], "n.report.simulated.csv"),
         (&["rerun", "n.report.csv"], "n.report.csv"),
         (&["rerun", "n.report.csv", "--simulate"], "n.report.simulated.csv"),
         (&["rerun", "n.report.csv", "-o", "x.csv"], "x.csv"),
     ];
     for (args, report) in table {
-        assert_eq!(job(args).expect("resolves").report, Path::new(report), "{args:?}");
+        let settings = job(args).expect("resolves");
+        assert_eq!(settings.report, Path::new(report), "{args:?}");
+        assert_eq!(settings.shown, args.windows(2).any(|pair| pair == ["-o", "-"]), "{args:?}");
     }
     assert!(matches!(job(&["run", "-"]), Err(SettingsError::ReportUnnamed)));
     assert!(matches!(job(&["rerun", "-"]), Err(SettingsError::RerunOfStdin)));

@@ -220,11 +220,33 @@ fn every_command_has_a_manual_page_that_renders_without_a_warning() {
 #[test]
 fn a_reader_that_has_read_enough_is_no_error() {
     let job = Job::new(csv(2_000));
-    for arguments in ["plan numbers.csv", "man", "completions bash", "--help"] {
+    for arguments in
+        ["plan numbers.csv", "man", "completions bash", "--help", "run numbers.csv --simulate -q -o -"]
+    {
         // Opened for writing, and its reader gone before the first byte comes.
         let script = format!("{{ {BINARY} {arguments}; echo \"ended with $?\" >&2; }} | true");
         let output = job.prepare("sh", &["-c", &script]).output().expect("sh");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(stderr.trim(), "ended with 0", "{arguments}");
     }
+}
+
+/// The file is there all the same: what is on standard output alone could not be gone on with.
+#[test]
+fn a_report_can_be_shown_on_standard_output() {
+    let service = Service::playing("");
+    let job = Job::on(&service, csv(3));
+    let ended = job.sweep("--output -");
+    ended.exits(0).same("shown", ended.stdout.as_str(), job.read("numbers.report.csv").as_str());
+    ended.check(ended.stdout.lines().count() == 4, "no report").says("3  succeeded");
+
+    let service = Service::playing("");
+    let job = Job::on(&service, csv(3));
+    let arguments = format!("run - -o - --yes --quiet --endpoint-url {}", service.url());
+    let ended = job.command_with_stdin(&arguments, csv(3).into_bytes());
+    ended.exits(0).same("shown", ended.stdout.as_str(), job.read("chime-sweep.report.csv").as_str());
+    let again =
+        job.command(&format!("rerun chime-sweep.report.csv --quiet -o - --endpoint-url {}", service.url()));
+    again.exits(0).same("shown again", again.stdout.as_str(), ended.stdout.as_str());
+    assert_eq!(service.requests(), 1);
 }

@@ -170,7 +170,7 @@ proptest! {
             let Ok(input) = Input::read(&source, &options) else { continue };
             let mut out = Vec::new();
             let mut rows = 0;
-            crate::report::write(&mut out, &source, &input, |_| RowResult::NOT_ATTEMPTED, |_| rows += 1)
+            report::write(&mut out, &source, &input, |_| RowResult::NOT_ATTEMPTED, |_| rows += 1)
                 .expect("what can be read can be reported");
             prop_assert_eq!(rows, input.rows.len());
             let again = Input::read(&Source::from_bytes("again", out), &options).expect("a report is an input");

@@ -53,7 +53,7 @@ fn every_command_and_option_that_is_named_exists() {
         .chain(subcommands)
         .filter_map(|arg| arg.get_long().map(|long| format!("--{long}")))
         .collect();
-    let foreign = ["--release", "--path", "--format", "--help", "--version"];
+    let foreign = ["--release", "--path", "--format", "--help", "--version", "--pacing"];
     let named = README.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).filter(|word| {
         word.strip_prefix("--").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
     });

@@ -127,15 +127,14 @@ fn from_digits(digits: &str) -> Option<PhoneNumber> {
     if !is_possible {
         return None;
     }
-    // So few have room in 64 bits: to look out for an overflow at each would take twice as long.
-    let mut number = 0;
+    // So few have room in 64 bits, whatever they are: to look at each before the next would take twice as long.
+    let (mut number, mut all_digits) = (0, true);
     for byte in digits.bytes() {
-        if !byte.is_ascii_digit() {
-            return None;
-        }
-        number = 10 * number + u64::from(byte - b'0');
+        let digit = byte.wrapping_sub(b'0');
+        all_digits &= digit < 10;
+        number = 10 * number + u64::from(digit);
     }
-    NonZeroU64::new(number).map(PhoneNumber)
+    NonZeroU64::new(number).filter(|_| all_digits).map(PhoneNumber)
 }
 
 /// Whether `rest`, what follows the `+`, is one number once its separators are gone.

@@ -4,9 +4,7 @@
 
 use std::ops::Range;
 
-use csv::ByteRecord;
-
-use super::reader::{BYTE_ORDER_MARK, Record, is_line_end};
+use super::reader::{BYTE_ORDER_MARK, Fields, Record, is_line_end};
 use super::{InputError, InputOptions};
 use crate::number::{NumberError, PhoneNumber};
 use crate::status::{COLUMNS, Status};
@@ -144,7 +142,7 @@ impl Layout {
 
     /// Which fields of a row are an earlier report's six: those below its headers; in a row whose width is not the
     /// header's the last six, where the report has put them, if they begin with a status.
-    pub(crate) fn prior_fields(&self, row: &ByteRecord) -> Option<Range<usize>> {
+    pub(crate) fn prior_fields(&self, row: Fields<'_>) -> Option<Range<usize>> {
         let start = self.prior?;
         let start = if row.len() == self.width { start } else { row.len().checked_sub(COLUMNS.len())? };
         let is_prior = row.len() == self.width || prior_status(row, start).is_some();
@@ -153,7 +151,7 @@ impl Layout {
 }
 
 /// The status that stands in field `at` of `row`.
-pub(crate) fn prior_status(row: &ByteRecord, at: usize) -> Option<Status> {
+pub(crate) fn prior_status(row: Fields<'_>, at: usize) -> Option<Status> {
     std::str::from_utf8(row.get(at)?).ok()?.trim().parse().ok()
 }
 

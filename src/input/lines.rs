@@ -9,7 +9,7 @@ use super::reader::BYTE_ORDER_MARK;
 
 /// How much is read at a time: enough to make system calls rare, and small beside the rows. In tests so little that
 /// every place in a line is at its end once.
-const CHUNK: u64 = if cfg!(test) { 5 } else { 64 * 1024 };
+const CHUNK: usize = if cfg!(test) { 5 } else { 64 * 1024 };
 
 /// The lines of a source, one after the other.
 pub(super) struct Lines<R> {
@@ -107,7 +107,16 @@ impl<R: Read> Lines<R> {
     fn read_on(&mut self) -> io::Result<()> {
         self.buffer.drain(..self.start);
         self.start = 0;
-        self.at_end = self.source.by_ref().take(CHUNK).read_to_end(&mut self.buffer)? == 0;
+        let kept = self.buffer.len();
+        self.buffer.resize(kept + CHUNK, 0);
+        let read = loop {
+            match self.source.read(&mut self.buffer[kept..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        self.buffer.truncate(kept + read.as_ref().copied().unwrap_or(0));
+        self.at_end = read? == 0;
         Ok(())
     }
 }

@@ -36,7 +36,8 @@ pub(crate) struct Records<'a> {
     name: &'a str,
     delimiter: u8,
     text: Text<'a>,
-    fields: ByteRecord,
+    /// Of the last record: where its fields are.
+    spans: Vec<Range<usize>>,
 }
 
 enum Text<'a> {
@@ -49,6 +50,7 @@ enum Text<'a> {
 /// What csv reads.
 struct Quoted<'a> {
     csv: csv::Reader<Tee<io::Chain<Cursor<Vec<u8>>, Hashed<'a>>>>,
+    fields: ByteRecord,
     /// Lines before those that csv counts.
     lines_before: u64,
     /// Lines that a `\r` without `\n` ended; csv counts the others.
@@ -62,9 +64,43 @@ pub(crate) struct Record<'a> {
     /// Its bytes, without a byte order mark and without the line's end.
     pub raw: &'a [u8],
     /// Its fields, without quotes.
-    pub fields: &'a ByteRecord,
+    pub fields: Fields<'a>,
     /// The line it begins on, from 1.
     pub line: u64,
+}
+
+/// The fields of a record, as places in a text; between them the text may have anything that is a character by itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Fields<'a> {
+    text: &'a [u8],
+    spans: &'a [Range<usize>],
+}
+
+impl<'a> Fields<'a> {
+    /// How many there are; at least one.
+    pub fn len(self) -> usize {
+        self.spans.len()
+    }
+
+    /// The field in this column.
+    pub fn get(self, column: usize) -> Option<&'a [u8]> {
+        self.text.get(self.span(column)?)
+    }
+
+    /// Where the field of this column is in [`Self::text`].
+    pub fn span(self, column: usize) -> Option<Range<usize>> {
+        self.spans.get(column).cloned()
+    }
+
+    /// What they are places in.
+    pub fn text(self) -> &'a [u8] {
+        self.text
+    }
+
+    /// All, in order.
+    pub fn iter(self) -> impl Iterator<Item = &'a [u8]> {
+        self.spans.iter().map(move |span| &self.text[span.clone()])
+    }
 }
 
 impl<'a> Records<'a> {
@@ -75,7 +111,7 @@ impl<'a> Records<'a> {
             name: source.name(),
             delimiter: dialect.delimiter,
             text: Text::Lines(Lines::new(hashed)),
-            fields: ByteRecord::new(),
+            spans: Vec::new(),
         })
     }
 
@@ -91,8 +127,8 @@ impl<'a> Records<'a> {
         match found {
             Line::Plain(place, line) => {
                 let raw = if let Text::Lines(lines) = &self.text { lines.text(place) } else { &[] };
-                split_plain(raw, self.delimiter, &mut self.fields);
-                Ok(Some(Record { raw, fields: &self.fields, line }))
+                split_plain(raw, self.delimiter, &mut self.spans);
+                Ok(Some(Record { raw, fields: Fields { text: raw, spans: &self.spans }, line }))
             }
             Line::End => Ok(None),
             Line::Special => self.next_quoted(),
@@ -105,7 +141,7 @@ impl<'a> Records<'a> {
             text => text,
         };
         match &mut self.text {
-            Text::Quoted(quoted) => quoted.next(self.name, self.delimiter, &mut self.fields),
+            Text::Quoted(quoted) => quoted.next(self.name, self.delimiter, &mut self.spans),
             Text::Lines(_) | Text::Nowhere => Ok(None),
         }
     }
@@ -132,20 +168,20 @@ impl<'a> Quoted<'a> {
             .delimiter(delimiter)
             .buffer_capacity(BUFFER_BYTES)
             .from_reader(Tee::new(Cursor::new(rest).chain(source)));
-        Self { csv, lines_before, lone_returns: 0, ended_by_return: false }
+        Self { csv, fields: ByteRecord::new(), lines_before, lone_returns: 0, ended_by_return: false }
     }
 
     fn next<'r>(
         &'r mut self,
         name: &str,
         delimiter: u8,
-        fields: &'r mut ByteRecord,
+        spans: &'r mut Vec<Range<usize>>,
     ) -> Result<Option<Record<'r>>, InputError> {
         let start = self.csv.position().clone();
         self.csv.get_mut().forget_before(start.byte());
         let found = self
             .csv
-            .read_byte_record(fields)
+            .read_byte_record(&mut self.fields)
             .map_err(|error| InputError::Read { name: name.into(), source: error.into() })?;
         if !found {
             return Ok(None);
@@ -172,19 +208,21 @@ impl<'a> Quoted<'a> {
             })?;
         }
         let raw = text.strip_suffix(b"\n").or_else(|| text.strip_suffix(b"\r")).unwrap_or(text);
-        Ok(Some(Record { raw, fields, line }))
+        spans.clear();
+        spans.extend((0..self.fields.len()).filter_map(|column| self.fields.range(column)));
+        Ok(Some(Record { raw, fields: Fields { text: self.fields.as_slice(), spans }, line }))
     }
 }
 
 /// The fields of a line without quotes.
-fn split_plain(line: &[u8], delimiter: u8, fields: &mut ByteRecord) {
-    fields.clear();
+fn split_plain(line: &[u8], delimiter: u8, spans: &mut Vec<Range<usize>>) {
+    spans.clear();
     let mut start = 0;
     for end in memchr::memchr_iter(delimiter, line) {
-        fields.push_field(&line[start..end]);
+        spans.push(start..end);
         start = end + 1;
     }
-    fields.push_field(&line[start..]);
+    spans.push(start..line.len());
 }
 
 /// Counts and hashes what is read.

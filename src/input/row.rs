@@ -80,7 +80,7 @@ pub(crate) fn parse_row<'a>(layout: &'a Layout, record: &Record<'a>) -> Row<'a> 
         return invalid(RowError::StillDamaged);
     }
     let Some(text) = text(record) else { return invalid(RowError::BrokenUtf8) };
-    let cell = |column| text.get(record.fields.range(column)?);
+    let cell = |column| text.get(record.fields.span(column)?);
     let connector = match connector(layout, cell) {
         Ok(connector) => connector,
         Err(error) => return invalid(error),
@@ -145,20 +145,26 @@ fn connector<'a>(
     };
     match text {
         "" => Err(RowError::EmptyConnector),
+        text if is_plain(text) => Ok(text),
         text if text.contains('+') && expanded(text).is_some() => Err(RowError::DamagedConnector(text)),
         text if is_connector(text) => Ok(text),
         text => Err(RowError::InvalidConnector(text)),
     }
 }
 
-/// The fields one after the other, if all of them are UTF-8. One check for all is quicker than one for each; but a
+/// Letters, digits and hyphens, as the service's ids are: nothing to look at more closely.
+fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, byte| plain & (byte.is_ascii_alphanumeric() || byte == b'-'))
+}
+
+/// What the fields are places in, if it is UTF-8. One check for all is quicker than one for each; but a
 /// character must not begin in one field and end in the next.
 fn text<'a>(record: &Record<'a>) -> Option<&'a str> {
-    let text = std::str::from_utf8(record.fields.as_slice()).ok()?;
+    let text = std::str::from_utf8(record.fields.text()).ok()?;
     if text.is_ascii() {
         return Some(text);
     }
-    let mut ends = (0..record.fields.len()).filter_map(|column| record.fields.range(column));
+    let mut ends = (0..record.fields.len()).filter_map(|column| record.fields.span(column));
     ends.all(|field| text.is_char_boundary(field.end)).then_some(text)
 }
 

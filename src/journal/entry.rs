@@ -207,7 +207,8 @@ impl serde::de::Visitor<'_> for Ranges {
 ///
 /// One look at each byte: where connectors take turns, every row stands by itself, and a journal has little else.
 fn parse(text: &[u8]) -> Result<Vec<RowId>, &[u8]> {
-    let (mut rows, mut rest) = (Vec::new(), text);
+    let mut rows = Vec::with_capacity(memchr::memchr_iter(b',', text).count() + 1);
+    let mut rest = text;
     loop {
         let (first, last, after) = range(rest).ok_or(rest)?;
         if (last - first) as usize >= MOST_ROWS - rows.len() {
@@ -238,12 +239,15 @@ fn range(text: &[u8]) -> Option<(u32, u32, &[u8])> {
 
 /// The number at the start of `text`, and what follows it.
 fn number(text: &[u8]) -> Option<(u32, &[u8])> {
-    let (mut number, mut after) = (0_u32, text);
+    const LONGEST: usize = "4294967295".len();
+    let (mut number, mut after) = (0_u64, text);
     while let [digit @ b'0'..=b'9', rest @ ..] = after {
-        number = number.checked_mul(10)?.checked_add(u32::from(digit - b'0'))?;
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
         after = rest;
     }
-    (after.len() < text.len()).then_some((number, after))
+    let length = text.len() - after.len();
+    let is_possible = (1..=LONGEST).contains(&length);
+    Some((u32::try_from(number).ok().filter(|_| is_possible)?, after))
 }
 
 #[cfg(test)]

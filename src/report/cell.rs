@@ -70,12 +70,14 @@ impl Cells {
     /// RFC 3339 in UTC, in seconds.
     pub fn push_time(&mut self, line: &mut Vec<u8>, time: Option<Timestamp>) {
         let Some(time) = time else { return self.push(line, "") };
-        let cell = match self.time.take() {
-            Some((last, cell)) if last == time => cell,
-            _ => self.cell(&format!("{time:.0}")),
-        };
-        line.extend_from_slice(&cell);
-        self.time = Some((time, cell));
+        match &self.time {
+            Some((last, cell)) if *last == time => line.extend_from_slice(cell),
+            _ => {
+                let cell = self.cell(&format!("{time:.0}"));
+                line.extend_from_slice(&cell);
+                self.time = Some((time, cell));
+            }
+        }
     }
 }
 

@@ -11,7 +11,7 @@ mod read;
 mod replace;
 
 use std::borrow::Cow;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 
@@ -96,28 +96,31 @@ pub enum ReportError {
 /// If the source cannot be read or is no longer the same, or `out` cannot be written. What is in `out` then is no
 /// report.
 pub fn write<'a>(
-    out: impl Write,
+    mut out: impl Write,
     source: &Source,
     input: &Input,
     mut result_of: impl FnMut(RowId) -> RowResult<'a>,
     mut written: impl FnMut(Written<'_>),
 ) -> Result<(), ReportError> {
     let changed = || ReportError::Changed { name: source.name().into() };
-    let mut out = BufWriter::with_capacity(64 * 1024, out);
     let mut records = Records::open(source, input.layout.dialect, input.fingerprint.is_some())?;
     let mut writer = RowWriter::new(&input.layout);
 
     let header = records.next()?.ok_or_else(changed)?;
     if input.layout.dialect.byte_order_mark {
-        out.write_all(BYTE_ORDER_MARK)?;
+        writer.text.extend_from_slice(BYTE_ORDER_MARK);
     }
-    out.write_all(writer.header(&header))?;
+    writer.header(&header);
     let mut ids = input.rows.ids();
     while let Some(record) = records.next()? {
         let row = ids.next().ok_or_else(changed)?;
-        let line = writer.row(&record, row, input, &mut result_of, &mut written).ok_or_else(changed)?;
-        out.write_all(line)?;
+        writer.row(&record, row, input, &mut result_of, &mut written).ok_or_else(changed)?;
+        if writer.text.len() >= BLOCK {
+            out.write_all(&writer.text)?;
+            writer.text.clear();
+        }
     }
+    out.write_all(&writer.text)?;
     out.flush()?;
     if ids.next().is_some() || records.fingerprint() != input.fingerprint {
         return Err(changed());
@@ -125,28 +128,37 @@ pub fn write<'a>(
     Ok(())
 }
 
-/// Builds the lines of a report, one at a time, in the same memory.
+/// How much is written at a time, and a line more.
+const BLOCK: usize = 64 * 1024;
+
+/// Builds the lines of a report.
 struct RowWriter<'a> {
     layout: &'a Layout,
-    line: Vec<u8>,
+    /// Those that are not written yet. A line goes nowhere else first: to move a million costs as much as to build them.
+    text: Vec<u8>,
     cells: Cells,
     spans: Vec<Range<usize>>,
 }
 
 impl<'a> RowWriter<'a> {
     fn new(layout: &'a Layout) -> Self {
-        Self { layout, line: Vec::new(), cells: Cells::new(layout.dialect.delimiter), spans: Vec::new() }
+        Self {
+            layout,
+            text: Vec::with_capacity(2 * BLOCK),
+            cells: Cells::new(layout.dialect.delimiter),
+            spans: Vec::new(),
+        }
     }
 
-    fn header(&mut self, header: &Record<'_>) -> &[u8] {
+    fn header(&mut self, header: &Record<'_>) {
         self.own_fields(header);
         for column in COLUMNS {
-            self.cells.push(&mut self.line, column);
+            self.cells.push(&mut self.text, column);
         }
-        self.end_line()
+        self.end_line();
     }
 
-    /// The row's line; `None` if the record is not what it was when the input was read.
+    /// Adds the row's line; `None` if the record is not what it was when the input was read.
     fn row<'r>(
         &mut self,
         record: &Record<'_>,
@@ -154,7 +166,7 @@ impl<'a> RowWriter<'a> {
         input: &Input,
         result_of: &mut impl FnMut(RowId) -> RowResult<'r>,
         written: &mut impl FnMut(Written<'_>),
-    ) -> Option<&[u8]> {
+    ) -> Option<()> {
         let prior = self.own_fields(record);
         let result = match input.rows.standing(row) {
             Standing::Finished => None,
@@ -182,18 +194,17 @@ impl<'a> RowWriter<'a> {
             written(Written::prior(row, record, self.layout)?);
             self.prior_cells(prior?);
         }
-        Some(self.end_line())
+        self.end_line();
+        Some(())
     }
 
-    fn end_line(&mut self) -> &[u8] {
-        self.line.extend_from_slice(self.layout.dialect.line_end.as_bytes());
-        &self.line
+    fn end_line(&mut self) {
+        self.text.extend_from_slice(self.layout.dialect.line_end.as_bytes());
     }
 
     /// Begins a line with the record's own fields. Returns the bytes of an earlier report's six.
     fn own_fields<'r>(&mut self, record: &Record<'r>) -> Option<&'r [u8]> {
         let delimiter = self.layout.dialect.delimiter;
-        self.line.clear();
         let prior = self.layout.prior_fields(record.fields);
         let own = record.fields.len() - prior.as_ref().map_or(0, ExactSizeIterator::len);
         let cut = prior.and_then(|prior| {
@@ -201,36 +212,36 @@ impl<'a> RowWriter<'a> {
             cut_out(record.raw, &self.spans, &prior)
         });
         match cut {
-            None => self.line.extend_from_slice(record.raw),
+            None => self.text.extend_from_slice(record.raw),
             Some(Cut { before, after, .. }) => {
-                self.line.extend_from_slice(before.unwrap_or_default());
+                self.text.extend_from_slice(before.unwrap_or_default());
                 if before.is_some() && after.is_some() {
-                    self.line.push(delimiter);
+                    self.text.push(delimiter);
                 }
-                self.line.extend_from_slice(after.unwrap_or_default());
+                self.text.extend_from_slice(after.unwrap_or_default());
             }
         }
         // No fields and one empty field are the same bytes.
         for _ in own.max(1)..self.layout.own_width() {
-            self.line.push(delimiter);
+            self.text.push(delimiter);
         }
         cut.map(|cut| cut.fields)
     }
 
     fn prior_cells(&mut self, prior: &[u8]) {
-        self.line.push(self.layout.dialect.delimiter);
-        self.line.extend_from_slice(prior);
+        self.text.push(self.layout.dialect.delimiter);
+        self.text.extend_from_slice(prior);
     }
 
     fn result(&mut self, record: &Record<'_>, result: &RowResult<'_>) {
         let attempts = prior_attempts(self.layout, record).saturating_add(result.attempts);
-        let Self { cells, line, .. } = self;
-        cells.push_status(line, result.status);
-        cells.push(line, &result.code);
-        cells.push(line, &result.message);
-        cells.push_count(line, attempts);
-        cells.push(line, result.request_id);
-        cells.push_time(line, result.completed_at);
+        let Self { cells, text, .. } = self;
+        cells.push_status(text, result.status);
+        cells.push(text, &result.code);
+        cells.push(text, &result.message);
+        cells.push_count(text, attempts);
+        cells.push(text, result.request_id);
+        cells.push_time(text, result.completed_at);
     }
 }
 

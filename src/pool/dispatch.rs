@@ -242,7 +242,7 @@ impl<'a> Dispatcher<'a> {
             self.emit(Event::Phase(phase));
         }
         if let Some(limit) = self.pace.found()
-            && self.shown.limit.is_none_or(|shown| (limit - shown).abs() > 0.02 * shown)
+            && self.shown.limit.is_none_or(|shown| moved(shown, limit))
         {
             self.shown.limit = Some(limit);
             self.emit(Event::LimitFound(limit));
@@ -276,4 +276,9 @@ pub(super) fn differ(shown: Phase, phase: Phase) -> bool {
         (Phase::Paced { rate: shown }, Phase::Paced { rate }) => (rate - shown).abs() > 0.05 * shown,
         _ => shown != phase,
     }
+}
+
+/// Likewise, of the limit.
+pub(super) fn moved(shown: f64, limit: f64) -> bool {
+    (limit - shown).abs() > 0.02 * shown
 }

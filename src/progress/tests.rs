@@ -4,7 +4,8 @@ use jiff::tz::TimeZone;
 
 use super::words::{Clock, span, state};
 use super::*;
-use crate::event::{Phase, StopReason};
+use crate::event::{AttemptOutcome, Event, Fate, Phase, Settlement, StopReason};
+use crate::input::RowId;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -22,6 +23,7 @@ fn night() -> (Tally, Clock) {
         zone: Some(TimeZone::fixed(jiff::tz::offset(1))),
     };
     let mut tally = Tally::new(9_812, started);
+    answered_at_last(&mut tally, clock.now);
     tally.succeeded = 4_100;
     tally.failed = 18;
     tally.unknown = 2;
@@ -34,6 +36,24 @@ fn night() -> (Tally, Clock) {
     tally.limit = Some(9.84);
     tally.phase = Some(Phase::Paced { rate: 9.5 });
     (tally, clock)
+}
+
+/// An answer every four seconds, for ten rows each.
+fn answered_at_last(tally: &mut Tally, now: Instant) {
+    let settled = Settlement {
+        rows: (0..10).map(RowId::new).collect(),
+        fate: Fate::Succeeded,
+        code: "".into(),
+        message: "".into(),
+        attempts: 1,
+        request_id: None,
+        at: Timestamp::UNIX_EPOCH,
+    };
+    for before in (0..400).rev() {
+        let at = now - seconds(4 * before);
+        tally.apply(&Event::Attempt(AttemptOutcome::Answered), at);
+        tally.apply(&Event::Settled(settled.clone()), at);
+    }
 }
 
 /// What may hold a run back, in words; `night` is at 02:11.

@@ -1,5 +1,6 @@
 //! What needs more than one part: recorded traces, a simulated service, and random callers.
 
+mod eta;
 mod properties;
 mod simulation;
 mod targets;

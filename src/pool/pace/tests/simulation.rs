@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 use super::super::{Pace, PaceSettings, Permit, Rate, Wait};
+use super::eta::Looks;
 use super::{origin, seconds};
 use crate::event::{AttemptOutcome, Event as Told, Fate, Phase, Settlement};
 use crate::input::RowId;
-use crate::pool::dispatch::differ;
+use crate::pool::dispatch::{differ, moved};
 use crate::pool::retry::{RetryPolicy, ShouldAttempt};
 use crate::tally::Tally;
 
@@ -18,11 +19,8 @@ const CONCURRENCY: u32 = 64;
 const LATENCY: f64 = 0.05;
 /// The latency is uniform within this share of it.
 const LATENCY_SPREAD: f64 = 0.4;
-/// How long a change of the limit may go unnoticed, in seconds and in requests; and an outage's end.
-const NOTICED: f64 = 4.0;
-const NOTICED_REQUESTS: f64 = 15.0;
-const OVER: f64 = 12.6;
-
+/// Rows in a batch.
+const ROWS: u64 = 7;
 /// A service and a job. Rates are requests/s, times seconds from the start.
 #[derive(Clone)]
 pub(super) struct Scenario {
@@ -38,7 +36,7 @@ pub(super) struct Scenario {
     pub(super) settings: PaceSettings,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Outcome {
     /// Ideal time / time.
     pub(super) efficiency: f64,
@@ -50,9 +48,8 @@ pub(super) struct Outcome {
     /// From the change (or the outage's end) until the pace was within 15 % of the limit (or a request was granted).
     pub(super) settled: Option<f64>,
     pub(super) found: Option<f64>,
-    /// The largest error of what was shown as left, as a share of it, from a fifth of the job to nineteen twentieths;
-    /// with a change, from `NOTICED` seconds after it on.
-    pub(super) misjudged: f64,
+    /// What was shown as left.
+    pub(super) looks: Looks,
 }
 
 impl Scenario {
@@ -87,6 +84,11 @@ impl Scenario {
             Rate::Fixed(rate) => (requests - 1.0) / rate,
         };
         (refill.max(ceiling) + self.latency).max(requests * self.latency / f64::from(CONCURRENCY))
+    }
+
+    /// When the limit changed or the outage was over.
+    pub(super) fn upset(&self) -> f64 {
+        self.change.map(|(at, _)| at).or(self.outage.map(|(_, until)| until)).unwrap_or(0.0)
     }
 
     pub(super) fn run(&self, seed: u32) -> Outcome {
@@ -129,8 +131,7 @@ struct Simulation {
     outcome: Outcome,
     tally: Tally,
     shown: Option<Phase>,
-    /// What was shown as left, in seconds, and when.
-    estimates: Vec<(f64, f64)>,
+    limit_shown: Option<f64>,
 }
 
 impl Simulation {
@@ -152,9 +153,9 @@ impl Simulation {
             scheduled: 0,
             throttled: 0,
             outcome: Outcome::default(),
-            tally: Tally::new(scenario.requests.into(), start),
+            tally: Tally::new(ROWS * u64::from(scenario.requests), start),
             shown: None,
-            estimates: Vec::new(),
+            limit_shown: None,
             scenario,
         }
     }
@@ -179,7 +180,8 @@ impl Simulation {
         }
         assert!(self.waiting.is_empty() && self.in_flight == 0, "stuck after {now:?}");
         let mut outcome = self.outcome;
-        outcome.misjudged = self.misjudged(now.as_secs_f64());
+        outcome.looks.end = now.as_secs_f64();
+        outcome.looks.limit = self.scenario.limit(outcome.looks.end);
         outcome.efficiency = self.scenario.ideal() / now.as_secs_f64();
         outcome.throttled = f64::from(self.throttled) / f64::from(self.sent);
         outcome.found = self.pace.found();
@@ -248,7 +250,7 @@ impl Simulation {
         match reply {
             Reply::Granted => {
                 self.tell(&Told::Attempt(AttemptOutcome::Answered), now);
-                self.tell(&Told::Settled(one_row()), now);
+                self.tell(&Told::Settled(one_batch()), now);
                 self.pace.on_success(at, permit);
                 if let Some((_, until)) = self.scenario.outage.filter(|(_, until)| t > *until) {
                     self.outcome.settled.get_or_insert(t - until);
@@ -285,24 +287,16 @@ impl Simulation {
             self.shown = Some(phase);
             self.tell(&Told::Phase(phase), now);
         }
-        let done =
-            f64::from(u32::try_from(self.tally.settled()).unwrap()) / f64::from(self.scenario.requests);
-        if (0.2..=0.95).contains(&done)
-            && let Some(left) = self.tally.remaining(self.start + now)
+        if let Some(limit) = self.pace.found()
+            && self.limit_shown.is_none_or(|shown| moved(shown, limit))
         {
-            self.estimates.push((now.as_secs_f64(), left.as_secs_f64()));
+            self.limit_shown = Some(limit);
+            self.tell(&Told::LimitFound(limit), now);
         }
-    }
-
-    fn misjudged(&self, end: f64) -> f64 {
-        let changed = self.scenario.change.map(|(from, rate)| from + NOTICED.max(NOTICED_REQUESTS / rate));
-        let over = self.scenario.outage.map(|(_, until)| until + OVER);
-        let from = changed.or(over).unwrap_or(0.0);
-        let errors = self.estimates.iter().filter(|(at, _)| *at >= from).map(|(at, left)| {
-            let truth = end - at;
-            (left - truth).abs() / truth
-        });
-        errors.fold(0.0, f64::max)
+        if 5 * self.tally.settled() >= self.tally.rows {
+            let left = self.tally.remaining(self.start + now);
+            self.outcome.looks.look(now.as_secs_f64(), left.map(|left| left.as_secs_f64()));
+        }
     }
 
     fn waste(&mut self, t: f64) {
@@ -322,9 +316,9 @@ impl Simulation {
     }
 }
 
-fn one_row() -> Settlement {
+fn one_batch() -> Settlement {
     Settlement {
-        rows: vec![RowId::new(0)],
+        rows: (0..).take(ROWS as usize).map(RowId::new).collect(),
         fate: Fate::Succeeded,
         code: "".into(),
         message: "".into(),

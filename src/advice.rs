@@ -36,9 +36,10 @@ pub fn rerun(settings: &JobSettings) -> String {
 
 /// The command that tries again what did not succeed, as far as a report tells: which service it was, it does not.
 #[must_use]
-pub fn rerun_of(report: &Path, columns: &InputOptions) -> String {
+pub fn rerun_of(report: &Path, columns: &InputOptions, simulated: bool) -> String {
     let mut command = format!("chime-sweep rerun {}", quoted_path(report));
     push_columns(&mut command, columns);
+    command.push_str(if simulated { " --simulate" } else { "" });
     command
 }
 

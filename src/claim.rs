@@ -7,15 +7,17 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use indicatif::HumanCount;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::input::{Input, RowFlags, RowId, Rows, Standing};
+use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source, Standing};
 use crate::journal::entry::{Entry, FORMAT, Header, VERSION};
 use crate::journal::history::{History, Replayed};
 use crate::journal::writer::{Journal, JournalError};
 use crate::report;
 use crate::settings::{ExistingReport, JobSettings, Leftover};
+use crate::status::Status;
 
 /// A claim on a report: a job that is new, or one that goes on.
 #[derive(Debug)]
@@ -51,9 +53,9 @@ pub enum ClaimError {
     },
     /// A run was cut short.
     #[error(
-        "a run of this job{} was cut short: {settled} of {rows} rows are settled and kept in `{}`\n\
+        "a run of this job{} was cut short: {} of {} rows are settled and kept in `{}`\n\
          hint: --resume goes on with the rest; --discard forgets what was done",
-        since(*begun), journal.display()
+        since(*begun), HumanCount(*settled), HumanCount(*rows), journal.display()
     )]
     CutShort {
         /// Its journal.
@@ -68,7 +70,7 @@ pub enum ClaimError {
     /// The journal is about other rows.
     #[error(
         "the input has changed since the run that `{}` is about\n\
-         hint: restore the input and --resume, or --discard to forget {settled} settled rows", journal.display()
+         hint: restore the input and --resume, or --discard to forget {} settled rows", journal.display(), HumanCount(*settled)
     )]
     InputChanged {
         /// The journal.
@@ -89,6 +91,20 @@ pub enum ClaimError {
         /// This run's.
         ours: String,
     },
+    /// The input is the report of a rehearsal, and this is no rehearsal.
+    #[error(
+        "`{input}` is the report of a rehearsal: {} of its rows succeeded on the simulator, and nowhere else\n\
+         hint: `run` the file that was rehearsed, or rehearse again with --simulate", HumanCount(*rows)
+    )]
+    Rehearsed {
+        /// The input.
+        input: String,
+        /// Its rows that are not done in truth.
+        rows: u64,
+    },
+    /// The input cannot be read once more.
+    #[error(transparent)]
+    Input(#[from] report::ReadError),
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -96,6 +112,21 @@ pub enum ClaimError {
 
 fn since(begun: Option<Timestamp>) -> String {
     begun.map(|begun| format!(", begun {begun:.0},")).unwrap_or_default()
+}
+
+/// Refuses to take a rehearsal's successes for removed numbers: they would stay where they are, and nobody would know.
+///
+/// # Errors
+/// If a row of the report `source` succeeded on the simulator.
+pub fn check_not_rehearsed(source: &Source, options: &InputOptions) -> Result<(), ClaimError> {
+    let mut rows = 0;
+    report::read(source, options, |row| {
+        rows += u64::from(row.status == Some(Status::Succeeded) && row.is_simulated());
+    })?;
+    match rows {
+        0 => Ok(()),
+        rows => Err(ClaimError::Rehearsed { input: source.name().to_owned(), rows }),
+    }
 }
 
 impl Claim {

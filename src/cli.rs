@@ -21,8 +21,9 @@ pub use environment::{parse, unknown_variables};
 pub use job::{AwsOptions, InputArgs, JobArgs, PaceArgs, StopArgs};
 pub use topics::TopicArgs;
 pub use values::{ColorWhen, Delimiter, LogFormat, MaxFailures, Percent, RateArg, TimeOfDay};
+use values::{one_or_more, parse_address};
 
-/// The command line.
+/// The command line. What all commands share comes after each one's own options: hence the orders.
 #[derive(Debug, Parser)]
 #[command(
     name = "chime-sweep",
@@ -41,19 +42,19 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
     /// Say more on standard error (twice: everything)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, display_order = 101, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Say nothing on standard error but warnings and errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, display_order = 102, conflicts_with = "verbose")]
     pub quiet: bool,
     /// How messages, progress and log are written
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, global = true, display_order = 103, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
     /// Append messages, progress and log to this file, too
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, display_order = 104, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
     /// Whether standard error has colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, display_order = 105, value_name = "WHEN", default_value = "auto")]
     pub color: ColorWhen,
 }
 
@@ -128,7 +129,7 @@ pub struct PlanArgs {
     #[arg(value_name = "INPUT")]
     pub input: PathBuf,
     /// Numbers in a request at most
-    #[arg(long, value_name = "N", default_value = "50")]
+    #[arg(long, value_name = "N", default_value = "50", value_parser = one_or_more::<NonZeroU32>)]
     pub batch_size: NonZeroU32,
     /// Requests per second, for an estimate of the time
     #[arg(long, value_name = "N", default_value = "auto")]
@@ -168,7 +169,7 @@ pub struct SummaryArgs {
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
     /// A loopback address and port; port 0 takes any that is free
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = parse_address)]
     pub listen: SocketAddr,
     /// How the service behaves: a TOML file [default: well, without limits]
     #[arg(long, value_name = "FILE")]

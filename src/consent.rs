@@ -22,6 +22,9 @@ pub enum Refused {
     /// The answer was not yes.
     #[error("not agreed to; nothing was sent")]
     Declined,
+    /// The answer was a yes, or a count, but not the count.
+    #[error("the answer was not {}, the count of the numbers: not agreed to; nothing was sent", HumanCount(*.0))]
+    Miscounted(u64),
 }
 
 /// Numbers up to which a yes is enough. For more the answer is their count: it cannot be typed by accident, and whoever
@@ -44,7 +47,10 @@ pub fn ask(overview: &Overview, screen: &Screen, stdin_is_input: bool) -> Result
     ));
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
-    if read.is_ok() && agrees(overview.numbers, &answer) { Ok(()) } else { Err(Refused::Declined) }
+    match read {
+        Ok(_) => judge(overview.numbers, &answer),
+        Err(_) => Err(Refused::Declined),
+    }
 }
 
 fn question(numbers: u64) -> String {
@@ -56,12 +62,19 @@ fn question(numbers: u64) -> String {
     }
 }
 
-fn agrees(numbers: u64, answer: &str) -> bool {
+fn judge(numbers: u64, answer: &str) -> Result<(), Refused> {
     let answer = answer.trim().to_ascii_lowercase();
-    if numbers <= YES_UP_TO {
-        return answer == "y" || answer == "yes";
+    let is_yes = matches!(&*answer, "y" | "yes");
+    let is_count = answer == numbers.to_string() || answer == HumanCount(numbers).to_string();
+    match numbers <= YES_UP_TO {
+        true if is_yes => Ok(()),
+        false if is_count => Ok(()),
+        // Whoever typed this meant to agree, and would not know why nothing happens.
+        false if is_yes || answer.starts_with(|c: char| c.is_ascii_digit()) => {
+            Err(Refused::Miscounted(numbers))
+        }
+        _ => Err(Refused::Declined),
     }
-    answer == numbers.to_string() || answer == HumanCount(numbers).to_string()
 }
 
 /// A key pressed while the file was read, or an Enter too many on the command line.
@@ -83,18 +96,19 @@ mod tests {
     #[test]
     fn a_big_job_wants_its_count() {
         for (numbers, answer, expected) in [
-            (1, "y\n", true),
-            (1_000, " YES \n", true),
-            (1_000, "\n", false),
-            (1_000, "1000\n", false),
-            (1_001, "y\n", false),
-            (1_001, "yes\n", false),
-            (1_001, "1,001\n", true),
-            (1_001, "1001", true),
-            (1_001, "1000\n", false),
-            (1_001, "", false),
+            (1, "y\n", Ok(())),
+            (1_000, " YES \n", Ok(())),
+            (1_000, "\n", Err(Refused::Declined)),
+            (1_000, "1000\n", Err(Refused::Declined)),
+            (1_001, "y\n", Err(Refused::Miscounted(1_001))),
+            (1_001, "yes\n", Err(Refused::Miscounted(1_001))),
+            (1_001, "1,001\n", Ok(())),
+            (1_001, "1001", Ok(())),
+            (1_001, "1000\n", Err(Refused::Miscounted(1_001))),
+            (1_001, "n\n", Err(Refused::Declined)),
+            (1_001, "", Err(Refused::Declined)),
         ] {
-            assert_eq!(agrees(numbers, answer), expected, "{numbers} {answer:?}");
+            assert_eq!(judge(numbers, answer), expected, "{numbers} {answer:?}");
             let typed = question(numbers).contains("Type ");
             assert_eq!(typed, numbers > 1_000);
         }

@@ -27,6 +27,8 @@ pub struct Overview {
     pub target: Option<String>,
     /// Who would remove them, if that is known.
     pub identity: Option<Identity>,
+    /// After which time the run stops, done or not.
+    pub time_limit: Option<Duration>,
     /// Rows of the file.
     pub rows: u64,
     /// Numbers to be removed.
@@ -55,6 +57,7 @@ impl Overview {
             changed: None,
             target: target.map(str::to_owned),
             identity: None,
+            time_limit: None,
             rows: input.rows.len().into(),
             numbers: plan.number_count() as u64,
             requests: plan.batch_count() as u64,
@@ -113,9 +116,13 @@ impl fmt::Display for Details<'_> {
             }
             more(f, shared.rows.into(), shared.examples.len())?;
         }
+        if self.overview.requests == 0 {
+            return f.write_str("time        none: there is nothing to send");
+        }
         let rate = self.rate.unwrap_or(ASSUMED_RATE);
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let time = Duration::try_from_secs_f64(self.overview.requests as f64 / rate).unwrap_or(Duration::MAX);
+        let time = time.max(Duration::from_secs(1)); // nothing takes 0 s
         write!(f, "time        about {} at {rate} requests a second", span(time))?;
         match self.rate {
             Some(_) => Ok(()),
@@ -155,6 +162,9 @@ impl fmt::Display for Overview {
         }
         let (numbers, requests) = (counted(self.numbers, "number"), counted(self.requests, "request"));
         write!(f, "\nto remove   {numbers}, in {requests}")?;
+        if let Some(limit) = self.time_limit {
+            write!(f, "\ntime limit  {}, then it stops", span(limit))?;
+        }
         let left_out =
             [("already done", self.done), ("invalid", self.invalid), ("duplicate", self.duplicate)];
         for (name, count) in left_out.into_iter().filter(|(_, count)| *count > 0) {

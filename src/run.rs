@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use crate::aws::{Environment, Identity};
-use crate::claim::Claim;
+use crate::claim::{self, Claim};
 use crate::cli::{Command, PlanArgs, RateArg, SimulateArgs, StopArgs, manual};
 use crate::consent;
 use crate::event;
@@ -111,6 +111,9 @@ fn job(settings: &JobSettings, env: &Environment, screen: &Screen) -> anyhow::Re
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let service = runtime.block_on(Service::open(settings, env)).map_err(unsent)?;
+    if input.layout.is_report() && !service.is_local() {
+        claim::check_not_rehearsed(&source, &settings.columns).map_err(unsent)?;
+    }
     let claim = Claim::of(settings, &input, &service.target).map_err(unsent)?;
 
     let plan = Plan::new(&input.rows, |row| claim.is_outstanding(row), settings.batch_size);
@@ -119,7 +122,10 @@ fn job(settings: &JobSettings, env: &Environment, screen: &Screen) -> anyhow::Re
         ServiceChoice::Aws(args) => Some(runtime.block_on(Identity::look(args, env))),
         ServiceChoice::Simulator { .. } => None,
     };
-    let overview = overview.placed(&settings.input, source.age(), identity);
+    let overview = Overview {
+        time_limit: settings.time_limit,
+        ..overview.placed(&settings.input, source.age(), identity)
+    };
     if overview.numbers > 0 && !settings.consent && !service.is_simulated() {
         consent::ask(&overview, screen, settings.reads_stdin())?;
     } else {

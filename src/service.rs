@@ -27,6 +27,8 @@ pub struct Service {
     pub target: String,
     /// Where the rate that it grants is kept, and for whom; simulated ones are not.
     memory: Option<(Memory, Caller)>,
+    /// Whether it is on this machine, and so cannot be AWS.
+    is_local: bool,
     /// The simulator, which ends with this.
     simulator: Option<Simulator>,
 }
@@ -51,7 +53,8 @@ impl Service {
         let key = client.check_credentials().await?;
         let memory = if settings.remember { Memory::of(env) } else { None };
         let memory = memory.map(|memory| (memory, Caller::new(&aws.endpoint, &key)));
-        Ok(Self { client, target: target(&aws.endpoint), memory, simulator: None })
+        let is_local = aws.endpoint.is_loopback();
+        Ok(Self { client, target: target(&aws.endpoint), memory, is_local, simulator: None })
     }
 
     fn simulated(scenario: Option<&Path>, settings: &JobSettings) -> anyhow::Result<Self> {
@@ -62,7 +65,8 @@ impl Service {
         let keys =
             Credentials::new(simulator::ACCESS_KEY_ID, simulator::SECRET_ACCESS_KEY, None, None, "simulator");
         let client = client(settings, &endpoint, None, CredentialSource::fixed(keys))?;
-        Ok(Self { client, target: "the simulator".to_owned(), memory: None, simulator: Some(simulator) })
+        let (target, simulator) = ("the simulator".to_owned(), Some(simulator));
+        Ok(Self { client, target, memory: None, is_local: true, simulator })
     }
 
     /// The rate (requests/s) that an earlier run found.
@@ -77,6 +81,12 @@ impl Service {
         if let Some((memory, caller)) = &self.memory {
             memory.remember(caller, rate, now);
         }
+    }
+
+    /// Whether it is on this machine, and so cannot be AWS.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.is_local
     }
 
     /// Whether nothing leaves this machine.

@@ -92,7 +92,7 @@ fn credentials(args: &AwsArgs, env: &Environment, chosen: &ChosenProfile, profil
     if env.get("AWS_EC2_METADATA_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return "none are configured".to_owned();
     }
-    "none are configured; those of the instance, if this machine is one".to_owned()
+    "none are configured; on an EC2 instance, those of its role".to_owned()
 }
 
 fn of_profile(profiles: &Profiles) -> Option<String> {

@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{Delimiter, MaxFailures, Percent, RateArg, TimeOfDay, parse_duration};
+use super::values::{Delimiter, MaxFailures, Percent, RateArg, TimeOfDay, one_or_more, parse_duration};
+
+/// What contradicts `--simulate`. Not the group of them: then an error would name all, whichever was typed.
+const AWS_OPTIONS: [&str; 7] =
+    ["region", "profile", "endpoint_url", "fips", "dualstack", "ca_bundle", "allow_http"];
 
 /// What `run` and `rerun` share.
 #[derive(Debug, Args)]
@@ -22,7 +26,7 @@ pub struct JobArgs {
     #[arg(long)]
     pub discard: bool,
     /// Rehearse against an embedded simulator of the service; AWS is not called
-    #[arg(long, conflicts_with = "AwsOptions")]
+    #[arg(long, conflicts_with_all = AWS_OPTIONS)]
     pub simulate: bool,
     /// How the simulated service behaves: a TOML file
     #[arg(long, value_name = "FILE", requires = "simulate")]
@@ -110,10 +114,10 @@ pub struct AwsOptions {
 #[command(next_help_heading = "Pace")]
 pub struct PaceArgs {
     /// Numbers in a request at most
-    #[arg(long, value_name = "N", default_value = "50")]
+    #[arg(long, value_name = "N", default_value = "50", value_parser = one_or_more::<NonZeroU32>)]
     pub batch_size: NonZeroU32,
     /// Requests in flight at most
-    #[arg(long, value_name = "N", default_value = "16")]
+    #[arg(long, value_name = "N", default_value = "16", value_parser = one_or_more::<NonZeroUsize>)]
     pub concurrency: NonZeroUsize,
     /// Requests per second at most, or `auto`: find the service's limit and stay below it
     #[arg(long, value_name = "N", default_value = "auto")]
@@ -125,7 +129,7 @@ pub struct PaceArgs {
     #[arg(long)]
     pub no_remember: bool,
     /// Attempts for a batch, the first included; throttled ones do not count
-    #[arg(long, value_name = "N", default_value = "5")]
+    #[arg(long, value_name = "N", default_value = "5", value_parser = one_or_more::<NonZeroU32>)]
     pub max_attempts: NonZeroU32,
     /// How long a connection may take
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
@@ -151,4 +155,16 @@ pub struct StopArgs {
     /// Stop after this long, such as `6h`
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub max_duration: Option<Duration>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Command;
+
+    #[test]
+    fn every_aws_option_contradicts_a_rehearsal() {
+        let command = AwsOptions::augment_args(Command::new("x"));
+        assert_eq!(command.get_arguments().map(|arg| arg.get_id().as_str()).collect::<Vec<_>>(), AWS_OPTIONS);
+    }
 }

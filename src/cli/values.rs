@@ -1,7 +1,10 @@
 //! The values of options.
 
+use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
+
+use crate::input::can_delimit;
 
 /// `--rate`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,8 +97,8 @@ impl FromStr for Delimiter {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.as_bytes() {
             b"tab" | b"\\t" => Ok(Self(b'\t')),
-            [byte] if !matches!(byte, b'"' | b'\r' | b'\n') && byte.is_ascii() => Ok(Self(*byte)),
-            _ => Err("not one character such as `,` or `;`, nor `tab`".to_owned()),
+            [byte] if can_delimit(*byte) => Ok(Self(*byte)),
+            _ => Err("neither a punctuation mark such as `,` or `;` nor `tab`".to_owned()),
         }
     }
 }
@@ -112,6 +115,16 @@ impl FromStr for TimeOfDay {
             .map(Self)
             .map_err(|_| "not a time of day such as `06:00`".to_owned())
     }
+}
+
+/// A count that cannot be zero.
+pub(super) fn one_or_more<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "not a whole number, 1 or more".to_owned())
+}
+
+/// Where the simulator listens.
+pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "not an address and a port such as `127.0.0.1:8080`".to_owned())
 }
 
 /// A time such as `90s` or `1h 30m`.
@@ -167,9 +180,15 @@ mod tests {
             assert!(bad.parse::<MaxFailures>().is_err(), "{bad}");
         }
         assert_eq!("tab".parse(), Ok(Delimiter(b'\t')));
-        for bad in ["", "\"", "ab", "é"] {
+        for bad in ["", "\"", "ab", "é", "a", "0", "\n"] {
             assert!(bad.parse::<Delimiter>().is_err(), "{bad}");
         }
+        assert_eq!(one_or_more("16"), Ok(std::num::NonZeroU32::MIN.saturating_add(15)));
+        for bad in ["0", "-1", "many", "4294967296"] {
+            assert!(one_or_more::<std::num::NonZeroU32>(bad).is_err(), "{bad}");
+        }
+        assert!(parse_address("127.0.0.1:0").is_ok());
+        assert!(parse_address("localhost:0").is_err_and(|error| error.contains("127.0.0.1")));
         assert_eq!("06:00".parse(), Ok(TimeOfDay(jiff::civil::time(6, 0, 0, 0))));
         assert!("25:00".parse::<TimeOfDay>().is_err());
         assert_eq!(parse_duration("1h 30m"), Ok(Duration::from_secs(5400)));

@@ -46,16 +46,19 @@ pub(crate) enum Connector {
     Given(Box<str>),
 }
 
+/// Whether fields can be separated by it: a letter or digit would cut the report's own words and counts.
+#[must_use]
+pub fn can_delimit(byte: u8) -> bool {
+    byte == b'\t' || byte == b' ' || byte.is_ascii_punctuation() && byte != b'"'
+}
+
 impl Dialect {
     /// From the first bytes of a source, which hold its header.
     pub fn sniff(name: &str, bytes: &[u8], delimiter: Option<u8>) -> Result<Self, InputError> {
         if let Some(what) = foreign_format(bytes) {
             return Err(InputError::NotCsv { name: name.into(), what });
         }
-        // A letter or digit would cut the report's own words and counts.
-        let is_possible =
-            |byte: u8| byte == b'\t' || byte == b' ' || byte.is_ascii_punctuation() && byte != b'"';
-        if let Some(byte) = delimiter.filter(|byte| !is_possible(*byte)) {
+        if let Some(byte) = delimiter.filter(|byte| !can_delimit(*byte)) {
             return Err(InputError::Delimiter { delimiter: char::from(byte) });
         }
         let given = delimiter.map(|byte| [byte]);

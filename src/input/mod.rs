@@ -21,7 +21,7 @@ use std::io::{self, Read};
 
 pub use flags::RowFlags;
 use header::Dialect;
-pub use header::Layout;
+pub use header::{Layout, can_delimit};
 pub use reader::Fingerprint;
 pub(crate) use reader::{BYTE_ORDER_MARK, Record, Records, split_fields};
 pub(crate) use reported::ReportReader;

@@ -179,7 +179,7 @@ impl Screen {
         let bar =
             (self.shows == Shows::Bar).then(|| self.bars.add(ProgressBar::new(rows).with_style(style())));
         let mut cadence = Cadence::default();
-        let mut zone = None;
+        let (mut zone, mut away) = (None, None);
         while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
             let (tally, now) = (read(tally), now());
             let lasted = now.saturating_duration_since(tally.started);
@@ -188,6 +188,10 @@ impl Screen {
             }
             let clock = Clock { now, wall: (self.wall)(), zone: zone.clone() };
             if let Some(bar) = &bar {
+                // The warning that it went away stays on the screen; the state below the bar does not.
+                if let Some(past) = words::back(&mut away, &tally, now) {
+                    self.say(format_args!("the service is back after {}", span(past)));
+                }
                 let width = usize::from(console::Term::stderr().size().1).saturating_sub(1);
                 bar.set_position(tally.settled());
                 bar.set_message(view::lines(&tally, &clock, width.max(1)).join("\n"));

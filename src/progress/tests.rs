@@ -213,6 +213,23 @@ fn lines_are_seldom_in_a_long_night_and_tell_of_every_pause() {
 }
 
 #[test]
+fn the_end_of_an_outage_is_known_once() {
+    let (tally, clock) = night();
+    let mut outage = tally.clone();
+    outage.phase = Some(Phase::Outage { since: clock.now, next_probe: None });
+    let mut away = None;
+    for (tally, after, expected) in [
+        (&tally, 0, None),
+        (&outage, 1, None),
+        (&outage, 2, None),
+        (&tally, 13, Some(seconds(13))),
+        (&tally, 14, None),
+    ] {
+        assert_eq!(words::back(&mut away, tally, clock.now + seconds(after)), expected, "{after}");
+    }
+}
+
+#[test]
 fn terminals_that_do_not_wrap_anew_are_known() {
     for (variables, expected) in [
         (&[("TERM", "xterm-256color")][..], true),

@@ -94,6 +94,15 @@ pub(super) fn state(tally: &Tally, clock: &Clock) -> Option<String> {
     }
 }
 
+/// How long an outage lasted that has just ended; `away` is when the present one began.
+pub(super) fn back(away: &mut Option<Instant>, tally: &Tally, now: Instant) -> Option<Duration> {
+    if let Some(Phase::Outage { since, .. }) = tally.phase {
+        *away = Some(since);
+        return None;
+    }
+    away.take().map(|since| now.saturating_duration_since(since))
+}
+
 /// The state as one word, for machines.
 pub(super) fn state_word(tally: &Tally) -> &'static str {
     match (tally.stopping, tally.credentials_awaited, tally.phase) {

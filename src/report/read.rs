@@ -37,6 +37,12 @@ impl Reported<'_> {
     pub fn masked_number(&self) -> Option<String> {
         PhoneNumber::parse(&self.number).ok().map(|number| number.masked().to_string())
     }
+
+    /// Whether the simulator answered, and not the service.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        self.request_id.starts_with("sim-")
+    }
 }
 
 /// Why a report cannot be read.

@@ -174,7 +174,7 @@ pub(super) fn summary(args: SummaryArgs) -> anyhow::Result<ExitStatus> {
     let (mut counted, mut is_simulated) = (Counted::default(), false);
     let mut gathered = args.html.is_some().then(|| Gathered::new(args.html_full_numbers));
     report::read(&source, &options, |row: Reported<'_>| {
-        is_simulated |= row.request_id.starts_with("sim-");
+        is_simulated |= row.is_simulated();
         counted.add(&row);
         gathered.iter_mut().for_each(|gathered| gathered.add(&row));
     })?;
@@ -184,7 +184,7 @@ pub(super) fn summary(args: SummaryArgs) -> anyhow::Result<ExitStatus> {
     let summary = Summary {
         version: summary::VERSION,
         simulated,
-        next_command: (!all_succeeded).then(|| advice::rerun_of(&args.report, &options)),
+        next_command: (!all_succeeded).then(|| advice::rerun_of(&args.report, &options, simulated)),
         all_succeeded,
         counted,
         run,

@@ -71,6 +71,9 @@ pub fn hint(code: &str) -> Option<&'static str> {
             "these were not sent because too many others failed: see to those first, then rerun"
         }
         "GaveUp" => "the service stayed away: rerun when it is back",
+        name if name.starts_with("Http5") => {
+            "the service was overloaded or away, and no definite answer came: rerun, which finds out and goes on"
+        }
         _ => return None,
     })
 }

@@ -83,13 +83,13 @@ fn a_summary_says_what_happened_what_is_safe_and_how_to_go_on() {
               1  PhoneNumberAssociationsExist: …0101 is in use
                  such as line 3, number …0101, request r2
                  hint: something else still uses the number, such as a SIP rule or a user: remove that association, then rerun
-              1  SpreadsheetDamage: line 6: `1.2E+10` is
+              1  SpreadsheetDamage: `1.2E+10` is
                  such as line 6
                  hint: a spreadsheet has rewritten the number: take the column from its source again, as text; digits that are lost here cannot be recovered
               1  Timeout: no answer
                  such as line 4, number …0102
                  hint: no definite answer came: rerun, which finds out what happened and goes on
-    2,000 requests in 91 s, 22.1 a second, 31 throttled (1.6 %); the service grants about 20.2 a second
+    2,000 requests in 91 s, 22.1 a second, 31 throttled (1.6 %); limit found: 20.2 requests a second
     note: a number that was removed from its connector stays in the account's inventory, and is billed, until it is released
 
     all of this is in the report; what succeeded is not sent again

@@ -19,6 +19,21 @@ pub const STILL_BILLED: &str = "a number that was removed from its connector sta
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Lines(self).to_string().trim_end())
+    }
+}
+
+/// Each part ends its own lines, and whichever is the last must not.
+struct Lines<'a>(&'a Summary);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write(f)
+    }
+}
+
+impl Summary {
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.simulated {
             writeln!(f, "SIMULATED: no number was removed anywhere")?;
         }
@@ -117,7 +132,7 @@ fn write_error(f: &mut fmt::Formatter<'_>, code: &str, error: &ErrorCount) -> fm
     let code = if code.is_empty() { "(no code)".into() } else { masked(code) };
     write!(f, "  {:>9}  {code}", HumanCount(error.rows).to_string())?;
     if !error.example.is_empty() {
-        write!(f, ": {}", error.example)?;
+        write!(f, ": {}", without_line(&error.example))?;
     }
     write!(f, "\n             such as line {}", error.line)?;
     if let Some(number) = &error.number {
@@ -130,17 +145,28 @@ fn write_error(f: &mut fmt::Formatter<'_>, code: &str, error: &ErrorCount) -> fm
     error.hint.map_or(Ok(()), |hint| writeln!(f, "             hint: {hint}"))
 }
 
+/// `line 9: the connector is empty` → `the connector is empty`. Its line in the report follows, and that may be another.
+fn without_line(message: &str) -> &str {
+    let rest = message.strip_prefix("line ").and_then(|rest| rest.split_once(": "));
+    rest.filter(|(line, _)| line.bytes().all(|byte| byte.is_ascii_digit())).map_or(message, |(_, rest)| rest)
+}
+
 fn write_pace(f: &mut fmt::Formatter<'_>, run: &Run) -> fmt::Result {
     if run.requests == 0 {
         return Ok(());
     }
-    write!(f, "{} in {}, {:.1} a second", counted(run.requests, "request"), span(run.elapsed), run.rate())?;
+    write!(f, "{} in ", counted(run.requests, "request"))?;
+    // Of less than a second there is no pace to speak of.
+    match run.elapsed.as_secs() {
+        0 => write!(f, "less than a second")?,
+        _ => write!(f, "{}, {:.1} a second", span(run.elapsed), run.rate())?,
+    }
     match run.throttled {
         0 => write!(f, ", none throttled")?,
         throttled => write!(f, ", {} throttled ({:.1} %)", HumanCount(throttled), run.throttled_percent())?,
     }
     if let Some(found) = run.rate_found {
-        write!(f, "; the service grants about {found:.1} a second")?;
+        write!(f, "; limit found: {found:.1} requests a second")?;
     }
     writeln!(f)
 }

@@ -37,7 +37,7 @@ fn a_summary_is_printed_again_from_the_report_alone() {
     let shown = run.stderr.find("5 rows in").map_or("", |at| &run.stderr[at..]);
     again.same("summary", lines(&again.stdout), lines(shown));
     again.check(
-        again.stdout.contains("to go on with the rest: chime-sweep rerun numbers.report.csv\n"),
+        again.stdout.contains("to go on with the rest: chime-sweep rerun numbers.report.csv --simulate\n"),
         "how",
     );
     again

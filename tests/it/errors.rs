@@ -64,7 +64,12 @@ const INPUT: [Case; 15] = [
         .with(|job| symlink("loop.csv", job.path("loop.csv")).expect("links")),
 ];
 
-const OUTPUT: [Case; 10] = [
+const OUTPUT: [Case; 11] = [
+    case("rehearsal_in_earnest", "rerun numbers.csv --yes --endpoint-url https://chime.invalid")
+        .with(|job| {
+            job.write("numbers.csv", REPORT.replace("failed,Forbidden,no,1,r", "succeeded,,,1,sim-1"))
+        })
+        .served(),
     case("report_of_stdin", "run - --yes"),
     case("rerun_of_stdin", "rerun - --yes"),
     case("rerun_of_no_report", "rerun numbers.csv --yes"),
@@ -106,7 +111,7 @@ const JOURNAL: [Case; 6] = [
         .served(),
 ];
 
-const SETTINGS: [Case; 24] = [
+const SETTINGS: [Case; 26] = [
     case("rate_bad", "run numbers.csv --rate fast").usage(),
     case("stop_at_bad", "run numbers.csv --stop-at 25:00").usage(),
     case("max_failures_bad", "run numbers.csv --max-failures 200%").usage(),
@@ -114,7 +119,9 @@ const SETTINGS: [Case; 24] = [
     case("concurrency_bad", "run numbers.csv --concurrency many").usage(),
     case("duration_bad", "run numbers.csv --max-duration 6").usage(),
     case("delimiter_bad", "run numbers.csv --delimiter ab").usage(),
-    case("delimiter_impossible", "run numbers.csv --delimiter a --yes"),
+    case("delimiter_impossible", "run numbers.csv --delimiter a --yes").usage(),
+    case("concurrency_zero", "run numbers.csv --concurrency 0").usage(),
+    case("simulate_with_region", "run numbers.csv --simulate --region us-east-1").usage(),
     case("resume_and_discard", "run numbers.csv --resume --discard").usage(),
     case("scenario_without_simulate", "run numbers.csv --scenario x.toml").usage(),
     case("option_unknown", "run numbers.csv --forse").usage(),

@@ -201,7 +201,7 @@ fn transport_error(error: &reqwest::Error) -> ApiError {
             Some(io::ErrorKind::ConnectionRefused) => "ConnectionRefused",
             _ => "ConnectFailed",
         };
-        let message = one_line(error).into();
+        let message = in_short(error).into();
         return ApiError {
             kind: ErrorKind::Unreachable,
             status: None,
@@ -245,6 +245,13 @@ fn unwrapped<'e>(error: &'e (dyn std::error::Error + 'static)) -> &'e (dyn std::
 
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
     std::iter::successors(error.source(), |&cause| cause.source())
+}
+
+/// Why there is no connection: its cause alone, because what wraps it names only the URL, which the reader knows.
+fn in_short(error: &reqwest::Error) -> String {
+    let wraps = |cause: &&(dyn std::error::Error + 'static)| cause.to_string().starts_with("client error (");
+    let cause = causes(error).find(|cause| !wraps(cause) || cause.source().is_none());
+    cause.map_or_else(|| one_line(error), one_line)
 }
 
 /// An error and its causes, on one line, for the report.

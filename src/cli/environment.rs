@@ -120,17 +120,23 @@ fn overruled(command: &Command, typed: &ArgMatches) -> BTreeSet<String> {
 
 /// Says which variable an option came from, if it was not typed.
 fn blame(mut error: clap::Error, command: &Command, argv: &[OsString]) -> clap::Error {
-    let Some(ContextValue::String(named)) = error.get(ContextKind::InvalidArg) else { return error };
-    let Some(option) = named.split([' ', '=', '[']).next().filter(|word| word.starts_with("--")) else {
-        return error;
-    };
+    for kind in [ContextKind::InvalidArg, ContextKind::PriorArg] {
+        let Some(ContextValue::String(named)) = error.get(kind) else { continue };
+        if let Some(variable) = origin(named, command, argv) {
+            let from = format!("{named}' from the environment variable '{variable}");
+            error.insert(kind, ContextValue::String(from));
+        }
+    }
+    error
+}
+
+/// The variable of the option `named`, unless it was typed.
+fn origin(named: &str, command: &Command, argv: &[OsString]) -> Option<String> {
+    let option = named.split([' ', '=', '[']).next().filter(|word| word.starts_with("--"))?;
     let is_typed =
         argv.iter().any(|word| word.to_str().is_some_and(|word| word.split('=').next() == Some(option)));
     let given = |arg: &&Arg| arg.get_env().is_some() && arg.get_long() == option.strip_prefix("--");
     let mut all = command.get_subcommands().chain([command]).flat_map(Command::get_arguments);
-    if let Some(variable) = all.find(given).and_then(Arg::get_env).filter(|_| !is_typed) {
-        let from = format!("{named}' from the environment variable '{}", variable.to_string_lossy());
-        error.insert(ContextKind::InvalidArg, ContextValue::String(from));
-    }
-    error
+    let variable = all.find(given).and_then(Arg::get_env).filter(|_| !is_typed)?;
+    Some(variable.to_string_lossy().into_owned())
 }

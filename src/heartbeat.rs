@@ -77,16 +77,12 @@ impl Heartbeat {
         let mut watch = Watch { seen: 0, silence: answer + PATIENCE };
         let (stop, stopped) = mpsc::channel();
         let felt = Arc::clone(&pulse);
-        let beat = move || {
+        let follow = move || {
             while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-                if !watch.is_alive(felt.load(Ordering::Relaxed), &read_tally(&tally), now()) {
-                    tracing::warn!("the run does not move: the heartbeat pauses");
-                } else if let Err(error) = write(&mut file, &tally, wall) {
-                    tracing::warn!(%error, "the heartbeat cannot be written");
-                }
+                beat(&mut watch, felt.load(Ordering::Relaxed), &mut file, &tally, wall);
             }
         };
-        let thread = std::thread::Builder::new().name("heartbeat".into()).spawn(beat).map_err(failed)?;
+        let thread = std::thread::Builder::new().name("heartbeat".into()).spawn(follow).map_err(failed)?;
         Ok(Self { path: path.to_owned(), pulse, stop: Some(stop), thread: Some(thread) })
     }
 
@@ -124,6 +120,15 @@ impl Watch {
         self.seen = pulse;
         let quiet = now.saturating_duration_since(tally.last_event);
         turns && (tally.in_flight == 0 || quiet < self.silence)
+    }
+}
+
+/// Writes the file anew, if the run moves.
+fn beat(watch: &mut Watch, pulse: u64, file: &mut File, tally: &Mutex<Tally>, wall: fn() -> Timestamp) {
+    if !watch.is_alive(pulse, &read_tally(tally), now()) {
+        tracing::warn!("the run does not move: the heartbeat pauses");
+    } else if let Err(error) = write(file, tally, wall) {
+        tracing::warn!(%error, "the heartbeat cannot be written");
     }
 }
 
@@ -178,6 +183,18 @@ mod tests {
     }
 
     #[test]
+    fn only_a_run_that_moves_writes_it_anew() {
+        let mut file = tempfile::tempfile().expect("a file");
+        let tally = Mutex::new(silent(0, now()));
+        let mut watch = Watch { seen: 0, silence: PATIENCE };
+        for (pulse, is_written) in [(1, true), (1, false), (2, true)] {
+            file.set_len(0).expect("empties");
+            beat(&mut watch, pulse, &mut file, &tally, || Timestamp::UNIX_EPOCH);
+            assert_eq!(file.metadata().expect("there").len() > 0, is_written, "{pulse}");
+        }
+    }
+
+    #[test]
     fn it_is_a_line_of_json_and_gone_at_the_end() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("alive");
@@ -190,6 +207,12 @@ mod tests {
         std::fs::remove_file(&path).expect("removes");
         let alive = begin().expect("begins");
         assert_eq!(read().lines().count(), 1);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(&path).expect("there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
         let killed = read();
         drop(alive);
         assert!(!path.exists());

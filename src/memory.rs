@@ -196,7 +196,9 @@ mod tests {
     #[test]
     fn what_it_cannot_read_is_no_rate_and_stays_as_it_is() {
         let own = caller("http://127.0.0.1:1", "us-east-1", "AKIAEXAMPLE");
-        for foreign in ["", "{", "[1]", r#"{"format":"chime-sweep-rates","version":2,"rates":[]}"#, "\u{0}"] {
+        let kept = r#"{"format":"chime-sweep-rates","version":1,"rates":[]}"#;
+        let (newer, long) = (kept.replace(":1,", ":2,"), kept.to_owned() + &" ".repeat(300_000));
+        for foreign in ["", "{", "[1]", newer.as_str(), "\u{0}", long.as_str()] {
             let (_folder, memory) = memory();
             fs::create_dir_all(memory.path.parent().unwrap()).unwrap();
             fs::write(&memory.path, foreign).unwrap();
@@ -212,6 +214,21 @@ mod tests {
         let memory = Memory { path: nonsense };
         memory.remember(&own, -1.0, days(0));
         assert_eq!(memory.recall(&own, days(0)), None, "a rate below zero");
+    }
+
+    #[test]
+    fn the_oldest_rates_make_room() {
+        let (_folder, memory) = memory();
+        let of = |key: usize| caller("http://127.0.0.1:1", "us-east-1", &format!("AKIA{key}"));
+        let record = |key| Record { caller: of(key), rate: 5.0, found_at: days(0) };
+        let rates = (0..MOST_RATES).map(record).collect();
+        let content = Content { format: FORMAT.to_owned(), version: VERSION, rates };
+        fs::create_dir_all(memory.path.parent().unwrap()).unwrap();
+        fs::write(&memory.path, serde_json::to_vec(&content).unwrap()).unwrap();
+        memory.remember(&of(MOST_RATES), 7.0, days(1));
+        let recalled = |key| memory.recall(&of(key), days(1));
+        assert_eq!([MOST_RATES, 0, MOST_RATES - 2].map(recalled), [Some(7.0), Some(5.0), Some(5.0)]);
+        assert_eq!(recalled(MOST_RATES - 1), None);
     }
 
     #[test]

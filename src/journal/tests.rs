@@ -246,6 +246,25 @@ fn a_disk_that_is_full_ends_the_recording_and_acknowledges_nothing() {
     assert!(outbox.emit(Event::Released { rows: rows(0..1) }).is_err(), "the sender notices");
 }
 
+/// `/dev/null` takes what is written, and cannot be synced: only who asks for a sync finds out.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_was_written_and_not_synced_is_not_acknowledged() {
+    let unsynced = || {
+        let file = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").expect("opens");
+        Journal::on(PathBuf::from("/dev/null"), file)
+    };
+    let session = [Entry::Session { at: Timestamp::UNIX_EPOCH }];
+    assert!(unsynced().note(&session).is_ok(), "the next sync makes it durable");
+    assert!(matches!(unsynced().append(&session), Err(JournalError::Io { action: "write", .. })));
+    let (mut outbox, inbox) = channel();
+    outbox.emit(Event::Intent { rows: rows(0..1) }).expect("emits");
+    let mut watched = 0;
+    let error = unsynced().record(inbox, |group| watched += group.len()).expect_err("cannot be synced");
+    assert!(matches!(error, JournalError::Io { action: "write", .. }), "{error:?}");
+    assert_eq!((watched, outbox.durable()), (0, 0));
+}
+
 /// Many connectors in turns, so that no two neighbours are of one batch: the longest that row lists get.
 #[test]
 fn a_journal_is_smaller_than_one_and_a_half_inputs() {

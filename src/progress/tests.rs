@@ -141,6 +141,19 @@ fn states_have_words() {
     assert_eq!(state(&tally, &zoneless).as_deref(), Some("outage for 95 s, probing"));
 }
 
+/// The time left is one of the rows that are being settled.
+#[test]
+fn while_nothing_moves_nobody_knows_how_long_it_will_take() {
+    for (word, tally, _) in states() {
+        let moves = matches!(word, "paced" | "throttled");
+        let shown = view::line(&tally, &clock_of(&tally));
+        assert_eq!(shown.contains(" left, done about "), moves, "{shown}");
+        let line = record::progress(&tally, &clock_of(&tally));
+        let value: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(value["seconds_left"].is_u64(), moves, "{line}");
+    }
+}
+
 #[test]
 fn times_are_readable() {
     let table = [(0, "0 s"), (99, "99 s"), (100, "2 min"), (840, "14 min"), (11_100, "3 h 05 min")];

@@ -65,6 +65,53 @@ fn a_run_that_cannot_write_sends_nothing() {
     assert_eq!(job.simulator().tally().requests, 0);
 }
 
+/// A folder in which files can be made, and which cannot be opened to be synced. Not for root, who may open anything.
+#[test]
+fn a_name_that_cannot_be_made_durable_is_no_secret() {
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65534;
+    let job = Job::new(200, "[latency]\nmean = \"40ms\"\n");
+    let (folder, out) = (job.path("."), job.path("out"));
+    fs::create_dir(&out).expect("a folder");
+    let is_root = fs::metadata(&out).expect("is there").uid() == 0;
+    let allow =
+        |folder: &Path, mode| fs::set_permissions(folder, fs::Permissions::from_mode(mode)).expect("mode");
+    allow(&folder, 0o755);
+    allow(&job.path("numbers.csv"), 0o644);
+    if is_root {
+        std::os::unix::fs::chown(&out, Some(NOBODY), Some(NOBODY)).expect("changes hands");
+    }
+    let start = || {
+        let args = [
+            "run",
+            "numbers.csv",
+            "--yes",
+            "--output",
+            "out/r.csv",
+            "--batch-size",
+            "5",
+            "--concurrency",
+            "2",
+        ];
+        let mut command = job.command(&args);
+        if is_root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        job.spawn(command)
+    };
+    allow(&out, 0o300);
+    start().wait().exits(1).says(&["cannot sync the folder of the journal `out/r.csv.journal`"]);
+    assert_eq!(job.simulator().tally().requests, 0);
+    allow(&out, 0o700);
+    fs::remove_file(out.join("r.csv.journal")).expect("it was made");
+    let running = start();
+    until("requests", || job.simulator().tally().requests >= 4);
+    allow(&out, 0o300);
+    running.wait().exits(1).says(&["it has its new content, which may not survive a loss of power"]);
+    assert!(out.join("r.csv.journal").exists());
+}
+
 #[test]
 fn nothing_is_overwritten_that_is_not_ours() {
     let job = Job::new(10, "");

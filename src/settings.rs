@@ -22,6 +22,7 @@ use crate::pool::retry::RetryPolicy;
 
 /// What `run` and `rerun` use.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
 pub struct JobSettings {
     /// The CSV file, or `-`.
     pub input: PathBuf,

@@ -3,8 +3,8 @@
 //! One rule for all options, so that none is forgotten. The one place below `main` that looks at the process's
 //! environment and arguments; must not know what any option means, but for consent.
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
 
 use clap::builder::{BoolishValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
@@ -46,14 +46,14 @@ pub(super) fn with_variables(command: Command, wanted: impl Fn(&Arg) -> bool + C
 /// As clap puts them: also for `--help` and `--version`. Names the variable where one is at fault.
 pub fn parse(argv: &[OsString], interactive: bool) -> Result<Cli, clap::Error> {
     let command = Cli::command();
-    let set: BTreeSet<String> = set_variables().collect();
+    let set: BTreeMap<String, OsString> = set_variables().collect();
     if set.is_empty() {
         return Cli::from_arg_matches(&command.try_get_matches_from(argv)?);
     }
     let typed = command.clone().ignore_errors(true).try_get_matches_from(argv).ok();
     let overruled = typed.map(|typed| overruled(&command, &typed)).unwrap_or_default();
     let command = with_variables(command, |arg| {
-        variable(arg).is_some_and(|variable| set.contains(&variable) && !is_switched_off(arg, &variable))
+        variable(arg).and_then(|variable| set.get(&variable)).is_some_and(|value| !is_switched_off(arg, value))
             && !overruled.contains(arg.get_id().as_str())
             // An answer given once in a shell's profile must not agree to everything that is ever typed there.
             && (arg.get_id() != "yes" || !interactive)
@@ -63,16 +63,15 @@ pub fn parse(argv: &[OsString], interactive: bool) -> Result<Cli, clap::Error> {
 }
 
 /// A switch that is off contradicts nothing.
-fn is_switched_off(arg: &Arg, variable: &str) -> bool {
-    let value = std::env::var_os(variable).unwrap_or_default();
+fn is_switched_off(arg: &Arg, value: &OsStr) -> bool {
     matches!(arg.get_action(), ArgAction::SetTrue)
-        && BoolishValueParser::new().parse_ref(&Command::new(""), None, &value).is_ok_and(|is_on| !is_on)
+        && BoolishValueParser::new().parse_ref(&Command::new(""), None, value).is_ok_and(|is_on| !is_on)
 }
 
 /// The variables that are set and name no option: most likely a slip.
 #[must_use]
 pub fn unknown_variables() -> Vec<String> {
-    let mut set = set_variables().peekable();
+    let mut set = set_variables().map(|(name, _)| name).peekable();
     if set.peek().is_none() {
         return Vec::new();
     }
@@ -81,10 +80,10 @@ pub fn unknown_variables() -> Vec<String> {
 }
 
 /// An empty variable is none, as everywhere.
-fn set_variables() -> impl Iterator<Item = String> {
+fn set_variables() -> impl Iterator<Item = (String, OsString)> {
     let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
-    set.filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| name.starts_with(PREFIX) && !name.starts_with(RESULTS))
+    set.filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, _)| name.starts_with(PREFIX) && !name.starts_with(RESULTS))
 }
 
 fn known(command: &Command) -> BTreeSet<String> {

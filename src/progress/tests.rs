@@ -50,7 +50,7 @@ fn answered_at_last(tally: &mut Tally, now: Instant) {
         at: Timestamp::UNIX_EPOCH,
     };
     for before in (0..400).rev() {
-        let at = now - seconds(4 * before);
+        let at = now.checked_sub(seconds(4 * before)).expect("long enough ago");
         tally.apply(&Event::Attempt(AttemptOutcome::Answered), at);
         tally.apply(&Event::Settled(settled.clone()), at);
     }

@@ -4,6 +4,7 @@
 
 /// What to do about rows with this `error_code`.
 #[must_use]
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub fn hint(code: &str) -> Option<&'static str> {
     let name = code.strip_suffix("Exception").unwrap_or(code);
     Some(match name {
@@ -56,6 +57,9 @@ pub fn hint(code: &str) -> Option<&'static str> {
         "ConnectTimeout" | "ConnectionRefused" | "ConnectFailed" => {
             "the service was never reached: check the network, the proxy and --endpoint-url, then rerun"
         }
+        "CertificateNotTrusted" => {
+            "check the endpoint's name and this machine's clock; a proxy may need its own authority (--ca-bundle), then rerun"
+        }
         "InvalidNumber" => "correct the number in the report (E.164, such as +12065550100), then rerun",
         "SpreadsheetDamage" => {
             "a spreadsheet has rewritten the number: take the column from its source again, as text; digits that are lost \
@@ -94,9 +98,11 @@ mod tests {
     #[test]
     fn whatever_ends_a_run_early_has_one() {
         use StopReason::{
-            Credentials, Deadline, Forbidden, GaveUp, Interrupted, Terminated, TooManyFailures,
+            Credentials, Deadline, Forbidden, GaveUp, Interrupted, Terminated, TooManyFailures, Untrusted,
         };
-        for reason in [Credentials, Deadline, Forbidden, GaveUp, Interrupted, Terminated, TooManyFailures] {
+        for reason in
+            [Credentials, Deadline, Forbidden, GaveUp, Interrupted, Terminated, TooManyFailures, Untrusted]
+        {
             assert!(hint(reason.code()).is_some(), "{reason:?}");
         }
     }

@@ -67,7 +67,7 @@ const INPUT: [Case; 15] = [
 const OUTPUT: [Case; 11] = [
     case("rehearsal_in_earnest", "rerun numbers.csv --yes --endpoint-url https://chime.invalid")
         .with(|job| {
-            job.write("numbers.csv", REPORT.replace("failed,Forbidden,no,1,r", "succeeded,,,1,sim-1"))
+            job.write("numbers.csv", REPORT.replace("failed,Forbidden,no,1,r", "succeeded,,,1,sim-1"));
         })
         .served(),
     case("report_of_stdin", "run - --yes"),

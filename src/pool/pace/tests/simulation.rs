@@ -318,7 +318,7 @@ impl Simulation {
 
 fn one_batch() -> Settlement {
     Settlement {
-        rows: (0..).take(ROWS as usize).map(RowId::new).collect(),
+        rows: (0..u32::try_from(ROWS).unwrap()).map(RowId::new).collect(),
         fate: Fate::Succeeded,
         code: "".into(),
         message: "".into(),

@@ -23,7 +23,7 @@ fn night() -> (Tally, Clock) {
         zone: Some(TimeZone::fixed(jiff::tz::offset(1))),
     };
     let mut tally = Tally::new(9_812, started);
-    answered_at_last(&mut tally, clock.now);
+    answered_at_last(&mut tally, started);
     tally.succeeded = 4_100;
     tally.failed = 18;
     tally.unknown = 2;
@@ -39,7 +39,7 @@ fn night() -> (Tally, Clock) {
 }
 
 /// An answer every four seconds, for ten rows each.
-fn answered_at_last(tally: &mut Tally, now: Instant) {
+fn answered_at_last(tally: &mut Tally, started: Instant) {
     let settled = Settlement {
         rows: (0..10).map(RowId::new).collect(),
         fate: Fate::Succeeded,
@@ -49,8 +49,8 @@ fn answered_at_last(tally: &mut Tally, now: Instant) {
         request_id: None,
         at: Timestamp::UNIX_EPOCH,
     };
-    for before in (0..400).rev() {
-        let at = now.checked_sub(seconds(4 * before)).expect("long enough ago");
+    for answer in 0..400 {
+        let at = started + seconds(LASTED - 4 * (399 - answer));
         tally.apply(&Event::Attempt(AttemptOutcome::Answered), at);
         tally.apply(&Event::Settled(settled.clone()), at);
     }

@@ -20,7 +20,7 @@ const LATENCY: f64 = 0.05;
 /// The latency is uniform within this share of it.
 const LATENCY_SPREAD: f64 = 0.4;
 /// Rows in a batch.
-const ROWS: u64 = 7;
+const ROWS: u32 = 7;
 /// A service and a job. Rates are requests/s, times seconds from the start.
 #[derive(Clone)]
 pub(super) struct Scenario {
@@ -153,7 +153,7 @@ impl Simulation {
             scheduled: 0,
             throttled: 0,
             outcome: Outcome::default(),
-            tally: Tally::new(ROWS * u64::from(scenario.requests), start),
+            tally: Tally::new(u64::from(ROWS * scenario.requests), start),
             shown: None,
             limit_shown: None,
             scenario,
@@ -318,7 +318,7 @@ impl Simulation {
 
 fn one_batch() -> Settlement {
     Settlement {
-        rows: (0..u32::try_from(ROWS).unwrap()).map(RowId::new).collect(),
+        rows: (0..ROWS).map(RowId::new).collect(),
         fate: Fate::Succeeded,
         code: "".into(),
         message: "".into(),

@@ -7,6 +7,7 @@
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub fn hint(code: &str) -> Option<&'static str> {
     let name = code.strip_suffix("Exception").unwrap_or(code);
+    let name = if name.starts_with("Http5") { "ServiceUnavailable" } else { name };
     Some(match name {
         "Forbidden" | "AllForbidden" => {
             "check that the connectors are of this account and region; the service also answers so for a connector that \
@@ -75,9 +76,6 @@ pub fn hint(code: &str) -> Option<&'static str> {
             "these were not sent because too many others failed: see to those first, then rerun"
         }
         "GaveUp" => "the service stayed away: rerun when it is back",
-        name if name.starts_with("Http5") => {
-            "the service was overloaded or away, and no definite answer came: rerun, which finds out and goes on"
-        }
         _ => return None,
     })
 }

@@ -208,7 +208,8 @@ def run(command, scenario, folder):
     """One job in a process, against a simulator in another."""
     folder.mkdir(parents=True, exist_ok=True)
     source, target = folder / "numbers.csv", folder / "report.csv"
-    target.unlink(missing_ok=True)
+    for left_over in (target, target.with_suffix(".json")):
+        left_over.unlink(missing_ok=True)
     scenario.write_input(source)
     with simulator(folder, scenario.toml()) as environment:
         second = begin_second(command, scenario, folder, environment) if scenario.second else None

@@ -135,7 +135,7 @@ fn variables(settings: &JobSettings, ending: &Ending<'_>) -> Vec<(String, OsStri
         ("NOT_ATTEMPTED", number(rows.not_attempted)),
         ("INVALID", number(rows.invalid)),
         ("DUPLICATE", number(rows.duplicate)),
-        ("SIMULATED", if is_simulated(settings) { "true" } else { "false" }.into()),
+        ("SIMULATED", if settings.service.is_simulated() { "true" } else { "false" }.into()),
     ];
     if let Some(run) = ending.summary.and_then(|summary| summary.run.as_ref()) {
         variables.push(("REQUESTS", number(run.requests)));
@@ -143,10 +143,6 @@ fn variables(settings: &JobSettings, ending: &Ending<'_>) -> Vec<(String, OsStri
         variables.push(("ELAPSED_SECONDS", number(run.elapsed.as_secs())));
     }
     variables.into_iter().map(|(name, value)| (format!("{PREFIX}{name}"), value)).collect()
-}
-
-fn is_simulated(settings: &JobSettings) -> bool {
-    matches!(settings.service, crate::settings::ServiceChoice::Simulator { .. })
 }
 
 /// As much of a text as an environment takes.

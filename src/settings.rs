@@ -111,6 +111,14 @@ pub enum ServiceChoice {
     },
 }
 
+impl ServiceChoice {
+    /// Whether nothing will leave this machine.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        matches!(self, Self::Simulator { .. })
+    }
+}
+
 /// Why the settings make no sense together.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -250,7 +258,7 @@ impl JobSettings {
     pub fn default_report(&self) -> PathBuf {
         match &self.service {
             ServiceChoice::Aws(_) if self.existing == ExistingReport::Update => self.input.clone(),
-            service => report_of(&self.input, matches!(service, ServiceChoice::Simulator { .. })),
+            service => report_of(&self.input, service.is_simulated()),
         }
     }
 

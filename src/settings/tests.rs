@@ -34,6 +34,8 @@ fn the_report_is_named_after_the_input() {
     for (args, report) in table {
         let settings = job(args).expect("resolves");
         assert_eq!(settings.report, Path::new(report), "{args:?}");
+        // What the command to go on leaves out, because it goes without saying.
+        assert_eq!(settings.default_report() == Path::new(report), report != "x.csv", "{args:?}");
         assert_eq!(settings.shown, args.windows(2).any(|pair| pair == ["-o", "-"]), "{args:?}");
     }
     assert!(matches!(job(&["run", "-"]), Err(SettingsError::ReportUnnamed)));

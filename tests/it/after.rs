@@ -174,6 +174,15 @@ fn the_command_hears_how_the_run_ended() {
 
 #[test]
 #[cfg(unix)]
+fn the_command_hears_that_it_was_a_rehearsal() {
+    let job = Job::new(csv(3));
+    job.write("done.sh", script("echo $CHIME_SWEEP_RESULT_SIMULATED > heard"));
+    let ended = job.command("run numbers.csv --simulate --on-finish sh${IFS}done.sh");
+    ended.exits(0).same("heard", job.read("heard").trim(), "true");
+}
+
+#[test]
+#[cfg(unix)]
 fn the_command_hears_of_an_early_stop_too() {
     let refused = "[[fault]]\ndoes.error = { status = 401 }\n";
     let service = Service::playing(refused);

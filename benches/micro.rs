@@ -62,7 +62,7 @@ fn journal(plan: &Plan) -> Vec<u8> {
     let header = Header {
         format: FORMAT.into(),
         version: VERSION,
-        input_sha256: String::new(),
+        input_xxh3: String::new(),
         rows: ROWS.into(),
         target: String::new(),
         batch_size: BATCH.get(),

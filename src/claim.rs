@@ -4,13 +4,13 @@
 //! Must not send anything.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use indicatif::HumanCount;
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 
+use crate::digest::Digest;
 use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source, Standing};
 use crate::journal::entry::{Entry, FORMAT, Header, VERSION};
 use crate::journal::history::{History, Replayed};
@@ -138,11 +138,7 @@ impl Claim {
         let header = Header {
             format: FORMAT.to_owned(),
             version: VERSION,
-            input_sha256: input
-                .fingerprint
-                .as_ref()
-                .map(|found| found.sha256.to_string())
-                .unwrap_or_default(),
+            input_xxh3: input.fingerprint.as_ref().map(|found| found.digest.to_string()).unwrap_or_default(),
             rows: input.rows.len().into(),
             target: target.to_owned(),
             batch_size: settings.batch_size.get(),
@@ -168,8 +164,8 @@ impl Claim {
             journal.remove()?; // not even its header was complete: nothing had been sent
             return Ok(None);
         };
-        let same_input = (&history.header.input_sha256, history.header.rows)
-            == (&self.header.input_sha256, self.header.rows);
+        let same_input =
+            (&history.header.input_xxh3, history.header.rows) == (&self.header.input_xxh3, self.header.rows);
         // A report that is complete can be written again, and rows that it left out be sent; but not if it has taken
         // the place of its own input.
         let goes_on = settings.leftover == Leftover::Resume && same_input;
@@ -250,22 +246,10 @@ fn check_report(settings: &JobSettings) -> Result<(), ClaimError> {
 /// Whether the report is in its place, and only the journal's removal was left to do.
 fn is_complete(history: &History, report: &Path) -> Result<bool, ClaimError> {
     let Some(expected) = &history.reported else { return Ok(false) };
-    match sha256_of(report) {
-        Ok(sha256) => Ok(sha256 == *expected),
+    match File::open(report).and_then(Digest::of) {
+        Ok(digest) => Ok(*digest == **expected),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(unreadable(report)(error)),
-    }
-}
-
-fn sha256_of(path: &Path) -> io::Result<String> {
-    let mut reader = BufReader::new(File::open(path)?);
-    let mut hash = Sha256::new();
-    let mut buffer = [0; 1 << 14];
-    loop {
-        match reader.read(&mut buffer)? {
-            0 => return Ok(report::hexadecimal(&hash.finalize())),
-            read => hash.update(&buffer[..read]),
-        }
     }
 }
 

@@ -6,8 +6,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
+use crate::digest::Digest;
 use crate::event::StopReason;
 use crate::input::{Input, Source};
 use crate::journal::entry::Entry;
@@ -61,24 +60,23 @@ fn write(
     stop: Option<StopReason>,
 ) -> Result<Counted, Box<dyn std::error::Error + Send + Sync>> {
     let mut counter = Counter::new(input);
-    let mut out = Hashing { file, hash: Sha256::new() };
+    let mut out = Hashing { file, digest: Digest::new() };
     let result_of = |row| reconcile::result_of(history, row, stop);
     report::write(&mut out, source, input, result_of, |row| counter.add(&row))?;
-    let sha256 = report::hexadecimal(&out.hash.finalize());
-    journal.append(&[Entry::Reported { sha256: sha256.into() }])?;
+    journal.append(&[Entry::Reported { xxh3: out.digest.finish().into_string().into() }])?;
     Ok(counter.finish())
 }
 
 /// Writes through, and hashes what it writes.
 struct Hashing<'a> {
     file: &'a mut std::fs::File,
-    hash: Sha256,
+    digest: Digest,
 }
 
 impl Write for Hashing<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
-        self.hash.update(&bytes[..written]);
+        self.digest.update(&bytes[..written]);
         Ok(written)
     }
 

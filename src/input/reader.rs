@@ -3,18 +3,17 @@
 //! Both passes over an input go through here, so that they cannot disagree on what a row is. Must not know what the
 //! columns mean.
 
-use std::fmt::Write as _;
 use std::io::{self, Cursor, Read};
 use std::ops::Range;
 
 use csv::ByteRecord;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::InputError;
 use super::header::Dialect;
 use super::lines::{Line, Lines};
 use super::source::{Source, SourceReader};
+use crate::digest::Digest;
 
 /// How much csv reads at a time.
 const BUFFER_BYTES: usize = 16 * 1024;
@@ -22,8 +21,8 @@ const BUFFER_BYTES: usize = 16 * 1024;
 /// What tells one input from another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// The SHA-256 of its bytes, in hexadecimal.
-    pub sha256: Box<str>,
+    /// The digest of its bytes.
+    pub digest: Box<str>,
     /// Their number.
     pub bytes: u64,
 }
@@ -72,8 +71,10 @@ pub(crate) struct Record<'a> {
 /// The fields of a record, as places in a text; between them the text may have anything that is a character by itself.
 #[derive(Clone, Copy)]
 pub(crate) struct Fields<'a> {
-    text: &'a [u8],
+    raw: &'a [u8],
     spans: &'a [Range<usize>],
+    /// The same, if it is known to be text, and each field too.
+    text: Option<&'a str>,
 }
 
 impl<'a> Fields<'a> {
@@ -84,7 +85,7 @@ impl<'a> Fields<'a> {
 
     /// The field in this column.
     pub fn get(self, column: usize) -> Option<&'a [u8]> {
-        self.text.get(self.span(column)?)
+        self.raw.get(self.span(column)?)
     }
 
     /// Where the field of this column is in [`Self::text`].
@@ -92,21 +93,25 @@ impl<'a> Fields<'a> {
         self.spans.get(column).cloned()
     }
 
-    /// What they are places in.
-    pub fn text(self) -> &'a [u8] {
-        self.text
+    /// What they are places in, if it is UTF-8, and each field too: a character must not begin in one and end in the
+    /// next.
+    pub fn text(self) -> Option<&'a str> {
+        self.text.or_else(|| {
+            let text = std::str::from_utf8(self.raw).ok()?;
+            self.spans.iter().all(|field| text.is_char_boundary(field.end)).then_some(text)
+        })
     }
 
     /// All, in order.
     pub fn iter(self) -> impl Iterator<Item = &'a [u8]> {
-        self.spans.iter().map(move |span| &self.text[span.clone()])
+        self.spans.iter().map(move |span| &self.raw[span.clone()])
     }
 }
 
 impl<'a> Records<'a> {
     /// Starts at the beginning of `source`. With `hash`, [`Self::fingerprint`] has an answer at the end.
     pub fn open(source: &'a Source, dialect: Dialect, hash: bool) -> Result<Self, InputError> {
-        let hashed = Hashed { inner: source.reader()?, bytes: 0, hash: hash.then(Sha256::new) };
+        let hashed = Hashed { inner: source.reader()?, bytes: 0, digest: hash.then(Digest::new) };
         Ok(Self {
             name: source.name(),
             delimiter: dialect.delimiter,
@@ -126,9 +131,10 @@ impl<'a> Records<'a> {
         };
         match found {
             Line::Plain(place, line) => {
-                let raw = if let Text::Lines(lines) = &self.text { lines.text(place) } else { &[] };
+                let text = if let Text::Lines(lines) = &self.text { lines.text(place) } else { "" };
+                let raw = text.as_bytes();
                 split_plain(raw, self.delimiter, &mut self.spans);
-                Ok(Some(Record { raw, fields: Fields { text: raw, spans: &self.spans }, line }))
+                Ok(Some(Record { raw, fields: Fields { raw, spans: &self.spans, text: Some(text) }, line }))
             }
             Line::End => Ok(None),
             Line::Special => self.next_quoted(),
@@ -210,7 +216,8 @@ impl<'a> Quoted<'a> {
         let raw = text.strip_suffix(b"\n").or_else(|| text.strip_suffix(b"\r")).unwrap_or(text);
         spans.clear();
         spans.extend((0..self.fields.len()).filter_map(|column| self.fields.range(column)));
-        Ok(Some(Record { raw, fields: Fields { text: self.fields.as_slice(), spans }, line }))
+        let fields = Fields { raw: self.fields.as_slice(), spans, text: None };
+        Ok(Some(Record { raw, fields, line }))
     }
 }
 
@@ -229,17 +236,12 @@ fn split_plain(line: &[u8], delimiter: u8, spans: &mut Vec<Range<usize>>) {
 struct Hashed<'a> {
     inner: SourceReader<'a>,
     bytes: u64,
-    hash: Option<Sha256>,
+    digest: Option<Digest>,
 }
 
 impl Hashed<'_> {
     fn fingerprint(self) -> Option<Fingerprint> {
-        let digest = self.hash?.finalize();
-        let sha256 = digest.iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        Some(Fingerprint { sha256: sha256.into(), bytes: self.bytes })
+        Some(Fingerprint { digest: self.digest?.finish(), bytes: self.bytes })
     }
 }
 
@@ -247,8 +249,8 @@ impl Read for Hashed<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;
         self.bytes += length as u64;
-        if let Some(hash) = &mut self.hash {
-            hash.update(buffer.get(..length).unwrap_or_default());
+        if let Some(digest) = &mut self.digest {
+            digest.update(buffer.get(..length).unwrap_or_default());
         }
         Ok(length)
     }

@@ -1,14 +1,14 @@
 //! The journal's format, version 1: JSON Lines, one entry a line, the first a header.
 //!
 //! ```text
-//! {"header":{"format":"chime-sweep-journal","version":1,"input_sha256":"9f…","rows":200,"target":"…","batch_size":50}}
+//! {"header":{"format":"chime-sweep-journal","version":1,"input_xxh3":"9f…","rows":200,"target":"…","batch_size":50}}
 //! {"session":{"at":"2026-11-23T21:00:00Z"}}
 //! {"intent":{"rows":"0-49,60-109"}}
 //! {"settled":{"rows":"0-48","fate":"succeeded","attempts":1,"request_id":"…","at":"2026-11-23T21:00:01Z"}}
 //! {"settled":{"rows":"49","fate":"failed","code":"Forbidden","message":"…","attempts":1,"request_id":"…","at":"…"}}
 //! {"released":{"rows":"60-109"}}
 //! {"stopped":{"reason":"interrupted","at":"2026-11-23T21:00:02Z"}}
-//! {"reported":{"sha256":"…"}}
+//! {"reported":{"xxh3":"…"}}
 //! ```
 //!
 //! Rows are named by their place in the input, counted from 0, as ranges in the order of sending. Files of this version
@@ -36,8 +36,8 @@ pub struct Header {
     pub format: String,
     /// [`VERSION`].
     pub version: u32,
-    /// SHA-256 of the input, in hexadecimal.
-    pub input_sha256: String,
+    /// The input's [digest](crate::digest).
+    pub input_xxh3: String,
     /// The input's data rows.
     pub rows: u64,
     /// Where the numbers are removed: endpoint and region. Another one is another job.
@@ -78,8 +78,8 @@ pub enum Entry<'a> {
     },
     /// The report is written in full, and is about to take its place.
     Reported {
-        /// SHA-256 of the report, in hexadecimal.
-        sha256: Cow<'a, str>,
+        /// The report's [digest](crate::digest).
+        xxh3: Cow<'a, str>,
     },
 }
 

@@ -20,7 +20,7 @@ pub struct History {
     pub begun: Option<Timestamp>,
     /// Why the last process stopped, if it said so.
     pub stopped: Option<StopReason>,
-    /// SHA-256 of the report, if it was written in full.
+    /// The report's digest, if it was written in full.
     pub reported: Option<String>,
     /// For each row 0, or 1 + the place of its outcome.
     outcome_of: Vec<u32>,
@@ -188,7 +188,7 @@ impl History {
             Entry::Settled(settled) => self.settle(settled)?,
             Entry::Released { rows } => self.release(&rows)?,
             Entry::Stopped { reason, .. } => self.stopped = Some(reason),
-            Entry::Reported { sha256 } => self.reported = Some(sha256.into_owned()),
+            Entry::Reported { xxh3 } => self.reported = Some(xxh3.into_owned()),
         }
         Ok(())
     }

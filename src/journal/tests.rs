@@ -16,7 +16,7 @@ fn header() -> Header {
     Header {
         format: FORMAT.into(),
         version: VERSION,
-        input_sha256: "ab".into(),
+        input_xxh3: "ab".into(),
         rows: 100,
         target: "the simulator".into(),
         batch_size: 10,

@@ -2,9 +2,9 @@ use super::super::lines::{Line, Lines};
 
 /// Wherever a chunk ends, and whatever ends the lines, no line without quotes goes the long way.
 #[test]
-fn only_quotes_and_lone_returns_leave_the_quick_way() {
-    let plain = |text: &str| {
-        let mut lines = Lines::new(text.as_bytes());
+fn only_quotes_lone_returns_and_broken_characters_leave_the_quick_way() {
+    let plain = |text: &[u8]| {
+        let mut lines = Lines::new(text);
         let mut count = 0;
         while let Line::Plain(..) = lines.next().unwrap() {
             count += 1;
@@ -13,10 +13,20 @@ fn only_quotes_and_lone_returns_leave_the_quick_way() {
     };
     for line_end in ["\n", "\r\n"] {
         for length in 1..12 {
-            let line = "x".repeat(length) + line_end;
-            assert_eq!(plain(&line.repeat(5)), (5, true), "{line:?}");
-            assert_eq!(plain(&format!("{line}\"y\"")), (1, false), "{line:?}");
-            assert_eq!(plain(&format!("{line}y\rz")), (1, false), "{line:?}");
+            for line in ["x".repeat(length) + line_end, "é😀".repeat(length) + line_end] {
+                assert_eq!(plain(line.repeat(5).as_bytes()), (5, true), "{line:?}");
+                assert_eq!(plain(format!("{line}é").as_bytes()), (2, true), "{line:?}");
+                for special in [&b"\"y\""[..], b"y\rz", b"\xe9", b"\xe9\n", b"y\xff\nz", b"y\xf0\x9f\x98"] {
+                    let text = [line.as_bytes(), special].concat();
+                    assert_eq!(plain(&text), (1, false), "{line:?} {special:?}");
+                    let mut lines = Lines::new(&text[..]);
+                    while let Line::Plain(..) = lines.next().unwrap() {}
+                    let (left, mut more, before) = lines.into_rest();
+                    let mut all = left;
+                    std::io::Read::read_to_end(&mut more, &mut all).unwrap();
+                    assert_eq!((&all[..], before), (special, 1), "{line:?}");
+                }
+            }
         }
     }
 }

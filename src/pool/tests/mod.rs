@@ -191,7 +191,7 @@ async fn record(inbox: Inbox, rows: u32) -> (History, Vec<Event>) {
     let header = Header {
         format: FORMAT.into(),
         version: VERSION,
-        input_sha256: String::new(),
+        input_xxh3: String::new(),
         rows: rows.into(),
         target: String::new(),
         batch_size: 10,

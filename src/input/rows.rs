@@ -174,19 +174,24 @@ impl Rows {
 
     /// Finds the rows with equal numbers: duplicates, and those of [`SharedNumbers`].
     ///
-    /// Sorts a hash and a row together in 8 bytes, but only for the few rows whose number may have come before: to sort
-    /// all of them would take as long as half of the reading, and a table of them would miss the cache at every row.
+    /// Sorts a hash and a row together in 8 bytes, but only for the few rows whose number may come again: to sort all of
+    /// them would take as long as half of the reading, and to look each up twice in a table of them, which misses the
+    /// cache, a third.
     fn compare(&mut self) {
         let hasher = DefaultHashBuilder::default();
         let hash = |number: &Option<PhoneNumber>| number.as_ref().map(|number| hasher.hash_one(number));
-        let mut sightings = Sightings::of_at_most(self.numbers.len());
-        self.numbers.iter().filter_map(hash).for_each(|hash| sightings.add(hash));
+        let mut seen = Sightings::of_at_most(self.numbers.len());
+        let again: Vec<u64> =
+            self.numbers.iter().filter_map(hash).filter(|hash| !seen.is_first(*hash)).collect();
+        drop(seen);
+        let mut several = Sightings::of_at_most(again.len());
+        again.into_iter().for_each(|hash| _ = several.is_first(hash));
         let pair = |(row, number): (u32, &Option<PhoneNumber>)| {
-            let hash = hash(number).filter(|hash| sightings.are_several(*hash))?;
+            let hash = hash(number).filter(|hash| several.has(*hash))?;
             Some(hash << u32::BITS | u64::from(row))
         };
         let mut pairs: Vec<u64> = (0..).zip(&self.numbers).filter_map(pair).collect();
-        drop(sightings);
+        drop(several);
         pairs.sort_unstable();
         let same_hash = |one: &u64, two: &u64| one >> u32::BITS == two >> u32::BITS;
         let row_of = |pair: &u64| u32::try_from(pair & u64::from(u32::MAX)).map_or(RowId(0), RowId);
@@ -238,33 +243,35 @@ impl Rows {
     }
 }
 
-/// Which hashes came once, and which again: two bits for each of so many places that few hashes share one. Those
-/// that do look as if they were one.
+/// Which hashes have been seen: a Bloom filter with all bits of a hash in one word, so that each is one look. A few look
+/// as if they had been seen, and have not.
 struct Sightings(Vec<u64>);
 
 impl Sightings {
-    const PLACES_A_HASH: usize = 8;
-    const PLACES_A_WORD: usize = 32;
+    const HASHES_A_WORD: usize = 4;
 
     fn of_at_most(hashes: usize) -> Self {
-        Self(vec![0; (hashes * Self::PLACES_A_HASH / Self::PLACES_A_WORD).next_power_of_two()])
+        Self(vec![0; (hashes / Self::HASHES_A_WORD).next_power_of_two()])
     }
 
-    fn add(&mut self, hash: u64) {
-        let (word, place) = self.place(hash);
-        let once = self.0[word] >> place & 1;
-        self.0[word] |= (once << 1 | 1) << place;
+    /// Sees the hash. Whether that is for the first time, for certain.
+    fn is_first(&mut self, hash: u64) -> bool {
+        let (word, bits) = self.place(hash);
+        let before = self.0[word];
+        self.0[word] |= bits;
+        before & bits != bits
     }
 
-    fn are_several(&self, hash: u64) -> bool {
-        let (word, place) = self.place(hash);
-        self.0[word] >> place & 2 != 0
+    fn has(&self, hash: u64) -> bool {
+        let (word, bits) = self.place(hash);
+        self.0[word] & bits == bits
     }
 
-    /// The word, and where in it; by bits that the sorting does not look at.
+    /// The word, and four bits in it.
     fn place(&self, hash: u64) -> (usize, u64) {
         let word = usize::try_from(hash >> u32::BITS).unwrap_or_default() & (self.0.len() - 1);
-        (word, 2 * (hash >> 59))
+        let bits = [0, 6, 12, 18].map(|at| 1 << (hash >> at & 63));
+        (word, bits[0] | bits[1] | bits[2] | bits[3])
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Records<'a> {
 }
 
 enum Text<'a> {
-    Lines(Lines<Hashed<'a>>),
+    Lines(Box<Lines<Hashed<'a>>>),
     Quoted(Box<Quoted<'a>>),
     /// Only while the one becomes the other.
     Nowhere,
@@ -115,7 +115,7 @@ impl<'a> Records<'a> {
         Ok(Self {
             name: source.name(),
             delimiter: dialect.delimiter,
-            text: Text::Lines(Lines::new(hashed)),
+            text: Text::Lines(Box::new(Lines::new(hashed))),
             spans: Vec::new(),
         })
     }
@@ -143,7 +143,7 @@ impl<'a> Records<'a> {
 
     fn next_quoted(&mut self) -> Result<Option<Record<'_>>, InputError> {
         self.text = match std::mem::replace(&mut self.text, Text::Nowhere) {
-            Text::Lines(lines) => Text::Quoted(Box::new(Quoted::after(lines, self.delimiter))),
+            Text::Lines(lines) => Text::Quoted(Box::new(Quoted::after(*lines, self.delimiter))),
             text => text,
         };
         match &mut self.text {

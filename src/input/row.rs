@@ -155,8 +155,8 @@ fn connector<'a>(
 }
 
 /// Letters, digits and hyphens, as the service's ids are: nothing to look at more closely.
+#[expect(clippy::needless_bitwise_bool, reason = "without a branch the compiler looks at many bytes at once")]
 fn is_plain(text: &str) -> bool {
-    // Without an early end, and without a branch for each kind, the compiler looks at many bytes at once.
     let is_plain =
         |byte: u8| ((byte | 0x20).wrapping_sub(b'a') < 26) | (byte.wrapping_sub(b'0') < 10) | (byte == b'-');
     !text.is_empty() && text.bytes().fold(true, |plain, byte| plain & is_plain(byte))

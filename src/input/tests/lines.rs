@@ -30,3 +30,14 @@ fn only_quotes_lone_returns_and_broken_characters_leave_the_quick_way() {
         }
     }
 }
+
+/// A broken character is not waited for until the end of a file that may not fit into memory.
+#[test]
+fn nothing_more_is_read_after_a_broken_character() {
+    let text = [b"x\n\xff\n", "y\n".repeat(100).as_bytes()].concat();
+    let mut lines = Lines::new(&text[..]);
+    assert!(matches!(lines.next().unwrap(), Line::Plain(..)));
+    assert!(matches!(lines.next().unwrap(), Line::Special));
+    let (read, unread, _) = lines.into_rest();
+    assert!(read.len() < 10 && unread.len() > 180, "{} {}", read.len(), unread.len());
+}

@@ -27,6 +27,7 @@ pub fn result_of(history: &History, row: RowId, stop: Option<StopReason>) -> Row
             attempts: outcome.attempts,
             request_id: &outcome.request_id,
             completed_at: Some(outcome.at),
+            shared_as: Some(outcome.number),
         };
     }
     let because = stop.map_or("it ended early", StopReason::because);
@@ -45,5 +46,6 @@ pub fn result_of(history: &History, row: RowId, stop: Option<StopReason>) -> Row
         attempts: 0,
         request_id: "",
         completed_at: None,
+        shared_as: None,
     }
 }

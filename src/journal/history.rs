@@ -34,6 +34,8 @@ pub struct History {
 /// The fate that some rows share, as the journal has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
+    /// Its place among the outcomes.
+    pub number: u32,
     /// What became of the rows.
     pub fate: Fate,
     /// The error's name; empty for a plain success.
@@ -194,7 +196,8 @@ impl History {
     }
 
     fn settle(&mut self, settled: Settled<'_>) -> Result<(), &'static str> {
-        let place = u32::try_from(self.outcomes.len() + 1).map_err(|_| "too many outcomes")?;
+        let number = u32::try_from(self.outcomes.len()).map_err(|_| "too many outcomes")?;
+        let place = number.checked_add(1).ok_or("too many outcomes")?;
         for &row in settled.rows.0.iter() {
             self.check_open(row)?;
             if !self.intended.get(row) {
@@ -209,6 +212,7 @@ impl History {
             self.settled += 1;
         }
         self.outcomes.push(Outcome {
+            number,
             fate: settled.fate,
             code: settled.code.into(),
             message: settled.message.into(),

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::RowResult;
 use crate::status::Status;
 
 /// What makes a spreadsheet take a cell for a formula; some take the full-width forms too.
@@ -23,13 +24,23 @@ impl Cells {
         cells
     }
 
+    /// The six cells of a row that was sent so often before.
+    pub fn push_result(&mut self, line: &mut Vec<u8>, result: &RowResult<'_>, prior_attempts: u32) {
+        self.push_status(line, result.status);
+        self.push(line, &result.code);
+        self.push(line, &result.message);
+        self.push_count(line, prior_attempts.saturating_add(result.attempts));
+        self.push(line, result.request_id);
+        self.push_time(line, result.completed_at);
+    }
+
     fn cell(&self, text: &str) -> Vec<u8> {
         let mut cell = Vec::new();
         self.push(&mut cell, text);
         cell
     }
 
-    pub fn push_status(&self, line: &mut Vec<u8>, status: Status) {
+    fn push_status(&self, line: &mut Vec<u8>, status: Status) {
         line.extend_from_slice(&self.statuses[status as usize]);
     }
 
@@ -62,13 +73,13 @@ impl Cells {
         line.push(b'"');
     }
 
-    pub fn push_count(&self, line: &mut Vec<u8>, count: u32) {
+    fn push_count(&self, line: &mut Vec<u8>, count: u32) {
         line.push(self.delimiter);
         line.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
     }
 
     /// RFC 3339 in UTC, in seconds.
-    pub fn push_time(&mut self, line: &mut Vec<u8>, time: Option<Timestamp>) {
+    fn push_time(&mut self, line: &mut Vec<u8>, time: Option<Timestamp>) {
         let Some(time) = time else { return self.push(line, "") };
         match &self.time {
             Some((last, cell)) if *last == time => line.extend_from_slice(cell),

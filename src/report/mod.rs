@@ -41,6 +41,8 @@ pub struct RowResult<'a> {
     pub request_id: &'a str,
     /// When it was settled.
     pub completed_at: Option<Timestamp>,
+    /// Rows with the same number here have the same in all other fields too, as the rows of a batch have.
+    pub shared_as: Option<u32>,
 }
 
 impl RowResult<'_> {
@@ -52,6 +54,7 @@ impl RowResult<'_> {
         attempts: 0,
         request_id: "",
         completed_at: None,
+        shared_as: None,
     };
 }
 
@@ -137,8 +140,14 @@ struct RowWriter<'a> {
     /// Those that are not written yet. A line goes nowhere else first: to move a million costs as much as to build them.
     text: Vec<u8>,
     cells: Cells,
+    /// The cells of results that rows share, by what they are shared as.
+    shared: Vec<(Option<u32>, Vec<u8>)>,
     spans: Vec<Range<usize>>,
 }
+
+/// How many shared results are kept. Those of rows that stand near each other were settled near each other: connectors
+/// take turns, a batch each.
+const SHARED: usize = 64;
 
 impl<'a> RowWriter<'a> {
     fn new(layout: &'a Layout) -> Self {
@@ -146,6 +155,7 @@ impl<'a> RowWriter<'a> {
             layout,
             text: Vec::with_capacity(2 * BLOCK),
             cells: Cells::new(layout.dialect.delimiter),
+            shared: vec![(None, Vec::new()); SHARED],
             spans: Vec::new(),
         }
     }
@@ -234,14 +244,19 @@ impl<'a> RowWriter<'a> {
     }
 
     fn result(&mut self, record: &Record<'_>, result: &RowResult<'_>) {
-        let attempts = prior_attempts(self.layout, record).saturating_add(result.attempts);
-        let Self { cells, text, .. } = self;
-        cells.push_status(text, result.status);
-        cells.push(text, &result.code);
-        cells.push(text, &result.message);
-        cells.push_count(text, attempts);
-        cells.push(text, result.request_id);
-        cells.push_time(text, result.completed_at);
+        let Self { cells, text, shared, .. } = self;
+        let prior = prior_attempts(self.layout, record);
+        let Some(number) = result.shared_as.filter(|_| prior == 0) else {
+            return cells.push_result(text, result, prior);
+        };
+        // To put them together takes longer than all the rest of a line.
+        let (kept, line) = &mut shared[number as usize % SHARED];
+        if *kept != Some(number) {
+            *kept = Some(number);
+            line.clear();
+            cells.push_result(line, result, 0);
+        }
+        text.extend_from_slice(line);
     }
 }
 

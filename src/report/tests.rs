@@ -38,7 +38,8 @@ fn in_turn(row: RowId) -> RowResult<'static> {
     let status = [Status::Succeeded, Status::Failed, Status::Unknown][row.get() as usize % 3];
     let code = if status == Status::Succeeded { "" } else { "Forbidden" }.into();
     let completed_at = Some(Timestamp::from_second(1_700_000_000).unwrap());
-    RowResult { status, code, message: "=no, \"never\"\n".into(), attempts: 2, request_id: "r", completed_at }
+    let message = "=no, \"never\"\n".into();
+    RowResult { status, code, message, attempts: 2, request_id: "r", completed_at, shared_as: None }
 }
 
 #[test]
@@ -240,6 +241,24 @@ proptest! {
         }
         let (and_again, _) = report_on(&again, waiting);
         prop_assert_eq!(and_again, again);
+    }
+
+    /// Whichever rows share a result, and however often one that was kept has made room for another.
+    #[test]
+    fn a_shared_result_is_written_as_any_other(
+        outcomes in prop::collection::vec((0..300_u32, prop::sample::select(vec![",,,,,,", ",failed,,,2,,"])), 1..400),
+    ) {
+        let row = |(at, (_, six)): (usize, &(u32, &str))| format!("vc,{}{six}\n", 1_000_000 + at);
+        let rows: String = outcomes.iter().enumerate().map(row).collect();
+        let csv = format!("vc_id,phone,{SIX}\n{rows}");
+        let ids: Vec<String> = (0..300).map(|outcome| format!("request-{outcome}")).collect();
+        let result = |row: RowId, shares: bool| {
+            let outcome = outcomes[row.get() as usize].0;
+            let shared_as = shares.then_some(outcome);
+            RowResult { request_id: &ids[outcome as usize], shared_as, ..in_turn(RowId::new(outcome)) }
+        };
+        let shared = report_on(csv.as_bytes(), |row| result(row, true));
+        prop_assert_eq!(shared, report_on(csv.as_bytes(), |row| result(row, false)));
     }
 }
 

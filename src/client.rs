@@ -11,12 +11,12 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use bytes::{Bytes, BytesMut};
-use http::Uri;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 
+use crate::api::request::{Base, RequestError};
 use crate::api::sigv4::Signer;
-use crate::api::{ApiError, BatchReply, ErrorKind, UNTRUSTED, reply, request};
+use crate::api::{ApiError, BatchReply, ErrorKind, UNTRUSTED, reply};
 use crate::credentials::{CredentialSource, Renewal};
 use crate::endpoint::Endpoint;
 use crate::number::PhoneNumber;
@@ -28,7 +28,7 @@ const REPLY_AT_MOST: usize = 4 << 20;
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
-    base: Uri,
+    base: Base,
     url: Url,
     signer: Signer,
     credentials: CredentialSource,
@@ -48,10 +48,11 @@ impl Client {
         endpoint: &Endpoint,
         credentials: CredentialSource,
         request_timeout: Duration,
-    ) -> Result<Self, http::uri::InvalidUri> {
+    ) -> Result<Self, RequestError> {
+        let base = endpoint.base().as_str().parse();
         Ok(Self {
             http,
-            base: endpoint.base().as_str().parse()?,
+            base: Base::new(&base.unwrap_or_default())?, // whatever is no URI is no plain endpoint either
             url: endpoint.base().clone(),
             signer: Signer::new(endpoint.region().as_str()),
             credentials,
@@ -104,7 +105,7 @@ impl Client {
         credentials: &Credentials,
         offset: i64,
     ) -> Result<http::Request<Bytes>, Box<dyn std::error::Error + Send + Sync>> {
-        let mut request = request::disassociate(&self.base, connector, numbers.iter().copied())?;
+        let mut request = self.base.disassociate(connector, numbers.iter().copied())?;
         let time = timestamp().saturating_add(SignedDuration::from_secs(offset))?;
         self.signer.sign(&mut request, credentials, time)?;
         Ok(request)

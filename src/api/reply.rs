@@ -266,6 +266,9 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 
 /// At most `limit` characters of the text, and `…` if there are more; what is not visible becomes one space.
 fn one_line(text: &str, limit: usize) -> Box<str> {
+    if text.len() <= limit && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return text.into(); // as every name and request id is
+    }
     // Besides controls and white space: what turns the direction of the text around it.
     let hidden = |c: char| {
         c.is_control()

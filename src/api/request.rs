@@ -2,6 +2,8 @@
 //!
 //! Must not sign it ([`sigv4`](super::sigv4) does) and must not send it.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderValue};
 use http::uri::{Authority, InvalidUri, PathAndQuery, Scheme, Uri};
@@ -13,6 +15,9 @@ use crate::number::PhoneNumber;
 pub(super) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 const OPERATION: &str = "operation=disassociate-phone-numbers";
+
+/// How many headers a request has in the end, those of the signature and the HTTP client's own included.
+const HEADERS: usize = 8;
 
 /// Why no request can be written.
 #[derive(Debug, thiserror::Error)]
@@ -36,39 +41,61 @@ pub enum RequestError {
     },
 }
 
-/// The unsigned request that disassociates `numbers` from `connector`.
-///
-/// `base` is the endpoint: `https://host`, `http://127.0.0.1:8080`, `https://host/base/path/`. `connector` is the id
-/// as the user knows it, not encoded. The request has the headers `content-type` and `host`; a scheme's default port
-/// is left out of `host`, because clients leave it out. The body is byte for byte what botocore sends.
-///
-/// # Errors
-/// If `base` is no plain endpoint, or `connector` cannot stand in a path.
-pub fn disassociate(
-    base: &Uri,
-    connector: &str,
-    numbers: impl Iterator<Item = PhoneNumber>,
-) -> Result<http::Request<Bytes>, RequestError> {
-    let endpoint_error = || RequestError::Endpoint(base.host().unwrap_or_default().into());
-    let (scheme, authority, base_path) = parts(base).ok_or_else(endpoint_error)?;
-    if matches!(connector, "" | "." | "..") {
-        return Err(RequestError::Connector(connector.into()));
+/// Where requests go.
+#[derive(Debug, Clone)]
+pub struct Base {
+    scheme: Scheme,
+    authority: Authority,
+    /// Without its last slash.
+    path: Box<str>,
+    host: HeaderValue,
+}
+
+impl Base {
+    /// An endpoint: `https://host`, `http://127.0.0.1:8080`, `https://host/base/path/`.
+    ///
+    /// # Errors
+    /// If it is not a plain one.
+    pub fn new(endpoint: &Uri) -> Result<Self, RequestError> {
+        let refused = || RequestError::Endpoint(endpoint.host().unwrap_or_default().into());
+        let (scheme, authority, path) = parts(endpoint).ok_or_else(refused)?;
+        let host = host(scheme, authority).ok_or_else(refused)?;
+        Ok(Self { scheme: scheme.clone(), authority: authority.clone(), path: path.into(), host })
     }
-    let segment = utf8_percent_encode(connector, SEGMENT);
-    let target = format!("{base_path}/voice-connectors/{segment}?{OPERATION}");
-    let target = PathAndQuery::try_from(target)
-        .map_err(|source| RequestError::Uri { length: connector.len(), source })?;
-    let host = host(scheme, authority).ok_or_else(endpoint_error)?;
-    let mut uri = http::uri::Parts::default();
-    uri.scheme = Some(scheme.clone());
-    uri.authority = Some(authority.clone());
-    uri.path_and_query = Some(target);
-    let mut request = http::Request::new(body(numbers));
-    *request.method_mut() = http::Method::POST;
-    *request.uri_mut() = Uri::from_parts(uri).map_err(|_| endpoint_error())?;
-    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    request.headers_mut().insert(HOST, host);
-    Ok(request)
+
+    /// The unsigned request that disassociates `numbers` from `connector`, which is the id as the user knows it, not
+    /// encoded.
+    ///
+    /// It has the headers `content-type` and `host`; a scheme's default port is left out of `host`, because clients
+    /// leave it out. The body is byte for byte what botocore sends.
+    ///
+    /// # Errors
+    /// If `connector` cannot stand in a path.
+    pub fn disassociate(
+        &self,
+        connector: &str,
+        numbers: impl Iterator<Item = PhoneNumber>,
+    ) -> Result<http::Request<Bytes>, RequestError> {
+        if matches!(connector, "" | "." | "..") {
+            return Err(RequestError::Connector(connector.into()));
+        }
+        let too_long = |source| RequestError::Uri { length: connector.len(), source };
+        let segment: Cow<'_, str> = utf8_percent_encode(connector, SEGMENT).into();
+        let target = [&self.path, "/voice-connectors/", &segment, "?", OPERATION].concat();
+        let mut uri = http::uri::Parts::default();
+        uri.scheme = Some(self.scheme.clone());
+        uri.authority = Some(self.authority.clone());
+        uri.path_and_query = Some(PathAndQuery::try_from(target).map_err(too_long)?);
+        let mut request = http::Request::new(body(numbers));
+        *request.method_mut() = http::Method::POST;
+        // Scheme, authority and path are all there.
+        *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
+        let headers = request.headers_mut();
+        headers.reserve(HEADERS);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(HOST, self.host.clone());
+        Ok(request)
+    }
 }
 
 /// Scheme, authority and the path without its last slash, if the base is a plain endpoint.
@@ -117,7 +144,7 @@ mod tests {
     use super::*;
 
     fn request(base: &str, connector: &str) -> Result<http::Request<Bytes>, RequestError> {
-        disassociate(&base.parse().unwrap(), connector, std::iter::empty())
+        Base::new(&base.parse().unwrap())?.disassociate(connector, std::iter::empty())
     }
 
     #[test]

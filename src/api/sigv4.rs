@@ -6,7 +6,7 @@
 //!
 //! Must not read a clock and must not fetch credentials: both are arguments.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -64,7 +64,7 @@ impl Signer {
     }
 
     /// Adds `x-amz-date`, `authorization` and, with temporary credentials, `x-amz-security-token` to a request of
-    /// [`disassociate`](super::request::disassociate).
+    /// [`disassociate`](super::request::Base::disassociate).
     ///
     /// Signs these, `content-type`, `host` and the body, as botocore does; a client may add other headers. To be
     /// called once per attempt, as the service refuses a signature that is older than 5 minutes; a second call
@@ -86,7 +86,6 @@ impl Signer {
             None => "content-type;host;x-amz-date",
         };
         let canonical = canonical_request(request, &date_time, token, signed_headers)?;
-        // Put together without `format!`, which takes longer than to hash them.
         let scope = [date, "/", &self.region, "/", SERVICE, "/aws4_request"].concat();
         let hash = hex_sha256(canonical.as_bytes());
         let string_to_sign = ["AWS4-HMAC-SHA256\n", &date_time, "\n", &scope, "\n", &hash].concat();
@@ -159,30 +158,42 @@ fn canonical_request(
     if !plain_path || !plain_query || query.matches('=').count() != 1 {
         return Err(SigningError::Request);
     }
-    let method = request.method();
-    let path = utf8_percent_encode(path, PATH);
-    let mut canonical = String::with_capacity(512 + token.map_or(0, str::len));
-    // Writing to a String cannot fail.
-    let _ = write!(
-        canonical,
-        "{method}\n{path}\n{query}\ncontent-type:{content_type}\nhost:{host}\nx-amz-date:{date_time}\n"
-    );
-    if let Some(token) = token {
-        let _ = writeln!(canonical, "x-amz-security-token:{token}");
-    }
-    let _ = write!(canonical, "\n{signed_headers}\n{}", hex_sha256(request.body()));
-    Ok(canonical)
+    let path: Cow<'_, str> = utf8_percent_encode(path, PATH).into();
+    let (before_token, token, after_token) = match token {
+        Some(token) => ("\nx-amz-security-token:", token, "\n"),
+        None => ("", "", "\n"),
+    };
+    // Put together without `format!`, which takes longer than to hash it.
+    Ok([
+        request.method().as_str(),
+        "\n",
+        &path,
+        "\n",
+        query,
+        "\ncontent-type:",
+        content_type,
+        "\nhost:",
+        host,
+        "\nx-amz-date:",
+        date_time,
+        before_token,
+        token,
+        after_token,
+        "\n",
+        signed_headers,
+        "\n",
+        &hex_sha256(request.body()),
+    ]
+    .concat())
 }
 
 fn hex_sha256(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        hex.push(digit(byte >> 4));
-        hex.push(digit(byte & 15));
+    let mut hex = vec![0; 64];
+    for (digits, byte) in hex.chunks_exact_mut(2).zip(Sha256::digest(bytes)) {
+        digits.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     }
-    hex
+    String::from_utf8(hex).unwrap_or_default() // digits are
 }
 
 fn secret(value: &str) -> Result<HeaderValue, InvalidHeaderValue> {
@@ -203,7 +214,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::api::request::disassociate;
+    use crate::api::request::Base;
     use crate::number::PhoneNumber;
 
     /// A file of fixtures/sigv4, as fixtures/sigv4/generate.py writes it.
@@ -260,8 +271,8 @@ mod tests {
         assert!(cases.len() >= 15, "fixtures are missing");
         for (name, Case { given, sent }) in cases {
             let numbers = given.numbers.iter().map(|number| PhoneNumber::parse(number).unwrap());
-            let base = given.endpoint.parse().unwrap();
-            let mut request = disassociate(&base, &given.connector, numbers).unwrap();
+            let base = Base::new(&given.endpoint.parse().unwrap()).unwrap();
+            let mut request = base.disassociate(&given.connector, numbers).unwrap();
             let signer = Signer::new(&given.region);
             signer.sign(&mut request, &credentials(&given.credentials), given.time.parse().unwrap()).unwrap();
             assert_eq!(request.method().as_str(), sent.method, "{name}");
@@ -295,7 +306,7 @@ mod tests {
 
     fn request(base: &str, connector: &str) -> http::Request<Bytes> {
         let numbers = PhoneNumber::parse("+12065550100").into_iter();
-        disassociate(&base.parse().unwrap(), connector, numbers).unwrap()
+        Base::new(&base.parse().unwrap()).unwrap().disassociate(connector, numbers).unwrap()
     }
 
     proptest! {

@@ -153,10 +153,9 @@ impl<'a> Dispatcher<'a> {
         self.in_flight += 1;
         self.innocent_in_flight += usize::from(job.failures == 0);
         self.emit(Event::Sent { again: job.attempts > 0 || job.last_error.is_some() });
-        let submission = Submission {
-            connector: self.rows.connector_name(job.connector).into(),
-            numbers: job.rows.iter().filter_map(|&row| self.rows.number(row)).collect(),
-        };
+        let mut numbers = Vec::with_capacity(job.rows.len());
+        numbers.extend(job.rows.iter().filter_map(|&row| self.rows.number(row)));
+        let submission = Submission { connector: self.rows.connector_name(job.connector).into(), numbers };
         Next::Send(Flight { job, permit, epoch: self.gate.epoch(), request: self.blame.sent() }, submission)
     }
 

@@ -97,7 +97,8 @@ where
             Next::Send(flight, submission) => {
                 // The one concurrent line: everything else happens in this loop, one thing after another.
                 let request = submit(submission);
-                let task = under_way.spawn(async { Ended::Request(request.await) });
+                // Boxed: the runtime moves a task's memory more than once, and this is most of it.
+                let task = under_way.spawn(Box::pin(async { Ended::Request(request.await) }));
                 flights.insert(task.id(), flight);
                 continue;
             }

@@ -14,8 +14,9 @@ use clap::Parser;
 use tempfile::TempDir;
 
 use super::*;
+use crate::api::request::Base;
 use crate::api::sigv4::Signer;
-use crate::api::{ApiError, BatchReply, ErrorKind, reply, request};
+use crate::api::{ApiError, BatchReply, ErrorKind, reply};
 use crate::cli::Cli;
 use crate::event::{Event, Inbox, StopReason};
 use crate::finish;
@@ -199,9 +200,9 @@ impl Trial {
         submission: &Submission,
         elapsed: Duration,
     ) -> impl Future<Output = Result<BatchReply, ApiError>> + Send + use<> {
-        let base = "http://127.0.0.1".parse().expect("a URL");
+        let base = Base::new(&"http://127.0.0.1".parse().expect("a URL")).expect("a plain one");
         let numbers = submission.numbers.iter().copied();
-        let mut request = request::disassociate(&base, &submission.connector, numbers).expect("a request");
+        let mut request = base.disassociate(&submission.connector, numbers).expect("a request");
         let keys = self.keys.lock().expect("no panic").clone();
         self.signer.sign(&mut request, &keys, wall()).expect("signs");
         let answer = self.service.lock().expect("no panic").answer(&request, wall(), elapsed);

@@ -225,11 +225,30 @@ impl<'a> Quoted<'a> {
 fn split_plain(line: &[u8], delimiter: u8, spans: &mut Vec<Range<usize>>) {
     spans.clear();
     let mut start = 0;
-    for end in memchr::memchr_iter(delimiter, line) {
+    let mut end_at = |end| {
         spans.push(start..end);
         start = end + 1;
+    };
+    // Eight bytes at a time: what searches faster in a long text takes longer to set up than a line does.
+    let (words, rest) = line.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let mut found = equal_bytes(u64::from_le_bytes(*word), delimiter);
+        while found != 0 {
+            end_at(8 * at + found.trailing_zeros() as usize / 8);
+            found &= found - 1;
+        }
+    }
+    for (at, _) in rest.iter().enumerate().filter(|(_, byte)| **byte == delimiter) {
+        end_at(8 * words.len() + at);
     }
     spans.push(start..line.len());
+}
+
+/// The highest bit of each byte of `word` that is `byte`.
+fn equal_bytes(word: u64, byte: u8) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let differs = word ^ u64::from_le_bytes([byte; 8]);
+    !((differs & LOW).wrapping_add(LOW) | differs | LOW)
 }
 
 /// Counts and hashes what is read.

@@ -281,6 +281,8 @@ pub(crate) struct Builder {
     rows: Rows,
     by_name: HashTable<u32>,
     hasher: DefaultHashBuilder,
+    /// For each connector, which one followed it last.
+    next: Vec<u32>,
     last_connector: u32,
     shift: u32,
 }
@@ -318,23 +320,26 @@ impl Builder {
     fn connector(&mut self, name: &str) -> u32 {
         // Inputs are often sorted by connector, or name the connectors in turn. With many, to look one up in the table
         // takes longer than to read the row.
-        let next = if self.last_connector + 1 < self.rows.names.len() { self.last_connector + 1 } else { 0 };
-        if self.rows.names.get(self.last_connector) == name {
-            return self.last_connector;
+        let last = self.last_connector as usize;
+        let expected = self.next.get(last).copied().unwrap_or_default();
+        if !self.next.is_empty() && self.rows.names.get(expected) == name {
+            self.last_connector = expected;
+            return expected;
         }
-        if self.rows.names.get(next) == name {
-            self.last_connector = next;
-        } else {
-            let names = &mut self.rows.names;
-            let hash = self.hasher.hash_one(name);
-            let known = self.by_name.find(hash, |id| names.get(*id) == name).copied();
-            self.last_connector = known.unwrap_or_else(|| {
-                let id = names.push(name);
-                self.by_name.insert_unique(hash, id, |id| self.hasher.hash_one(names.get(*id)));
-                id
-            });
+        let names = &mut self.rows.names;
+        let hash = self.hasher.hash_one(name);
+        let known = self.by_name.find(hash, |id| names.get(*id) == name).copied();
+        let id = known.unwrap_or_else(|| {
+            let id = names.push(name);
+            self.by_name.insert_unique(hash, id, |id| self.hasher.hash_one(names.get(*id)));
+            self.next.push(id); // until it is known better: an input that is sorted names it again
+            id
+        });
+        if let Some(next) = self.next.get_mut(last) {
+            *next = id;
         }
-        self.last_connector
+        self.last_connector = id;
+        id
     }
 }
 

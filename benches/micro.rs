@@ -14,7 +14,7 @@ use aws_credential_types::Credentials;
 use chime_sweep::api::{reply, request::Base, sigv4::Signer};
 use chime_sweep::event::{Event, Fate, Settlement};
 use chime_sweep::input::{Input, InputOptions, Source};
-use chime_sweep::journal::entry::{Entry, FORMAT, Header, VERSION};
+use chime_sweep::journal::entry::{Entry, FORMAT, Header, Scribe, VERSION};
 use chime_sweep::journal::history::{History, replay};
 use chime_sweep::number::PhoneNumber;
 use chime_sweep::plan::Plan;
@@ -69,8 +69,13 @@ fn journal(plan: &Plan) -> Vec<u8> {
     };
     let mut lines = Vec::new();
     Entry::Header(header).write_line(&mut lines);
-    events(plan).iter().filter_map(Entry::of).for_each(|entry| entry.write_line(&mut lines));
+    write_lines(&events(plan), &mut lines);
     lines
+}
+
+fn write_lines(events: &[Event], lines: &mut Vec<u8>) {
+    let mut scribe = Scribe::default();
+    events.iter().filter_map(|event| scribe.entry(event)).for_each(|entry| entry.write_line(lines));
 }
 
 fn events(plan: &Plan) -> Vec<Event> {
@@ -180,7 +185,7 @@ fn journal_encode(bencher: Bencher) {
     let events = events(&Plan::new(&read(false).rows, |_| true, BATCH));
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         let mut lines = Vec::new();
-        events.iter().filter_map(Entry::of).for_each(|entry| entry.write_line(&mut lines));
+        write_lines(&events, &mut lines);
         lines
     });
 }

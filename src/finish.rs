@@ -38,7 +38,8 @@ pub fn finish(
     stop: Option<StopReason>,
 ) -> Result<Counted, FinishError> {
     let history = journal.history()?;
-    let counted = report::replace(report, |file| write(file, &mut journal, &history, source, input, stop))?;
+    let counter = report::replace(report, |file| write(file, &mut journal, &history, source, input, stop))?;
+    drop(history); // makes room for the counts, which have the names of all connectors
     if let Err(error) = journal.remove() {
         // The report is whole, and the journal knows it: the next run removes what is left.
         tracing::warn!(
@@ -46,25 +47,25 @@ pub fn finish(
             "the report is complete, but its journal remains"
         );
     }
-    Ok(counted)
+    Ok(counter.finish())
 }
 
 /// The journal hears of the report before that takes its place: a crash between the two steps after this one leaves a
 /// journal that knows that nothing is left to do. Until the report is synced, and has its place, nobody believes it.
-fn write(
+fn write<'i>(
     file: &mut std::fs::File,
     journal: &mut Journal,
     history: &History,
     source: &Source,
-    input: &Input,
+    input: &'i Input,
     stop: Option<StopReason>,
-) -> Result<Counted, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<Counter<'i>, Box<dyn std::error::Error + Send + Sync>> {
     let mut counter = Counter::new(input);
     let mut out = Hashing { file, digest: Digest::new() };
     let result_of = |row| reconcile::result_of(history, row, stop);
     report::write(&mut out, source, input, result_of, |row| counter.add(&row))?;
     journal.append(&[Entry::Reported { xxh3: out.digest.finish().into_string().into() }])?;
-    Ok(counter.finish())
+    Ok(counter)
 }
 
 /// Writes through, and hashes what it writes.

@@ -78,6 +78,18 @@ impl RowId {
     }
 }
 
+impl From<u32> for RowId {
+    fn from(index: u32) -> Self {
+        Self(index)
+    }
+}
+
+impl From<RowId> for u32 {
+    fn from(row: RowId) -> Self {
+        row.0
+    }
+}
+
 impl ConnectorId {
     #[cfg(test)]
     pub(crate) fn for_tests(index: u32) -> Self {

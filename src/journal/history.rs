@@ -9,7 +9,8 @@ use jiff::Timestamp;
 
 use crate::event::{Fate, StopReason};
 use crate::input::{RowFlags, RowId};
-use crate::journal::entry::{Entry, FORMAT, Header, RowList, Settled, VERSION};
+use crate::journal::entry::{Entry, FORMAT, Header, Settled, VERSION};
+use crate::journal::ranges::Ranges;
 
 /// What a journal says.
 #[derive(Debug)]
@@ -26,6 +27,9 @@ pub struct History {
     outcome_of: Vec<u32>,
     outcomes: Vec<Outcome>,
     settled: u64,
+    /// The rows that the present session has intended, by place.
+    rows: Vec<RowId>,
+    /// Those of them that are neither settled nor released.
     intended: RowFlags,
     /// Intended by an earlier process, which did not live to say what came of it.
     in_doubt: RowFlags,
@@ -163,6 +167,7 @@ impl History {
             outcome_of: Vec::new(),
             outcomes: Vec::new(),
             settled: 0,
+            rows: Vec::new(),
             intended: RowFlags::default(),
             in_doubt: RowFlags::default(),
         })
@@ -180,15 +185,17 @@ impl History {
                 self.stopped = None;
                 let intended = std::mem::take(&mut self.intended);
                 self.in_doubt.add(&intended);
+                self.rows.clear();
             }
             Entry::Intent { rows } => {
                 for &row in rows.0.iter() {
                     self.check_open(row)?;
                     self.intended.set(row);
                 }
+                self.rows.extend_from_slice(&rows.0);
             }
             Entry::Settled(settled) => self.settle(settled)?,
-            Entry::Released { rows } => self.release(&rows)?,
+            Entry::Released { places } => self.release(&places)?,
             Entry::Stopped { reason, .. } => self.stopped = Some(reason),
             Entry::Reported { xxh3 } => self.reported = Some(xxh3.into_owned()),
         }
@@ -197,18 +204,20 @@ impl History {
 
     fn settle(&mut self, settled: Settled<'_>) -> Result<(), &'static str> {
         let number = u32::try_from(self.outcomes.len()).map_err(|_| "too many outcomes")?;
-        let place = number.checked_add(1).ok_or("too many outcomes")?;
-        for &row in settled.rows.0.iter() {
+        let mark = number.checked_add(1).ok_or("too many outcomes")?;
+        for &place in settled.places.0.iter() {
+            let unintended = "it settles a row that was not intended";
+            let row = *self.rows.get(place as usize).ok_or(unintended)?;
             self.check_open(row)?;
             if !self.intended.get(row) {
-                return Err("it settles a row that was not intended");
+                return Err(unintended);
             }
             self.intended.clear(row);
             let row = row.get() as usize;
             if row >= self.outcome_of.len() {
                 self.outcome_of.resize(row + 1, 0);
             }
-            self.outcome_of[row] = place;
+            self.outcome_of[row] = mark;
             self.settled += 1;
         }
         self.outcomes.push(Outcome {
@@ -223,11 +232,10 @@ impl History {
         Ok(())
     }
 
-    fn release(&mut self, rows: &RowList<'_>) -> Result<(), &'static str> {
-        for &row in rows.0.iter() {
-            if !self.intended.get(row) {
-                return Err("it releases a row that was not intended");
-            }
+    fn release(&mut self, places: &Ranges<'_, u32>) -> Result<(), &'static str> {
+        for &place in places.0.iter() {
+            let row = self.rows.get(place as usize).filter(|row| self.intended.get(**row));
+            let row = *row.ok_or("it releases a row that was not intended")?;
             self.intended.clear(row);
         }
         Ok(())

@@ -19,7 +19,7 @@ use super::*;
 use crate::api::NumberError;
 use crate::event::{Event, Fate, Inbox, channel};
 use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source};
-use crate::journal::entry::{Entry, FORMAT, Header, VERSION};
+use crate::journal::entry::{FORMAT, Header, Scribe, VERSION};
 use crate::journal::history::History;
 use crate::number::PhoneNumber;
 use crate::plan::Plan;
@@ -197,14 +197,14 @@ async fn record(inbox: Inbox, rows: u32) -> (History, Vec<Event>) {
         batch_size: 10,
     };
     let mut history = History::new(header).expect("a header");
-    let (mut events, mut group) = (Vec::new(), Vec::new());
+    let (mut events, mut group, mut scribe) = (Vec::new(), Vec::new(), Scribe::default());
     loop {
         tokio::time::sleep(SYNC).await;
         if !inbox.try_take(&mut group) {
             return (history, events);
         }
         for event in group.drain(..) {
-            if let Some(entry) = Entry::of(&event) {
+            if let Some(entry) = scribe.entry(&event) {
                 history.apply(entry).unwrap_or_else(|reason| panic!("{reason}: {event:?}"));
             }
             events.push(event);

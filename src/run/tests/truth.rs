@@ -192,8 +192,8 @@ const WORDS: [&str; 16] = [
     "{\"header\":{\"format\":\"chime-sweep-journal\",\"version\":1,\"input_xxh3\":\"\",\"rows\":9,\"target\":\"\",\"batch_size\":1}}\n",
     "{\"session\":{\"at\":\"2026-11-23T21:00:00Z\"}}\n",
     "{\"intent\":{\"rows\":\"0-8\"}}\n",
-    "{\"settled\":{\"rows\":\"3,1\",\"fate\":\"unknown\",\"attempts\":1,\"at\":\"2026-11-23T21:00:01Z\"}}\n",
-    "{\"released\":{\"rows\":\"8\"}}\n",
+    "{\"settled\":{\"places\":\"3,1\",\"fate\":\"unknown\",\"attempts\":1,\"at\":\"2026-11-23T21:00:01Z\"}}\n",
+    "{\"released\":{\"places\":\"8\"}}\n",
     "[[fault]]\ndoes = \"drop\"\np = 0.5\n",
     "[throttle]\nrate = 5\n",
 ];

@@ -78,7 +78,7 @@ fn a_journal_of_another_version_is_left_alone() {
 fn a_journal_that_is_damaged_in_the_middle_is_refused_with_the_line() {
     let job = rehearsal("finished.journal");
     let path = job.path("numbers.simulated.csv.journal");
-    let text = fs::read_to_string(&path).expect("reads").replacen("\"rows\":\"6\"", "\"rows\":\"6", 1);
+    let text = fs::read_to_string(&path).expect("reads").replacen("\"places\":\"3\"", "\"places\":\"3", 1);
     fs::write(&path, &text).expect("writes");
     for args in [&[][..], &["--resume"]] {
         simulate(&job, args).exits(1).says(&["line 5 is damaged"]);

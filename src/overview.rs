@@ -2,20 +2,20 @@
 //!
 //! Must not print.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
 use indicatif::HumanCount;
-use serde::Serialize;
 
 use crate::aws::Identity;
-use crate::input::{EXAMPLES, Input, Source, Standing};
+use crate::input::{ConnectorId, EXAMPLES, Input, Rows, Source, Standing};
 use crate::plan::Plan;
 use crate::progress::{counted, span};
 
 /// What would be sent, and what would not.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Overview {
     /// The file.
     pub input: String,
@@ -35,8 +35,8 @@ pub struct Overview {
     pub numbers: u64,
     /// Requests, if none has to be repeated.
     pub requests: u64,
-    /// The connectors whose numbers are to be removed, each with how many, in the order of the file.
-    pub connectors: Vec<(Box<str>, u64)>,
+    /// The connectors whose numbers are to be removed.
+    pub connectors: Connectors,
     /// Rows that cannot be sent as they are.
     pub invalid: u64,
     /// Rows that repeat an earlier one.
@@ -45,12 +45,50 @@ pub struct Overview {
     pub done: u64,
 }
 
+/// Connectors with how many numbers each has: all, if they are few, else the ends of the list. The one that should not be
+/// there is most often a small one.
+#[derive(Debug, Clone)]
+pub struct Connectors {
+    /// How many there are.
+    pub count: u64,
+    /// The largest, in falling order.
+    pub largest: Vec<(Box<str>, u64)>,
+    /// Those between: how many, and the most and the fewest numbers that one has.
+    pub others: Option<(u64, u64, u64)>,
+    /// The smallest, in falling order.
+    pub smallest: Vec<(Box<str>, u64)>,
+}
+
+impl Connectors {
+    fn of(plan: &Plan, rows: &Rows) -> Self {
+        let mut all: Vec<_> = plan.connectors().collect();
+        all.sort_by_key(|(_, numbers)| Reverse(*numbers));
+        let (large, middle, small) = match all.len() {
+            0..=NAMED => (&all[..], &[][..], &[][..]),
+            count => {
+                let (large, rest) = all.split_at(NAMED / 2);
+                let (middle, small) = rest.split_at(count - NAMED);
+                (large, middle, small)
+            }
+        };
+        let named = |&(id, numbers): &(ConnectorId, u32)| (rows.connector_name(id).into(), numbers.into());
+        let others = |(_, most): &(ConnectorId, u32), (_, fewest): &(ConnectorId, u32)| {
+            (middle.len() as u64, u64::from(*most), u64::from(*fewest))
+        };
+        Self {
+            count: all.len() as u64,
+            largest: large.iter().map(named).collect(),
+            others: middle.first().zip(middle.last()).map(|(most, fewest)| others(most, fewest)),
+            smallest: small.iter().map(named).collect(),
+        }
+    }
+}
+
 impl Overview {
     /// Counts the rows of `input` under `plan`. `settled` rows were done by the run that is resumed.
     #[must_use]
     pub fn new(source: &Source, input: &Input, plan: &Plan, target: Option<&str>, settled: u64) -> Self {
         let count = |standing| input.rows.count(standing) as u64;
-        let connectors = plan.connectors();
         Self {
             input: source.name().to_owned(),
             folder: None,
@@ -61,9 +99,7 @@ impl Overview {
             rows: input.rows.len().into(),
             numbers: plan.number_count() as u64,
             requests: plan.batch_count() as u64,
-            connectors: connectors
-                .map(|(id, count)| (input.rows.connector_name(id).into(), count.into()))
-                .collect(),
+            connectors: Connectors::of(plan, &input.rows),
             invalid: count(Standing::Invalid),
             duplicate: count(Standing::Duplicate),
             done: count(Standing::Finished) + settled,
@@ -103,8 +139,7 @@ impl fmt::Display for Details<'_> {
             writeln!(f, "invalid     line {line}: {code}")?;
         }
         more(f, self.overview.invalid, invalid.examples.len())?;
-        let duplicates = rows.ids().filter_map(|row| Some((row, rows.duplicate_of(row)?)));
-        for (row, first) in duplicates.take(EXAMPLES) {
+        for (row, first) in rows.duplicates().take(EXAMPLES) {
             writeln!(f, "duplicate   line {} is the same as line {}", rows.line(row), rows.line(first))?;
         }
         more(f, self.overview.duplicate, EXAMPLES)?;
@@ -139,8 +174,7 @@ fn more(f: &mut fmt::Formatter<'_>, all: u64, shown: usize) -> fmt::Result {
     }
 }
 
-/// Connectors that are named: all, if they are no more than this; else half of them are the largest and half the
-/// smallest. The one that should not be there is most often a small one.
+/// Connectors that are named at most: half of them are the largest then, and half the smallest.
 const NAMED: usize = 12;
 
 impl fmt::Display for Overview {
@@ -170,37 +204,25 @@ impl fmt::Display for Overview {
         for (name, count) in left_out.into_iter().filter(|(_, count)| *count > 0) {
             write!(f, "\nnot sent    {} {name}", HumanCount(count))?;
         }
-        self.write_connectors(f)
+        write!(f, "\nconnectors  {}", self.connectors)
     }
 }
 
-impl Overview {
-    /// The largest first.
-    fn write_connectors(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut connectors: Vec<_> = self.connectors.iter().map(|(name, count)| (&**name, *count)).collect();
-        connectors.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        write!(f, "\nconnectors  {}", HumanCount(connectors.len() as u64))?;
-        let (large, middle, small) = match connectors.len() {
-            0..=NAMED => (&connectors[..], &[][..], &[][..]),
-            all => {
-                let (large, rest) = connectors.split_at(NAMED / 2);
-                let (middle, small) = rest.split_at(all - NAMED);
-                (large, middle, small)
-            }
-        };
-        let write_one = |f: &mut fmt::Formatter<'_>, (name, count): &(&str, u64)| {
+impl fmt::Display for Connectors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let write_one = |f: &mut fmt::Formatter<'_>, (name, count): &(Box<str>, u64)| {
             write!(f, "\n            {}: {}", name.escape_debug(), HumanCount(*count))
         };
-        large.iter().try_for_each(|connector| write_one(f, connector))?;
-        if let [(_, most), .., (_, least)] | [(_, most @ least)] = middle {
-            let others = HumanCount(middle.len() as u64);
-            write!(f, "\n            … {others} more, each with {}", HumanCount(*least))?;
-            if least < most {
-                write!(f, " to {}", HumanCount(*most))?;
+        write!(f, "{}", HumanCount(self.count))?;
+        self.largest.iter().try_for_each(|connector| write_one(f, connector))?;
+        if let Some((others, most, fewest)) = self.others {
+            write!(f, "\n            … {} more, each with {}", HumanCount(others), HumanCount(fewest))?;
+            if fewest < most {
+                write!(f, " to {}", HumanCount(most))?;
             }
             f.write_str(" …")?;
         }
-        small.iter().try_for_each(|connector| write_one(f, connector))
+        self.smallest.iter().try_for_each(|connector| write_one(f, connector))
     }
 }
 

@@ -138,7 +138,6 @@ fn job(settings: &JobSettings, env: &Environment, screen: &Screen) -> anyhow::Re
 
     let wants_timeline = settings.html.is_some() || settings.summary_json.is_some();
     let timeline = wants_timeline.then(|| Mutex::new(Recorder::new(started_at, now())));
-    drop(overview); // it has the names of all connectors
     let watchers = Watchers { tally: &tally, timeline: timeline.as_ref(), alive: alive.as_ref(), screen };
     let worked = work(settings, &runtime, &service, &input, &plan, earlier, &mut journal, &watchers);
     drop(plan); // makes room for the report

@@ -178,6 +178,11 @@ impl Rows {
         self.duplicates.get(at).map(|(_, first)| *first)
     }
 
+    /// The duplicates in order, each with the row that it repeats.
+    pub fn duplicates(&self) -> impl Iterator<Item = (RowId, RowId)> + use<'_> {
+        self.duplicates.iter().copied()
+    }
+
     /// The pending rows whose number an earlier one has under another connector; `None` if there are none.
     #[must_use]
     pub fn shared_numbers(&self) -> Option<&SharedNumbers> {

@@ -201,7 +201,7 @@ impl Rows {
         let again: Vec<u64> =
             self.numbers.iter().filter_map(hash).filter(|hash| !seen.is_first(*hash)).collect();
         drop(seen);
-        let mut several = Sightings::of_at_most(again.len());
+        let mut several = Sightings::of_at_most(4 * again.len()); // with room, lest all rows find a few more
         again.into_iter().for_each(|hash| _ = several.is_first(hash));
         let pair = |(row, number): (u32, &Option<PhoneNumber>)| {
             let hash = hash(number).filter(|hash| several.has(*hash))?;
@@ -261,14 +261,14 @@ impl Rows {
 }
 
 /// Which hashes have been seen: a Bloom filter with all bits of a hash in one word, so that each is one look. A few look
-/// as if they had been seen, and have not.
+/// as if they had been seen, and have not: a hundredth, where that costs a second look. A byte for each hash.
 struct Sightings(Vec<u64>);
 
 impl Sightings {
-    const HASHES_A_WORD: usize = 4;
+    const HASHES_A_WORD: usize = 8;
 
     fn of_at_most(hashes: usize) -> Self {
-        Self(vec![0; (hashes / Self::HASHES_A_WORD).next_power_of_two()])
+        Self(vec![0; hashes / Self::HASHES_A_WORD + 1])
     }
 
     /// Sees the hash. Whether that is for the first time, for certain.
@@ -286,9 +286,9 @@ impl Sightings {
 
     /// The word, and four bits in it.
     fn place(&self, hash: u64) -> (usize, u64) {
-        let word = usize::try_from(hash >> u32::BITS).unwrap_or_default() & (self.0.len() - 1);
+        let word = ((hash >> u32::BITS) * self.0.len() as u64) >> u32::BITS;
         let bits = [0, 6, 12, 18].map(|at| 1 << (hash >> at & 63));
-        (word, bits[0] | bits[1] | bits[2] | bits[3])
+        (usize::try_from(word).unwrap_or_default(), bits[0] | bits[1] | bits[2] | bits[3])
     }
 }
 

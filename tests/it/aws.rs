@@ -178,6 +178,7 @@ fn endpoints_that_must_not_be_used_are_refused() {
             ("--endpoint-url http://192.0.2.1", "", "is plain http and not on this machine; --allow-http"),
             ("--endpoint-url ftp://127.0.0.1", "", "must start with `https://`"),
             ("--endpoint-url http://me:secret@127.0.0.1", "", "user name or a password"),
+            ("--endpoint-url http://127.0.0.1:1/a//b", "", "with a plain path"),
             ("--region eu-west-2 --fips", "", "no FIPS endpoint in `eu-west-2`"),
             ("--region Mars", "", "is not a region's name"),
         ],

@@ -1,7 +1,7 @@
-//! The journal's format, version 1: JSON Lines, one entry a line, the first a header.
+//! The journal's format, version 2: JSON Lines, one entry a line, the first a header.
 //!
 //! ```text
-//! {"header":{"format":"chime-sweep-journal","version":1,"input_xxh3":"9f…","rows":200,"target":"…","batch_size":50}}
+//! {"header":{"format":"chime-sweep-journal","version":2,"input_xxh3":"9f…","rows":200,"target":"…","batch_size":50}}
 //! {"session":{"at":"2026-11-23T21:00:00Z"}}
 //! {"intent":{"rows":"0-49,60-109"}}
 //! {"settled":{"places":"0-48","fate":"succeeded","attempts":1,"request_id":"…","at":"2026-11-23T21:00:01Z"}}
@@ -29,7 +29,7 @@ use crate::journal::ranges::Ranges;
 pub const FORMAT: &str = "chime-sweep-journal";
 
 /// The version of the format that is written, and the only one that is read.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The first line: what the run is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -170,8 +170,8 @@ fn a_journal_that_contradicts_itself_is_refused() {
 
 #[test]
 fn what_is_no_journal_of_this_version_is_refused() {
-    let newer = String::from_utf8(recorded(&[])).expect("text").replace("\"version\":1", "\"version\":2");
-    assert!(matches!(read(newer.as_bytes()), Err(HistoryError::Version(2))));
+    let newer = String::from_utf8(recorded(&[])).expect("text").replace("\"version\":2", "\"version\":3");
+    assert!(matches!(read(newer.as_bytes()), Err(HistoryError::Version(3))));
     for foreign in [
         "dear all",
         "voice_connector_id,phone_number\n",

@@ -189,7 +189,7 @@ const WORDS: [&str; 16] = [
     ",,,,,,,,,\n",
     "\"",
     "\u{feff}",
-    "{\"header\":{\"format\":\"chime-sweep-journal\",\"version\":1,\"input_xxh3\":\"\",\"rows\":9,\"target\":\"\",\"batch_size\":1}}\n",
+    "{\"header\":{\"format\":\"chime-sweep-journal\",\"version\":2,\"input_xxh3\":\"\",\"rows\":9,\"target\":\"\",\"batch_size\":1}}\n",
     "{\"session\":{\"at\":\"2026-11-23T21:00:00Z\"}}\n",
     "{\"intent\":{\"rows\":\"0-8\"}}\n",
     "{\"settled\":{\"places\":\"3,1\",\"fate\":\"unknown\",\"attempts\":1,\"at\":\"2026-11-23T21:00:01Z\"}}\n",

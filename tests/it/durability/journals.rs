@@ -10,7 +10,7 @@ use chime_sweep::journal::writer::Journal;
 use super::*;
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/journal/v1").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/journal/v2").join(name)
 }
 
 /// A rehearsal whose journal is this fixture.
@@ -26,7 +26,7 @@ fn simulate(job: &Job, args: &[&str]) -> Outcome {
 }
 
 #[test]
-fn a_finished_journal_of_version_1_becomes_the_same_report_for_ever() {
+fn a_finished_journal_of_version_2_becomes_the_same_report_for_ever() {
     let job = rehearsal("finished.journal");
     simulate(&job, &[]).exits(1).says(&["24 of 26 rows are settled", "--resume"]);
     simulate(&job, &["--resume"]).exits(3).says(&["0 requests"]);
@@ -35,7 +35,7 @@ fn a_finished_journal_of_version_1_becomes_the_same_report_for_ever() {
 }
 
 #[test]
-fn a_torn_journal_of_version_1_becomes_the_same_report_for_ever() {
+fn a_torn_journal_of_version_2_becomes_the_same_report_for_ever() {
     let job = rehearsal("torn.journal");
     let source = Source::open(&job.path("numbers.csv")).expect("opens");
     let options = InputOptions { fingerprint: true, ..InputOptions::default() };
@@ -66,12 +66,14 @@ impl Job {
 fn a_journal_of_another_version_is_left_alone() {
     let job = rehearsal("foreign.journal");
     for args in [&[][..], &["--resume"], &["--discard"]] {
-        simulate(&job, args).exits(1).says(&["version 2", "reads version 1"]);
+        simulate(&job, args).exits(1).says(&["version 3", "reads version 2"]);
     }
     let mut kept = String::new();
     let mut file = File::open(job.path("numbers.simulated.csv.journal")).expect("is there");
     file.read_to_string(&mut kept).expect("reads");
     assert_eq!(kept, fs::read_to_string(fixture("foreign.journal")).expect("reads"));
+    let job = rehearsal("../v1/finished.journal");
+    simulate(&job, &["--resume"]).exits(1).says(&["version 1", "reads version 2"]);
 }
 
 #[test]

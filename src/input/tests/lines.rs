@@ -1,4 +1,7 @@
+use super::super::header::Dialect;
 use super::super::lines::{Line, Lines};
+use super::super::reader::Records;
+use super::super::source::Source;
 
 /// Wherever a chunk ends, and whatever ends the lines, no line without quotes goes the long way.
 #[test]
@@ -40,4 +43,23 @@ fn nothing_more_is_read_after_a_broken_character() {
     assert!(matches!(lines.next().unwrap(), Line::Special));
     let (read, unread, _) = lines.into_rest();
     assert!(read.len() < 10 && unread.len() > 180, "{} {}", read.len(), unread.len());
+}
+
+/// Whatever stands beside a delimiter, and wherever in a word the two are.
+#[test]
+fn a_field_ends_at_its_delimiter_and_nowhere_else() {
+    for delimiter in b",;\t|" {
+        for neighbour in (0..0x80).filter(|byte| !b"\n\r\"".contains(byte)) {
+            for before in 0..17 {
+                let pair = [*delimiter, neighbour, neighbour, *delimiter, neighbour].repeat(2);
+                let line = [&b"x".repeat(before)[..], &pair].concat();
+                let source = Source::from_bytes("x", line.clone());
+                let dialect = Dialect::sniff("x", b"a", Some(*delimiter)).unwrap();
+                let mut records = Records::open(&source, dialect, false).unwrap();
+                let record = records.next().unwrap().unwrap();
+                let expected: Vec<&[u8]> = line.split(|byte| byte == delimiter).collect();
+                assert_eq!(record.fields.iter().collect::<Vec<_>>(), expected, "{}", line.escape_ascii());
+            }
+        }
+    }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::aws::Environment;
+use crate::digest::hexadecimal;
 use crate::endpoint::Endpoint;
 use crate::report;
 
@@ -40,7 +41,7 @@ impl Caller {
         Self {
             endpoint: endpoint.base().as_str().trim_end_matches('/').to_owned(),
             region: endpoint.region().as_str().to_owned(),
-            key: report::hexadecimal(&hash[..16]),
+            key: hexadecimal(&hash[..16]),
         }
     }
 }

@@ -72,13 +72,16 @@ impl Connectors {
             }
         };
         let named = |&(id, numbers): &(ConnectorId, u32)| (rows.connector_name(id).into(), numbers.into());
-        let others = |(_, most): &(ConnectorId, u32), (_, fewest): &(ConnectorId, u32)| {
-            (middle.len() as u64, u64::from(*most), u64::from(*fewest))
+        let others = match middle {
+            [(_, most), .., (_, fewest)] | [(_, most @ fewest)] => {
+                Some((middle.len() as u64, (*most).into(), (*fewest).into()))
+            }
+            [] => None,
         };
         Self {
             count: all.len() as u64,
             largest: large.iter().map(named).collect(),
-            others: middle.first().zip(middle.last()).map(|(most, fewest)| others(most, fewest)),
+            others,
             smallest: small.iter().map(named).collect(),
         }
     }

@@ -88,8 +88,8 @@ impl Base {
         uri.path_and_query = Some(PathAndQuery::try_from(target).map_err(too_long)?);
         let mut request = http::Request::new(body(numbers));
         *request.method_mut() = http::Method::POST;
-        // Scheme, authority and path are all there.
-        *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
+        *request.uri_mut() =
+            Uri::from_parts(uri).map_err(|_| RequestError::Endpoint(self.authority.host().into()))?;
         let headers = request.headers_mut();
         headers.reserve(HEADERS);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

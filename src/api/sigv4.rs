@@ -19,6 +19,7 @@ use percent_encoding::{AsciiSet, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
 use super::request::SEGMENT;
+use crate::digest::hexadecimal;
 
 /// The service's name in the credential scope; not the `voice-chime` of its host.
 pub const SERVICE: &str = "chime";
@@ -188,12 +189,7 @@ fn canonical_request(
 }
 
 fn hex_sha256(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut hex = vec![0; 64];
-    for (digits, byte) in hex.chunks_exact_mut(2).zip(Sha256::digest(bytes)) {
-        digits.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-    }
-    String::from_utf8(hex).unwrap_or_default() // digits are
+    hexadecimal(&Sha256::digest(bytes))
 }
 
 fn secret(value: &str) -> Result<HeaderValue, InvalidHeaderValue> {

@@ -338,8 +338,9 @@ impl Builder {
         // Inputs are often sorted by connector, or name the connectors in turn. With many, to look one up in the table
         // takes longer than to read the row.
         let last = self.last_connector as usize;
-        let expected = self.next.get(last).copied().unwrap_or_default();
-        if !self.next.is_empty() && self.rows.names.get(expected) == name {
+        if let Some(&expected) = self.next.get(last)
+            && self.rows.names.get(expected) == name
+        {
             self.last_connector = expected;
             return expected;
         }

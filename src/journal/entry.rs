@@ -13,7 +13,7 @@
 //!
 //! An intent names rows by their place in the input, counted from 0, in the order of sending. What comes of them is told
 //! of the places that they have among all that the session has intended, counted from 0 too: so a batch is one range,
-//! whatever the order of the input, which halves the journal of most. Files of this version stay readable: a field is only
+//! whatever the order of the input, and where connectors are mixed the journal half as long. Files of this version stay readable: a field is only
 //! ever added, with a default. Must not do I/O.
 
 use std::borrow::Cow;

@@ -302,15 +302,6 @@ fn cut_out<'a>(raw: &'a [u8], spans: &[Range<usize>], fields: &Range<usize>) -> 
     })
 }
 
-/// Bytes as lower-case hexadecimal digits.
-#[must_use]
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}")); // a string takes everything
-        text
-    })
-}
-
 /// Whether the file at `path` has the columns of a report.
 ///
 /// # Errors

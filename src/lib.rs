@@ -36,7 +36,6 @@ pub mod journal;
 pub mod tally;
 pub mod timeline;
 pub mod progress;
-pub mod heartbeat;
 pub mod report;
 pub mod reconcile;
 pub mod summary;

@@ -6,7 +6,6 @@ mod after;
 #[cfg(test)]
 mod tests;
 
-use std::convert::Infallible;
 use std::io::{self, StdoutLock, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -23,7 +22,6 @@ use crate::cli::{Command, PlanArgs, RateArg, SimulateArgs, StopArgs, manual};
 use crate::consent;
 use crate::event;
 use crate::exit::ExitStatus;
-use crate::heartbeat::Heartbeat;
 use crate::input::{Input, InputOptions, RowFlags, Source};
 use crate::journal::writer::Journal;
 use crate::overview::Overview;
@@ -133,12 +131,11 @@ fn job(settings: &JobSettings, env: &Environment, screen: &Screen) -> anyhow::Re
     }
     let earlier = claim.in_doubt(&input.rows);
     let tally = Arc::new(Mutex::new(Tally::new(overview.numbers, now())));
-    let alive = heartbeat(settings, &tally).map_err(unsent)?;
     let mut journal = claim.begin(started_at).map_err(unsent)?;
 
     let wants_timeline = settings.html.is_some() || settings.summary_json.is_some();
     let timeline = wants_timeline.then(|| Mutex::new(Recorder::new(started_at, now())));
-    let watchers = Watchers { tally: &tally, timeline: timeline.as_ref(), alive: alive.as_ref(), screen };
+    let watchers = Watchers { tally: &tally, timeline: timeline.as_ref(), screen };
     let worked = work(settings, &runtime, &service, &input, &plan, earlier, &mut journal, &watchers);
     drop(plan); // makes room for the report
     let timeline = timeline.map(|timeline| timeline.into_inner().unwrap_or_else(PoisonError::into_inner));
@@ -164,7 +161,6 @@ fn check_outputs(settings: &JobSettings, screen: &Screen) -> anyhow::Result<()> 
 struct Watchers<'a> {
     tally: &'a Arc<Mutex<Tally>>,
     timeline: Option<&'a Mutex<Recorder>>,
-    alive: Option<&'a Heartbeat>,
     screen: &'a Screen,
 }
 
@@ -180,7 +176,7 @@ fn work(
     journal: &mut Journal,
     watchers: &Watchers<'_>,
 ) -> anyhow::Result<PoolEnd> {
-    let &Watchers { tally, timeline, alive, screen } = watchers;
+    let &Watchers { tally, timeline, screen } = watchers;
     let numbers = plan.number_count() as u64;
     let pool_settings = PoolSettings {
         max_failures: settings.max_failures.map(|max| max.of(numbers)),
@@ -217,7 +213,6 @@ fn work(
             tokio::select! {
                 end = pool::run(dispatcher, submit, renew, stopped, wall_clock) => end,
                 never = signals::watch_for_stops(&stop, settings.time_limit) => match never {},
-                never = pulse(alive) => match never {},
             }
         });
         (end, recorder.join())
@@ -228,20 +223,6 @@ fn work(
         Err(_panic) => anyhow::bail!("the journal's thread broke down"),
     }
     Ok(end)
-}
-
-/// The file that shows that the run is alive, until the end of the job.
-fn heartbeat(settings: &JobSettings, tally: &Arc<Mutex<Tally>>) -> anyhow::Result<Option<Heartbeat>> {
-    let Some(path) = &settings.heartbeat else { return Ok(None) };
-    let answer = settings.connect_timeout + settings.request_timeout;
-    Ok(Some(Heartbeat::begin(path, Arc::clone(tally), answer, wall_clock)?))
-}
-
-async fn pulse(alive: Option<&Heartbeat>) -> Infallible {
-    match alive {
-        Some(alive) => alive.pulse().await,
-        None => std::future::pending().await,
-    }
 }
 
 fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<ExitStatus> {

@@ -42,8 +42,6 @@ pub struct JobSettings {
     pub service: ServiceChoice,
     /// Where the summary goes as JSON.
     pub summary_json: Option<PathBuf>,
-    /// The file that shows that the run is alive.
-    pub heartbeat: Option<PathBuf>,
     /// Where the page goes.
     pub html: Option<PathBuf>,
     /// Whether the page shows whole numbers.
@@ -216,7 +214,6 @@ impl JobSettings {
                 false => ServiceChoice::Aws(aws_args(job.aws)),
             },
             summary_json: job.summary_json,
-            heartbeat: job.heartbeat,
             html: job.html,
             html_full_numbers: job.html_full_numbers,
             on_finish: job.on_finish.map(|command| OnFinish { command, time_limit: job.on_finish_timeout }),

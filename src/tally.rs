@@ -39,8 +39,6 @@ pub struct Tally {
     pub phase: Option<Phase>,
     /// The credentials were refused, and new ones are looked for then.
     pub credentials_awaited: Option<Instant>,
-    /// When the last event came.
-    pub last_event: Instant,
     /// The run is on its way to an early end.
     pub stopping: Option<StopReason>,
     /// When the run began.
@@ -68,7 +66,6 @@ impl Tally {
             errors: BTreeMap::new(),
             phase: None,
             credentials_awaited: None,
-            last_event: started,
             stopping: None,
             started,
             recent: Recent::default(),
@@ -78,7 +75,6 @@ impl Tally {
 
     /// Takes an event into account.
     pub fn apply(&mut self, event: &Event, now: Instant) {
-        self.last_event = now;
         match event {
             Event::Sent { again } => {
                 self.in_flight += 1;
@@ -231,7 +227,6 @@ mod tests {
             tally.apply(&event, later);
         }
         assert_eq!((tally.in_flight, tally.retries, tally.limit), (1, 1, Some(9.5)));
-        assert_eq!(tally.last_event, later);
         let codes: Vec<_> = tally.failed_by_code.iter().map(|(code, rows)| (&**code, *rows)).collect();
         assert_eq!(codes, [("Forbidden", 4), ("Timeout", 2)]);
     }

@@ -34,9 +34,6 @@ pub struct JobArgs {
     /// Write the summary as JSON, too
     #[arg(long, value_name = "FILE")]
     pub summary_json: Option<PathBuf>,
-    /// Touch this file every 10 seconds while the run is alive; it is gone afterwards
-    #[arg(long, value_name = "FILE")]
-    pub heartbeat: Option<PathBuf>,
     /// Write the summary as a page to look at, too
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,

@@ -26,7 +26,6 @@ use jiff::tz::TimeZone;
 use crate::aws::Environment;
 use crate::tally::Tally;
 use log_file::LogFile;
-pub use record::heartbeat;
 use terminal::Terminal;
 pub use words::{Clock, counted, span};
 

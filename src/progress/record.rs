@@ -2,7 +2,6 @@
 //!
 //! Every line has `timestamp`, `level` and `message`, as those of the log have. A field is only ever added.
 
-use indicatif::HumanCount;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -63,30 +62,5 @@ pub(super) fn progress(tally: &Tally, clock: &Clock) -> String {
         requests_per_second: tenths(tally.request_rate(clock.now)),
         limit_per_second: tally.limit.map(tenths),
         seconds_left: left(tally, clock.now).map(|left| left.as_secs()),
-    })
-}
-
-#[derive(Serialize)]
-struct Alive {
-    /// Says what the file is: another is never overwritten.
-    chime_sweep_heartbeat: u32,
-    timestamp: Timestamp,
-    state: &'static str,
-    settled: u64,
-    rows: u64,
-    /// For a person who looks.
-    progress: String,
-}
-
-/// The content of a `--heartbeat` file.
-#[must_use]
-pub fn heartbeat(tally: &Tally, clock: &Clock) -> String {
-    json(&Alive {
-        chime_sweep_heartbeat: 1,
-        timestamp: clock.wall,
-        state: state_word(tally),
-        settled: tally.settled(),
-        rows: tally.rows,
-        progress: format!("{} of {} rows", HumanCount(tally.settled()), HumanCount(tally.rows)),
     })
 }

@@ -1,12 +1,10 @@
 //! What an operator sees before and during a run, and what is left of it in files.
 
-use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Stdio;
 
 use chime_sweep::simulator::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 
-use super::harness::{BINARY, Ended, Job, Running, Service, csv, number, wait_until};
+use super::harness::{Ended, Job, Service, csv, number};
 
 /// A limit, refused numbers, replies that cannot be read, and an outage: something to log at every level.
 const TROUBLE: &str = "strangers = ['+19995550123']\n\
@@ -116,37 +114,6 @@ fn colours_are_where_they_are_wanted() {
         let ended = job.sweep(&format!("-vv {more}"));
         ended.check(ended.stderr.contains('\x1b') == expected, &format!("{more} {variable:?}"));
     }
-}
-
-#[test]
-fn a_heart_beats_while_the_run_is_alive_and_not_afterwards() {
-    let service = Service::playing("[[fault]]\ndoes = 'stall'\nattempts = [1]\n");
-    let job = Job::on(&service, csv(3));
-    let arguments = job.run_arguments("--yes --heartbeat alive");
-    let mut command = job.prepare(BINARY, &arguments.split_whitespace().collect::<Vec<_>>());
-    let mut running = Running(command.stderr(Stdio::piped()).spawn().expect("starts"));
-    wait_until("a heart beats", || job.path("alive").exists() && service.requests() > 0);
-    let beat = &json(&job.read("alive"))[0];
-    assert_eq!((&beat["rows"], &beat["settled"]), (&3.into(), &0.into()));
-    let pid = running.0.id().to_string();
-    for _ in 0..2 {
-        let sent = std::process::Command::new("kill").args(["-INT", &pid]).status().expect("runs");
-        assert!(sent.success());
-    }
-    running.end();
-    let mut said = String::new();
-    running.0.stderr.take().expect("a pipe").read_to_string(&mut said).expect("reads");
-    assert!(!job.path("alive").exists(), "{said}");
-}
-
-#[test]
-fn a_heartbeat_replaces_nothing_else() {
-    let service = Service::playing("");
-    let job = Job::on(&service, csv(3));
-    let ended = job.sweep("--heartbeat numbers.csv");
-    ended.refused(&job, "is no heartbeat of chime-sweep").says("nothing was sent");
-    ended.same("input", job.read("numbers.csv"), csv(3)).same("requests", service.requests(), 0);
-    job.sweep("--heartbeat alive").exits(0).same("files", job.files(), ["numbers.csv", "numbers.report.csv"]);
 }
 
 #[test]

@@ -83,7 +83,7 @@ const ABSENCES: [(&str, &[&str], &str); 7] = [
     ("TcpListener", &["simulator"], "only the simulator listens"),
     (
         "OpenOptions",
-        &["journal", "report", "claim", "progress", "heartbeat"],
+        &["journal", "report", "claim", "progress"],
         "only the journal, the report and what watches are written",
     ),
     ("File::create", &[], "files are created privately, or replaced"),

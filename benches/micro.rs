@@ -14,7 +14,7 @@ use aws_credential_types::Credentials;
 use chime_sweep::api::{reply, request::Base, sigv4::Signer};
 use chime_sweep::event::{Event, Fate, Settlement};
 use chime_sweep::input::{Input, InputOptions, Source};
-use chime_sweep::journal::entry::{Entry, FORMAT, Header, Scribe, VERSION};
+use chime_sweep::journal::entry::{Entry, Header};
 use chime_sweep::journal::history::{History, replay};
 use chime_sweep::number::PhoneNumber;
 use chime_sweep::plan::Plan;
@@ -59,23 +59,14 @@ fn read(fingerprint: bool) -> Input {
 
 /// The journal of a run in which all went well.
 fn journal(plan: &Plan) -> Vec<u8> {
-    let header = Header {
-        format: FORMAT.into(),
-        version: VERSION,
-        input_xxh3: String::new(),
-        rows: ROWS.into(),
-        target: String::new(),
-        batch_size: BATCH.get(),
-    };
     let mut lines = Vec::new();
-    Entry::Header(header).write_line(&mut lines);
+    Entry::Header(Header::new(String::new(), ROWS, String::new())).write_line(&mut lines);
     write_lines(&events(plan), &mut lines);
     lines
 }
 
 fn write_lines(events: &[Event], lines: &mut Vec<u8>) {
-    let mut scribe = Scribe::default();
-    events.iter().filter_map(|event| scribe.entry(event)).for_each(|entry| entry.write_line(lines));
+    events.iter().filter_map(Entry::of).for_each(|entry| entry.write_line(lines));
 }
 
 fn events(plan: &Plan) -> Vec<Event> {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::digest::Digest;
 use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source, Standing};
-use crate::journal::entry::{Entry, FORMAT, Header, VERSION};
+use crate::journal::entry::{Entry, Header};
 use crate::journal::history::{History, Replayed};
 use crate::journal::writer::{Journal, JournalError};
 use crate::report;
@@ -135,14 +135,8 @@ impl Claim {
     /// # Errors
     /// If something is there that the settings do not say what to do about.
     pub fn of(settings: &JobSettings, input: &Input, target: &str) -> Result<Self, ClaimError> {
-        let header = Header {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            input_xxh3: input.fingerprint.as_ref().map(|found| found.digest.to_string()).unwrap_or_default(),
-            rows: input.rows.len().into(),
-            target: target.to_owned(),
-            batch_size: settings.batch_size.get(),
-        };
+        let digest = input.fingerprint.as_ref().map(|found| found.digest.to_string()).unwrap_or_default();
+        let header = Header::new(digest, input.rows.len(), target.to_owned());
         let path = settings.journal();
         let mut claim = Self { header, path, leftover: None };
         if let Some((journal, replayed)) = Journal::open(&claim.path)? {
@@ -173,7 +167,8 @@ impl Claim {
             journal.remove()?;
             return Ok(None);
         }
-        let (journal_path, settled, rows) = (self.path.clone(), history.settled(), history.header.rows);
+        let (journal_path, settled, rows) =
+            (self.path.clone(), history.settled(), history.header.rows.into());
         if settings.leftover == Leftover::Ask {
             return Err(ClaimError::CutShort { journal: journal_path, settled, rows, begun: history.begun });
         }

@@ -73,7 +73,7 @@ impl Event {
 }
 
 /// Rows that share one fate.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settlement {
     /// Which rows.
     pub rows: Vec<RowId>,

@@ -25,9 +25,9 @@ pub fn result_of(history: &History, row: RowId, stop: Option<StopReason>) -> Row
             code: Cow::Borrowed(&outcome.code),
             message: Cow::Borrowed(&outcome.message),
             attempts: outcome.attempts,
-            request_id: &outcome.request_id,
+            request_id: outcome.request_id.as_deref().unwrap_or_default(),
             completed_at: Some(outcome.at),
-            shared_as: Some(outcome.number),
+            shared_as: history.outcome_number(row),
         };
     }
     let because = stop.map_or("it ended early", StopReason::because);

@@ -6,12 +6,14 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use serde::{Deserialize, Serialize};
+
 use super::EXAMPLES;
 use super::row::{Row, Verdict};
 use crate::number::PhoneNumber;
 
 /// A row of the input, from 0; the header is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RowId(u32);
 
 /// A connector of the input, from 0, in the order in which they first appear.

@@ -1,51 +1,52 @@
-//! The journal's format, version 2: JSON Lines, one entry a line, the first a header.
+//! The journal's format, version 3: JSON Lines, one entry a line, the first a header.
 //!
 //! ```text
-//! {"header":{"format":"chime-sweep-journal","version":2,"input_xxh3":"9f…","rows":200,"target":"…","batch_size":50}}
+//! {"header":{"format":"chime-sweep-journal","version":3,"input_xxh3":"9f…","rows":200,"target":"…"}}
 //! {"session":{"at":"2026-11-23T21:00:00Z"}}
-//! {"intent":{"rows":"0-49,60-109"}}
-//! {"settled":{"places":"0-48","fate":"succeeded","attempts":1,"request_id":"…","at":"2026-11-23T21:00:01Z"}}
-//! {"settled":{"places":"49","fate":"failed","code":"Forbidden","message":"…","attempts":1,"request_id":"…","at":"…"}}
-//! {"released":{"places":"50-99"}}
+//! {"intent":{"rows":[0,1,2,60]}}
+//! {"settled":{"rows":[0,1],"fate":"succeeded","code":"","message":"","attempts":1,"request_id":"…","at":"…"}}
+//! {"settled":{"rows":[2],"fate":"failed","code":"Forbidden","message":"…","attempts":1,"request_id":"…","at":"…"}}
+//! {"released":{"rows":[60]}}
 //! {"stopped":{"reason":"interrupted","at":"2026-11-23T21:00:02Z"}}
 //! {"reported":{"xxh3":"…"}}
 //! ```
 //!
-//! An intent names rows by their place in the input, counted from 0, in the order of sending. What comes of them is told
-//! of the places that they have among all that the session has intended, counted from 0 too: so a batch is one range,
-//! whatever the order of the input, and where connectors are mixed the journal half as long. Files of this version stay readable: a field is only
-//! ever added, with a default. Must not do I/O.
+//! Rows are named by their place in the input, counted from 0. Files of this version stay readable: a field is only ever
+//! added, with a default. Must not do I/O.
 
 use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Event, Fate, Settlement, StopReason};
+use crate::event::{Event, Settlement, StopReason};
 use crate::input::RowId;
-use crate::journal::ranges::Ranges;
 
 /// The name of the format, in every header.
-pub const FORMAT: &str = "chime-sweep-journal";
+pub(super) const FORMAT: &str = "chime-sweep-journal";
 
 /// The version of the format that is written, and the only one that is read.
-pub const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// The first line: what the run is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// [`FORMAT`].
-    pub format: String,
-    /// [`VERSION`].
-    pub version: u32,
+    format: String,
+    version: u32,
     /// The input's [digest](crate::digest).
     pub input_xxh3: String,
     /// The input's data rows.
-    pub rows: u64,
+    pub rows: u32,
     /// Where the numbers are removed: endpoint and region. Another one is another job.
     pub target: String,
-    /// The most rows in a request.
-    pub batch_size: u32,
+}
+
+impl Header {
+    /// The header of a journal of this version.
+    #[must_use]
+    pub fn new(input_xxh3: String, rows: u32, target: String) -> Self {
+        Self { format: FORMAT.into(), version: VERSION, input_xxh3, rows, target }
+    }
 }
 
 /// One line.
@@ -61,15 +62,15 @@ pub enum Entry<'a> {
     },
     /// See [`Event::Intent`].
     Intent {
-        /// Rows of the input.
-        rows: Ranges<'a, RowId>,
+        /// In the order of sending.
+        rows: Cow<'a, [RowId]>,
     },
     /// See [`Event::Settled`].
-    Settled(#[serde(borrow)] Settled<'a>),
+    Settled(Cow<'a, Settlement>),
     /// See [`Event::Released`].
     Released {
-        /// Places among the session's intended rows.
-        places: Ranges<'a, u32>,
+        /// In no particular order.
+        rows: Cow<'a, [RowId]>,
     },
     /// See [`Event::Stopped`].
     Stopped {
@@ -85,57 +86,15 @@ pub enum Entry<'a> {
     },
 }
 
-/// The fate of rows; see [`Settlement`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settled<'a> {
-    /// Places among the session's intended rows.
-    pub places: Ranges<'a, u32>,
-    /// What became of them.
-    pub fate: Fate,
-    /// The error's name.
-    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
-    pub code: Cow<'a, str>,
-    /// For the report.
-    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
-    pub message: Cow<'a, str>,
-    /// Requests that counted.
-    pub attempts: u32,
-    /// The service's id of the last one.
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<Cow<'a, str>>,
-    /// When.
-    pub at: Timestamp,
-}
-
-impl Entry<'_> {
-    /// Appends the entry as a line.
-    pub fn write_line(&self, line: &mut Vec<u8>) {
-        // Serialising into a vector cannot fail: no map has keys other than strings, and the writer has no errors.
-        let written = serde_json::to_writer(&mut *line, self);
-        debug_assert!(written.is_ok(), "{written:?}");
-        line.push(b'\n');
-    }
-}
-
-/// Makes entries of the events of one session.
-#[derive(Debug, Default)]
-pub struct Scribe {
-    intended: u32,
-    /// By row: 0, or 1 + its place among the intended ones. 4 bytes a row.
-    places: Vec<u32>,
-}
-
-impl Scribe {
-    /// The entry that records the session's next event, if it is one that is recorded.
-    pub fn entry<'e>(&mut self, event: &'e Event) -> Option<Entry<'e>> {
+impl<'a> Entry<'a> {
+    /// The entry that records the event, if it is one that is recorded.
+    #[must_use]
+    pub fn of(event: &'a Event) -> Option<Self> {
         match event {
-            Event::Intent { rows } => {
-                rows.iter().for_each(|row| self.intend(*row));
-                Some(Entry::Intent { rows: Ranges(Cow::Borrowed(rows)) })
-            }
-            Event::Released { rows } => Some(Entry::Released { places: self.places(rows) }),
-            Event::Settled(settlement) => Some(Entry::Settled(self.settled(settlement))),
-            Event::Stopped { reason, at } => Some(Entry::Stopped { reason: *reason, at: *at }),
+            Event::Intent { rows } => Some(Self::Intent { rows: rows.into() }),
+            Event::Released { rows } => Some(Self::Released { rows: rows.into() }),
+            Event::Settled(settlement) => Some(Self::Settled(Cow::Borrowed(settlement))),
+            Event::Stopped { reason, at } => Some(Self::Stopped { reason: *reason, at: *at }),
             Event::Sent { .. }
             | Event::Attempt(_)
             | Event::Phase(_)
@@ -144,31 +103,11 @@ impl Scribe {
         }
     }
 
-    fn intend(&mut self, row: RowId) {
-        let row = row.get() as usize;
-        if row >= self.places.len() {
-            self.places.resize(row + 1, 0);
-        }
-        self.intended += 1;
-        self.places[row] = self.intended;
-    }
-
-    /// Where the rows are; for one that was not intended nowhere, which no replay accepts.
-    fn places(&self, rows: &[RowId]) -> Ranges<'static, u32> {
-        let place =
-            |row: &RowId| self.places.get(row.get() as usize).copied().unwrap_or_default().wrapping_sub(1);
-        Ranges(rows.iter().map(place).collect())
-    }
-
-    fn settled<'e>(&self, settlement: &'e Settlement) -> Settled<'e> {
-        Settled {
-            places: self.places(&settlement.rows),
-            fate: settlement.fate,
-            code: Cow::Borrowed(&settlement.code),
-            message: Cow::Borrowed(&settlement.message),
-            attempts: settlement.attempts,
-            request_id: settlement.request_id.as_deref().map(Cow::Borrowed),
-            at: settlement.at,
-        }
+    /// Appends the entry as a line.
+    pub fn write_line(&self, line: &mut Vec<u8>) {
+        // Serializing into a vector cannot fail: no map has keys other than strings, and the writer has no errors.
+        let written = serde_json::to_writer(&mut *line, self);
+        debug_assert!(written.is_ok(), "{written:?}");
+        line.push(b'\n');
     }
 }

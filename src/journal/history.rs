@@ -6,11 +6,12 @@
 use std::io::{self, BufRead};
 
 use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
 
-use crate::event::{Fate, StopReason};
+use crate::event::Settlement;
 use crate::input::{RowFlags, RowId};
-use crate::journal::entry::{Entry, FORMAT, Header, Settled, VERSION};
-use crate::journal::ranges::Ranges;
+use crate::journal::entry::{Entry, FORMAT, Header, VERSION};
 
 /// What a journal says.
 #[derive(Debug)]
@@ -19,39 +20,17 @@ pub struct History {
     pub header: Header,
     /// When the first process took it up.
     pub begun: Option<Timestamp>,
-    /// Why the last process stopped, if it said so.
-    pub stopped: Option<StopReason>,
     /// The report's digest, if it was written in full.
     pub reported: Option<String>,
-    /// For each row 0, or 1 + the place of its outcome.
+    /// For each row 0, or 1 + the place of its outcome. 4 bytes a row.
     outcome_of: Vec<u32>,
-    outcomes: Vec<Outcome>,
+    /// Each once, without its rows.
+    outcomes: Vec<Settlement>,
     settled: u64,
-    /// The rows that the present session has intended, by place.
-    rows: Vec<RowId>,
-    /// Those of them that are neither settled nor released.
+    /// Rows that the present session has intended, and neither settled nor released.
     intended: RowFlags,
     /// Intended by an earlier process, which did not live to say what came of it.
     in_doubt: RowFlags,
-}
-
-/// The fate that some rows share, as the journal has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// Its place among the outcomes.
-    pub number: u32,
-    /// What became of the rows.
-    pub fate: Fate,
-    /// The error's name; empty for a plain success.
-    pub code: Box<str>,
-    /// For the report; empty for a plain success.
-    pub message: Box<str>,
-    /// Requests that counted.
-    pub attempts: u32,
-    /// The service's id of the last one.
-    pub request_id: Box<str>,
-    /// When.
-    pub at: Timestamp,
 }
 
 /// Why a journal cannot be used.
@@ -90,87 +69,63 @@ pub struct Replayed {
 /// # Errors
 /// If it cannot be read, is no journal, or is damaged otherwise than at its end.
 pub fn replay(mut file: impl BufRead) -> Result<Replayed, HistoryError> {
-    let mut history: Option<History> = None;
-    let mut torn: Option<(u64, String)> = None;
-    let (mut whole, mut line_number, mut line) = (0, 0, Vec::new());
-    loop {
+    let mut line = Vec::new();
+    file.read_until(b'\n', &mut line)?;
+    if !line.ends_with(b"\n") && line.iter().zip(HEADER_START).all(|(byte, ours)| byte == ours) {
+        return Ok(Replayed { history: None, whole: 0 });
+    }
+    let mut history = History::new(header(&line)?);
+    let (mut whole, mut torn) = (line.len() as u64, None);
+    for number in 2.. {
         line.clear();
-        let read = file.read_until(b'\n', &mut line)?;
-        if read == 0 {
-            return Ok(Replayed { history, whole });
+        if file.read_until(b'\n', &mut line)? == 0 {
+            break;
         }
-        line_number += 1;
-        let parsed = match line.strip_suffix(b"\n") {
-            Some(text) => serde_json::from_slice::<Entry<'_>>(text)
-                .map_err(|error| error.to_string().replace(" at line 1 ", " at ")),
-            None => Err("it is incomplete".to_owned()),
-        };
-        match (parsed, &mut history, &torn) {
-            (Ok(_), _, Some((line, reason))) => {
-                return Err(HistoryError::Damaged { line: *line, reason: reason.clone() });
+        let damaged = |reason| HistoryError::Damaged { line: number, reason };
+        match (parse(&line), torn.take()) {
+            (Ok(_), Some(damage)) => return Err(damage),
+            (Ok(entry), None) => {
+                history.apply(entry).map_err(|reason| damaged(reason.to_owned()))?;
+                whole += line.len() as u64;
             }
-            (Ok(Entry::Header(header)), history @ None, None) => *history = Some(History::new(header)?),
-            (Ok(entry), Some(history), None) => history
-                .apply(entry)
-                .map_err(|reason| HistoryError::Damaged { line: line_number, reason: reason.to_owned() })?,
-            (Ok(_), None, None) => return Err(HistoryError::NotAJournal),
-            (Err(reason), history, None) => {
-                let is_ours = || line.iter().zip(HEADER_START).all(|(byte, ours)| byte == ours);
-                if history.is_none() && (line.ends_with(b"\n") || !is_ours()) {
-                    return Err(foreign(&line));
-                }
-                torn = Some((line_number, reason));
-            }
-            (Err(_), _, Some(_)) => {}
-        }
-        if torn.is_none() {
-            whole += read as u64;
+            (Err(reason), earlier) => torn = earlier.or(Some(damaged(reason))),
         }
     }
+    Ok(Replayed { history: Some(history), whole })
 }
 
 /// How every journal begins. A file that begins otherwise was never one, and is not ours to remove.
 const HEADER_START: &[u8] = b"{\"header\":{\"format\":\"chime-sweep-journal\"";
 
-/// The first line is not a header that this version knows, nor the beginning of one.
-fn foreign(line: &[u8]) -> HistoryError {
-    let value: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
-    let header = &value["header"];
-    match header["version"].as_u64() {
-        Some(version) if header["format"] == FORMAT && version != u64::from(VERSION) => {
-            HistoryError::Version(version)
-        }
-        _ => HistoryError::NotAJournal,
+fn header(line: &[u8]) -> Result<Header, HistoryError> {
+    let entry: Value = serde_json::from_slice(line).unwrap_or_default();
+    let header = &entry["header"];
+    match header["version"].as_u64().filter(|_| header["format"] == FORMAT) {
+        Some(version) if version != u64::from(VERSION) => Err(HistoryError::Version(version)),
+        Some(_) => Header::deserialize(header).map_err(|_| HistoryError::NotAJournal),
+        None => Err(HistoryError::NotAJournal),
     }
 }
 
-/// A header may claim any number of rows; a job of more than this cannot have been planned by this program.
-const MOST_ROWS: u64 = u32::MAX as u64;
+fn parse(line: &[u8]) -> Result<Entry<'_>, String> {
+    let text = line.strip_suffix(b"\n").ok_or("it is incomplete")?;
+    serde_json::from_slice(text).map_err(|error| error.to_string().replace(" at line 1 ", " at "))
+}
 
 impl History {
     /// A job of which nothing is known yet.
-    ///
-    /// # Errors
-    /// If the header is of another format or version.
-    pub fn new(header: Header) -> Result<Self, HistoryError> {
-        if header.format != FORMAT || header.rows > MOST_ROWS {
-            return Err(HistoryError::NotAJournal);
-        }
-        if header.version != VERSION {
-            return Err(HistoryError::Version(header.version.into()));
-        }
-        Ok(Self {
+    #[must_use]
+    pub fn new(header: Header) -> Self {
+        Self {
             header,
             begun: None,
-            stopped: None,
             reported: None,
             outcome_of: Vec::new(),
             outcomes: Vec::new(),
             settled: 0,
-            rows: Vec::new(),
             intended: RowFlags::default(),
             in_doubt: RowFlags::default(),
-        })
+        }
     }
 
     /// Applies an entry.
@@ -182,37 +137,31 @@ impl History {
             Entry::Header(_) => return Err("a second header"),
             Entry::Session { at } => {
                 self.begun.get_or_insert(at);
-                self.stopped = None;
-                let intended = std::mem::take(&mut self.intended);
-                self.in_doubt.add(&intended);
-                self.rows.clear();
+                self.in_doubt.add(&std::mem::take(&mut self.intended));
             }
             Entry::Intent { rows } => {
-                for &row in rows.0.iter() {
+                for &row in rows.iter() {
                     self.check_open(row)?;
                     self.intended.set(row);
                 }
-                self.rows.extend_from_slice(&rows.0);
             }
-            Entry::Settled(settled) => self.settle(settled)?,
-            Entry::Released { places } => self.release(&places)?,
-            Entry::Stopped { reason, .. } => self.stopped = Some(reason),
+            Entry::Settled(settlement) => self.settle(settlement.into_owned())?,
+            Entry::Released { rows } => {
+                for &row in rows.iter() {
+                    self.take_intended(row).ok_or("it releases a row that was not intended")?;
+                }
+            }
+            Entry::Stopped { .. } => {}
             Entry::Reported { xxh3 } => self.reported = Some(xxh3.into_owned()),
         }
         Ok(())
     }
 
-    fn settle(&mut self, settled: Settled<'_>) -> Result<(), &'static str> {
-        let number = u32::try_from(self.outcomes.len()).map_err(|_| "too many outcomes")?;
-        let mark = number.checked_add(1).ok_or("too many outcomes")?;
-        for &place in settled.places.0.iter() {
-            let unintended = "it settles a row that was not intended";
-            let row = *self.rows.get(place as usize).ok_or(unintended)?;
+    fn settle(&mut self, mut settlement: Settlement) -> Result<(), &'static str> {
+        let mark = u32::try_from(self.outcomes.len() + 1).map_err(|_| "too many outcomes")?;
+        for row in std::mem::take(&mut settlement.rows) {
             self.check_open(row)?;
-            if !self.intended.get(row) {
-                return Err(unintended);
-            }
-            self.intended.clear(row);
+            self.take_intended(row).ok_or("it settles a row that was not intended")?;
             let row = row.get() as usize;
             if row >= self.outcome_of.len() {
                 self.outcome_of.resize(row + 1, 0);
@@ -220,29 +169,16 @@ impl History {
             self.outcome_of[row] = mark;
             self.settled += 1;
         }
-        self.outcomes.push(Outcome {
-            number,
-            fate: settled.fate,
-            code: settled.code.into(),
-            message: settled.message.into(),
-            attempts: settled.attempts,
-            request_id: settled.request_id.unwrap_or_default().into(),
-            at: settled.at,
-        });
+        self.outcomes.push(settlement);
         Ok(())
     }
 
-    fn release(&mut self, places: &Ranges<'_, u32>) -> Result<(), &'static str> {
-        for &place in places.0.iter() {
-            let row = self.rows.get(place as usize).filter(|row| self.intended.get(**row));
-            let row = *row.ok_or("it releases a row that was not intended")?;
-            self.intended.clear(row);
-        }
-        Ok(())
+    fn take_intended(&mut self, row: RowId) -> Option<()> {
+        self.intended.get(row).then(|| self.intended.clear(row))
     }
 
     fn check_open(&self, row: RowId) -> Result<(), &'static str> {
-        if u64::from(row.get()) >= self.header.rows {
+        if row.get() >= self.header.rows {
             return Err("it names a row that the input does not have");
         }
         if self.outcome(row).is_some() {
@@ -251,11 +187,16 @@ impl History {
         Ok(())
     }
 
-    /// The row's outcome, if it is settled.
+    /// What settled the row, without its rows; `None` if nothing did.
     #[must_use]
-    pub fn outcome(&self, row: RowId) -> Option<&Outcome> {
-        let place = *self.outcome_of.get(row.get() as usize)?;
-        self.outcomes.get((place as usize).checked_sub(1)?)
+    pub fn outcome(&self, row: RowId) -> Option<&Settlement> {
+        self.outcomes.get(self.outcome_number(row)? as usize)
+    }
+
+    /// The same number for all rows that share an outcome.
+    #[must_use]
+    pub fn outcome_number(&self, row: RowId) -> Option<u32> {
+        self.outcome_of.get(row.get() as usize)?.checked_sub(1)
     }
 
     /// Whether the row may have been sent, and nobody recorded what came of it.

@@ -5,7 +5,6 @@
 
 pub mod entry;
 pub mod history;
-pub mod ranges;
 pub mod writer;
 
 #[cfg(test)]

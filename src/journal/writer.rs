@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::event::{Event, Inbox};
-use crate::journal::entry::{Entry, Scribe};
+use crate::journal::entry::Entry;
 use crate::journal::history::{History, HistoryError, Replayed, replay};
 
 /// How long outcomes wait for company. Only a crash within it sends their batches again, which is harmless; a sync for
@@ -179,13 +179,10 @@ impl Journal {
     /// If the disk does not take one. Nothing after it is acknowledged, and the sender finds the channel closed.
     #[expect(clippy::needless_pass_by_value, reason = "the sender must find the channel closed afterwards")]
     pub fn record(&mut self, inbox: Inbox, mut watch: impl FnMut(&[Event])) -> Result<(), JournalError> {
-        let (mut group, mut lines, mut last, mut scribe) = (Vec::new(), Vec::new(), 0, Scribe::default());
+        let (mut group, mut lines, mut last) = (Vec::new(), Vec::new(), 0);
         while inbox.take(GATHER, &mut group) {
             lines.clear();
-            group
-                .iter()
-                .filter_map(|event| scribe.entry(event))
-                .for_each(|entry| entry.write_line(&mut lines));
+            group.iter().filter_map(Entry::of).for_each(|entry| entry.write_line(&mut lines));
             if !lines.is_empty() {
                 self.write(&lines)?;
             }

@@ -94,7 +94,7 @@ const JOURNAL: [Case; 6] = [
         .with(|job| job.write("numbers.report.csv.journal", "dear all\n"))
         .served(),
     case("journal_of_another_version", "run numbers.csv --resume --yes SERVICE")
-        .with(|job| journal(job, |text| text.replace("\"version\":2", "\"version\":9")))
+        .with(|job| journal(job, |text| text.replace("\"version\":3", "\"version\":9")))
         .served(),
     case("journal_damaged", "run numbers.csv --resume --yes SERVICE")
         .with(|job| journal(job, |text| text.replacen("{\"intent\"", "#\"intent\"", 1)))
@@ -164,7 +164,7 @@ const SERVICE: [Case; 2] = [
 ];
 
 fn fixture(name: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/journal/v2").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/journal/v3").join(name)
 }
 
 /// A journal of an earlier run, changed so.

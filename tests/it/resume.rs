@@ -31,13 +31,12 @@ fn cut_short() -> (Service, Job, Vec<usize>) {
     (service, job, settled)
 }
 
-/// The rows that the journal says are settled, each in an entry of its own: all are of one connector, so that their
-/// places are theirs in the input.
+/// The rows that the journal says are settled, each in an entry of its own.
 fn settled(job: &Job) -> Vec<usize> {
     let journal = std::fs::read_to_string(job.path(JOURNAL)).unwrap_or_default();
     let rows = |line: &str| {
         let entry: serde_json::Value = serde_json::from_str(line).ok()?;
-        entry["settled"]["places"].as_str()?.parse().ok()
+        entry["settled"]["rows"][0].as_u64()?.try_into().ok()
     };
     journal.lines().filter_map(rows).collect()
 }

@@ -19,7 +19,7 @@ use super::*;
 use crate::api::NumberError;
 use crate::event::{Event, Fate, Inbox, channel};
 use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source};
-use crate::journal::entry::{FORMAT, Header, Scribe, VERSION};
+use crate::journal::entry::{Entry, Header};
 use crate::journal::history::History;
 use crate::number::PhoneNumber;
 use crate::plan::Plan;
@@ -188,23 +188,15 @@ impl Night {
 
 /// Replays every event through the same checks as a journal that is read.
 async fn record(inbox: Inbox, rows: u32) -> (History, Vec<Event>) {
-    let header = Header {
-        format: FORMAT.into(),
-        version: VERSION,
-        input_xxh3: String::new(),
-        rows: rows.into(),
-        target: String::new(),
-        batch_size: 10,
-    };
-    let mut history = History::new(header).expect("a header");
-    let (mut events, mut group, mut scribe) = (Vec::new(), Vec::new(), Scribe::default());
+    let mut history = History::new(Header::new(String::new(), rows, String::new()));
+    let (mut events, mut group) = (Vec::new(), Vec::new());
     loop {
         tokio::time::sleep(SYNC).await;
         if !inbox.try_take(&mut group) {
             return (history, events);
         }
         for event in group.drain(..) {
-            if let Some(entry) = scribe.entry(&event) {
+            if let Some(entry) = Entry::of(&event) {
                 history.apply(entry).unwrap_or_else(|reason| panic!("{reason}: {event:?}"));
             }
             events.push(event);
@@ -222,7 +214,7 @@ impl Morning {
     /// How many rows have each fate.
     fn fates(&self) -> BTreeMap<String, usize> {
         let mut fates = BTreeMap::new();
-        for row in 0..u32::try_from(self.history.header.rows).expect("few") {
+        for row in 0..self.history.header.rows {
             let fate = self.row(row).map_or("not attempted".to_owned(), |(fate, ..)| format!("{fate:?}"));
             *fates.entry(fate).or_default() += 1;
         }

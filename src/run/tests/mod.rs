@@ -21,7 +21,7 @@ use crate::cli::Cli;
 use crate::event::{Event, Inbox, StopReason};
 use crate::finish;
 use crate::input::RowId;
-use crate::journal::entry::{Entry, Scribe};
+use crate::journal::entry::Entry;
 use crate::number::PhoneNumber;
 use crate::report::RowResult;
 use crate::simulator::{Delivery, Ledger};
@@ -247,12 +247,12 @@ impl Trial {
 /// Writes what the pool emits, and acknowledges it, until the pool ends or the process dies. Returns the sizes of the
 /// lines of each append.
 async fn record(journal: &mut Journal, path: &Path, inbox: Inbox, death: Option<Death>) -> Vec<Vec<usize>> {
-    let (mut appends, mut taken, mut scribe) = (Vec::new(), 0, Scribe::default());
+    let (mut appends, mut taken) = (Vec::new(), 0);
     loop {
         let mut events: Vec<Event> = Vec::new();
         let ended = !inbox.try_take(&mut events);
         taken += events.len() as u64;
-        let entries: Vec<Entry<'_>> = events.iter().filter_map(|event| scribe.entry(event)).collect();
+        let entries: Vec<Entry<'_>> = events.iter().filter_map(Entry::of).collect();
         tokio::time::sleep(SYNC).await;
         if !entries.is_empty() {
             let lines: Vec<Vec<u8>> = entries.iter().map(line).collect();

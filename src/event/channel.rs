@@ -1,27 +1,30 @@
 //! The way from the pool to whoever records its events, and the acknowledgements back.
 //!
-//! Events cross in groups: a wake-up of the recorder for each would cost more than the recording. Must not know what
-//! the events mean, but for those that somebody waits for.
+//! Events are taken in groups: a wake-up and a write for each would cost more than the recording. Must not know what the
+//! events mean, but for those that somebody waits for.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::Event;
+use super::events::Event;
 
 /// A channel for events with acknowledgement.
 #[must_use]
 pub fn channel() -> (Outbox, Inbox) {
-    let shared = Arc::new(Shared::default());
-    let (durable_sender, durable) = watch::channel(0);
-    (Outbox { shared: Arc::clone(&shared), sent: 0, durable }, Inbox { shared, durable: durable_sender })
+    let ((events, taken_events), (urgent, is_urgent)) = (mpsc::channel(), mpsc::channel());
+    let (acknowledged, durable) = watch::channel(0);
+    let inbox = Inbox { events: taken_events, is_urgent, taken: 0, acknowledged };
+    (Outbox { events, urgent, sent: 0, durable }, inbox)
 }
 
 /// The pool's end: events go out, acknowledgements come back.
 #[derive(Debug)]
 pub struct Outbox {
-    shared: Arc<Shared>,
+    events: Sender<Event>,
+    /// Says that an event is urgent: whoever gathers a group waits for this, and not for each event.
+    urgent: Sender<()>,
     sent: u64,
     durable: watch::Receiver<u64>,
 }
@@ -29,8 +32,10 @@ pub struct Outbox {
 /// The consumer's end.
 #[derive(Debug)]
 pub struct Inbox {
-    shared: Arc<Shared>,
-    durable: watch::Sender<u64>,
+    events: Receiver<Event>,
+    is_urgent: Receiver<()>,
+    taken: u64,
+    acknowledged: watch::Sender<u64>,
 }
 
 /// The consumer is gone: it failed to make an event durable.
@@ -38,49 +43,16 @@ pub struct Inbox {
 #[error("events are no longer recorded")]
 pub struct ConsumerGone;
 
-#[derive(Debug, Default)]
-struct Shared {
-    queue: Mutex<Queue>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    events: Vec<Event>,
-    /// One of them is urgent.
-    urgent: bool,
-    /// One of both ends is gone.
-    closed: bool,
-}
-
-impl Shared {
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn close(&self) {
-        self.queue().closed = true;
-        self.changed.notify_all();
-    }
-}
-
 impl Outbox {
     /// Emits an event; returns its number, counted from 1.
     ///
     /// # Errors
     /// If the consumer is gone.
     pub fn emit(&mut self, event: Event) -> Result<u64, ConsumerGone> {
-        let mut queue = self.shared.queue();
-        if queue.closed {
-            return Err(ConsumerGone);
-        }
-        // Whoever gathers a group is woken for its first event, and for the first that is urgent.
-        let news = queue.events.is_empty() || (event.is_urgent() && !queue.urgent);
-        queue.urgent |= event.is_urgent();
-        queue.events.push(event);
-        drop(queue);
-        if news {
-            self.shared.changed.notify_one();
+        let is_urgent = event.is_urgent();
+        self.events.send(event).map_err(|_| ConsumerGone)?;
+        if is_urgent {
+            self.urgent.send(()).map_err(|_| ConsumerGone)?;
         }
         self.sent += 1;
         Ok(self.sent)
@@ -100,47 +72,29 @@ impl Outbox {
     }
 }
 
-impl Drop for Outbox {
-    fn drop(&mut self) {
-        self.shared.close();
-    }
-}
-
 impl Inbox {
     /// Takes the next group of events, in order: waits for the first, and then until one is urgent, the sender is gone,
-    /// or `gather` has passed. `false` if the sender is gone and everything was taken.
-    ///
-    /// `group` must be empty; its memory is used again.
-    pub fn take(&self, gather: Duration, group: &mut Vec<Event>) -> bool {
-        let Shared { queue, changed } = &*self.shared;
-        let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = changed.wait_while(queue, |queue| queue.events.is_empty() && !queue.closed);
-        let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
-        let gathered = changed.wait_timeout_while(waiting, gather, |queue| !queue.urgent && !queue.closed);
-        let (mut queue, _) = gathered.unwrap_or_else(PoisonError::into_inner);
-        queue.urgent = false;
-        std::mem::swap(&mut queue.events, group);
-        !group.is_empty()
+    /// or `gather` has passed. `None` if the sender is gone and everything was taken.
+    pub fn take(&mut self, gather: Duration) -> Option<Vec<Event>> {
+        let mut group = vec![self.events.recv().ok()?];
+        let _ = self.is_urgent.recv_timeout(gather); // whichever of the three it was
+        group.extend(self.events.try_iter());
+        self.taken += group.len() as u64;
+        Some(group)
     }
 
-    /// Takes what is there. `false` if the sender is gone and everything was taken.
+    /// Takes what is there. `None` if the sender is gone and everything was taken.
     #[cfg(test)]
-    pub(crate) fn try_take(&self, group: &mut Vec<Event>) -> bool {
-        let mut queue = self.shared.queue();
-        queue.urgent = false;
-        std::mem::swap(&mut queue.events, group);
-        !(queue.closed && group.is_empty())
+    pub(crate) fn try_take(&mut self) -> Option<Vec<Event>> {
+        let is_closed = self.is_urgent.try_recv() == Err(mpsc::TryRecvError::Disconnected);
+        let group: Vec<Event> = self.events.try_iter().collect();
+        self.taken += group.len() as u64;
+        (!is_closed || !group.is_empty()).then_some(group)
     }
 
-    /// Acknowledges all events up to number `last`, counted from 1.
-    pub fn acknowledge(&self, last: u64) {
-        self.durable.send_replace(last);
-    }
-}
-
-impl Drop for Inbox {
-    fn drop(&mut self) {
-        self.shared.close();
+    /// Acknowledges all events that were taken.
+    pub fn acknowledge(&self) {
+        self.acknowledged.send_replace(self.taken);
     }
 }
 
@@ -163,33 +117,29 @@ mod tests {
 
     #[test]
     fn a_group_ends_with_an_urgent_event_with_the_sender_or_with_time() {
-        let (mut outbox, inbox) = channel();
-        let mut group = Vec::new();
+        let (mut outbox, mut inbox) = channel();
         outbox.emit(attempt()).expect("listens");
         assert_eq!(outbox.emit(intent()), Ok(2));
-        assert!(inbox.take(FOR_EVER, &mut group), "urgent");
-        assert_eq!(std::mem::take(&mut group), [attempt(), intent()]);
+        assert_eq!(inbox.take(FOR_EVER), Some(vec![attempt(), intent()]), "urgent");
         outbox.emit(attempt()).expect("listens");
-        assert!(inbox.take(Duration::ZERO, &mut group), "urgency is over, time is up");
-        assert_eq!(group.drain(..).count(), 1);
+        assert_eq!(inbox.take(Duration::ZERO), Some(vec![attempt()]), "urgency is over, time is up");
         outbox.emit(attempt()).expect("listens");
         drop(outbox);
-        assert!(inbox.take(FOR_EVER, &mut group), "what was sent before the end is taken");
-        group.clear();
-        assert!(!inbox.take(FOR_EVER, &mut group));
+        assert_eq!(inbox.take(FOR_EVER), Some(vec![attempt()]), "what was sent before the end is taken");
+        assert_eq!(inbox.take(FOR_EVER), None);
     }
 
     #[test]
     fn whoever_waits_is_woken_by_urgency_and_by_the_end() {
-        let (mut outbox, inbox) = channel();
+        let (mut outbox, mut inbox) = channel();
         std::thread::scope(|scope| {
             let taking = scope.spawn(|| {
-                let (mut group, mut all) = (Vec::new(), Vec::new());
-                while inbox.take(FOR_EVER, &mut group) {
-                    inbox.acknowledge((all.len() + group.len()) as u64);
-                    all.append(&mut group);
+                let mut all = 0;
+                while let Some(group) = inbox.take(FOR_EVER) {
+                    inbox.acknowledge();
+                    all += group.len();
                 }
-                all.len()
+                all
             });
             for n in 1..=100 {
                 outbox.emit(attempt()).expect("listens");

@@ -164,10 +164,6 @@ impl Journal {
         replayed.history.ok_or_else(|| unusable(HistoryError::NotAJournal))
     }
 
-    fn write(&mut self, lines: &[u8]) -> Result<(), JournalError> {
-        self.file.write_all(lines).and_then(|()| self.file.sync_data()).map_err(self.unwritable())
-    }
-
     fn unwritable(&self) -> impl FnOnce(io::Error) -> JournalError + use<> {
         let path = self.path.clone();
         |source| JournalError::Io { action: "write", path, source }
@@ -177,19 +173,14 @@ impl Journal {
     ///
     /// # Errors
     /// If the disk does not take one. Nothing after it is acknowledged, and the sender finds the channel closed.
-    #[expect(clippy::needless_pass_by_value, reason = "the sender must find the channel closed afterwards")]
-    pub fn record(&mut self, inbox: Inbox, mut watch: impl FnMut(&[Event])) -> Result<(), JournalError> {
-        let (mut group, mut lines, mut last) = (Vec::new(), Vec::new(), 0);
-        while inbox.take(GATHER, &mut group) {
-            lines.clear();
-            group.iter().filter_map(Entry::of).for_each(|entry| entry.write_line(&mut lines));
-            if !lines.is_empty() {
-                self.write(&lines)?;
+    pub fn record(&mut self, mut inbox: Inbox, mut watch: impl FnMut(&[Event])) -> Result<(), JournalError> {
+        while let Some(group) = inbox.take(GATHER) {
+            let entries: Vec<Entry<'_>> = group.iter().filter_map(Entry::of).collect();
+            if !entries.is_empty() {
+                self.append(&entries)?;
             }
-            last += group.len() as u64;
-            inbox.acknowledge(last);
+            inbox.acknowledge();
             watch(&group);
-            group.clear();
         }
         Ok(())
     }

@@ -187,21 +187,19 @@ impl Night {
 }
 
 /// Replays every event through the same checks as a journal that is read.
-async fn record(inbox: Inbox, rows: u32) -> (History, Vec<Event>) {
+async fn record(mut inbox: Inbox, rows: u32) -> (History, Vec<Event>) {
     let mut history = History::new(Header::new(String::new(), rows, String::new()));
-    let (mut events, mut group) = (Vec::new(), Vec::new());
+    let mut events = Vec::new();
     loop {
         tokio::time::sleep(SYNC).await;
-        if !inbox.try_take(&mut group) {
-            return (history, events);
-        }
-        for event in group.drain(..) {
+        let Some(group) = inbox.try_take() else { return (history, events) };
+        for event in group {
             if let Some(entry) = Entry::of(&event) {
                 history.apply(entry).unwrap_or_else(|reason| panic!("{reason}: {event:?}"));
             }
             events.push(event);
         }
-        inbox.acknowledge(events.len() as u64);
+        inbox.acknowledge();
     }
 }
 

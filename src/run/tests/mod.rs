@@ -18,7 +18,7 @@ use crate::api::request::Base;
 use crate::api::sigv4::Signer;
 use crate::api::{ApiError, BatchReply, ErrorKind, reply};
 use crate::cli::Cli;
-use crate::event::{Event, Inbox, StopReason};
+use crate::event::{Inbox, StopReason};
 use crate::finish;
 use crate::input::RowId;
 use crate::journal::entry::Entry;
@@ -246,12 +246,14 @@ impl Trial {
 
 /// Writes what the pool emits, and acknowledges it, until the pool ends or the process dies. Returns the sizes of the
 /// lines of each append.
-async fn record(journal: &mut Journal, path: &Path, inbox: Inbox, death: Option<Death>) -> Vec<Vec<usize>> {
-    let (mut appends, mut taken) = (Vec::new(), 0);
-    loop {
-        let mut events: Vec<Event> = Vec::new();
-        let ended = !inbox.try_take(&mut events);
-        taken += events.len() as u64;
+async fn record(
+    journal: &mut Journal,
+    path: &Path,
+    mut inbox: Inbox,
+    death: Option<Death>,
+) -> Vec<Vec<usize>> {
+    let mut appends = Vec::new();
+    while let Some(events) = inbox.try_take() {
         let entries: Vec<Entry<'_>> = events.iter().filter_map(Entry::of).collect();
         tokio::time::sleep(SYNC).await;
         if !entries.is_empty() {
@@ -269,11 +271,9 @@ async fn record(journal: &mut Journal, path: &Path, inbox: Inbox, death: Option<
             }
             journal.append(&entries).expect("appends");
         }
-        inbox.acknowledge(taken);
-        if ended {
-            return appends;
-        }
+        inbox.acknowledge();
     }
+    appends
 }
 
 fn line(entry: &Entry<'_>) -> Vec<u8> {

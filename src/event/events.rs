@@ -1,17 +1,13 @@
-//! What happens in a run: the one interface between the machine (the pool) and those who record it or watch it.
+//! The kinds of events, and what they tell.
 //!
-//! Events leave the pool in order through an [`Outbox`]. One consumer takes them from the [`Inbox`], makes those that
-//! matter durable, and acknowledges: the pool sends nothing whose intent is not acknowledged. Must not know a file, a
-//! terminal or a socket.
-
-mod channel;
+//! Must not know who sends or takes them.
 
 use std::time::Instant;
 
-use crate::input::RowId;
-pub use channel::{ConsumerGone, Inbox, Outbox, channel};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::input::RowId;
 
 /// Something that happened in a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,19 +48,6 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whether the event must be durable before anyone acts on it.
-    #[must_use]
-    pub fn matters(&self) -> bool {
-        match self {
-            Self::Intent { .. } | Self::Settled(_) | Self::Released { .. } | Self::Stopped { .. } => true,
-            Self::Sent { .. }
-            | Self::Attempt(_)
-            | Self::Phase(_)
-            | Self::LimitFound(_)
-            | Self::CredentialsAwaited(_) => false,
-        }
-    }
-
     /// Whether somebody waits until it is durable.
     #[must_use]
     pub fn is_urgent(&self) -> bool {

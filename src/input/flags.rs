@@ -1,6 +1,6 @@
 //! A yes or no for each row.
 
-use super::RowId;
+use super::rows::RowId;
 
 /// One flag for each row, a bit each; not set at first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,11 +1,12 @@
-//! The header → where things are: how the file is written, and which columns matter.
+//! The header → which columns matter.
 //!
-//! Must not look at a row.
+//! Must not judge a row.
 
 use std::ops::Range;
 
-use super::reader::{BYTE_ORDER_MARK, Fields, Record, is_line_end};
-use super::{InputError, InputOptions};
+use super::dialect::Dialect;
+use super::error::InputError;
+use super::reader::{Fields, Record};
 use crate::number::{NumberError, PhoneNumber};
 use crate::status::{COLUMNS, Status};
 
@@ -14,16 +15,19 @@ const CONNECTOR_HEADERS: [&str; 4] = ["voiceconnectorid", "connector", "connecto
 const NUMBER_HEADERS: [&str; 6] =
     ["phonenumber", "e164phonenumber", "phonenumberid", "phone", "number", "e164"];
 
-/// The delimiters looked for; of equally frequent ones the first.
-const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
-
-/// How the file is written. A report is written in the same way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Dialect {
-    pub delimiter: u8,
-    /// What ends the header's line.
-    pub line_end: &'static str,
-    pub byte_order_mark: bool,
+/// What the user says about an input.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InputOptions {
+    /// `--connector-column`: the header of the column with the connectors.
+    pub connector_column: Option<String>,
+    /// `--number-column`: the header of the column with the numbers.
+    pub number_column: Option<String>,
+    /// `--connector`: the connector of all rows; the file then has none.
+    pub connector: Option<String>,
+    /// `--delimiter`; sniffed from the header if absent.
+    pub delimiter: Option<u8>,
+    /// Whether to compute [`Input::fingerprint`]. A plan needs none.
+    pub fingerprint: bool,
 }
 
 /// Where a row has what.
@@ -44,65 +48,6 @@ pub(crate) enum Connector {
     Column(usize),
     /// `--connector`: the same for every row.
     Given(Box<str>),
-}
-
-/// Whether fields can be separated by it: a letter or digit would cut the report's own words and counts.
-#[must_use]
-pub fn can_delimit(byte: u8) -> bool {
-    byte == b'\t' || byte == b' ' || byte.is_ascii_punctuation() && byte != b'"'
-}
-
-impl Dialect {
-    /// From the first bytes of a source, which hold its header.
-    pub fn sniff(name: &str, bytes: &[u8], delimiter: Option<u8>) -> Result<Self, InputError> {
-        if let Some(what) = foreign_format(bytes) {
-            return Err(InputError::NotCsv { name: name.into(), what });
-        }
-        if let Some(byte) = delimiter.filter(|byte| !can_delimit(*byte)) {
-            return Err(InputError::Delimiter { delimiter: char::from(byte) });
-        }
-        let given = delimiter.map(|byte| [byte]);
-        let candidates: &[u8] = given.as_ref().map_or(&DELIMITERS, |byte| byte);
-        let text = bytes.strip_prefix(BYTE_ORDER_MARK);
-        let byte_order_mark = text.is_some();
-        let text = text.unwrap_or(bytes);
-        let header = text.iter().position(|byte| !is_line_end(*byte)).unwrap_or(0);
-        let text = text.get(header..).unwrap_or_default();
-        let (mut counts, mut quoted, mut field_start) = ([0_u32; DELIMITERS.len()], false, true);
-        let mut line_end = "\n";
-        for (at, &byte) in text.iter().enumerate() {
-            match byte {
-                b'"' => quoted = !quoted && (field_start || at > 0 && text.get(at - 1) == Some(&b'"')),
-                b'\r' | b'\n' if !quoted => {
-                    line_end = match (byte, text.get(at + 1)) {
-                        (b'\r', Some(b'\n')) => "\r\n",
-                        (b'\r', _) => "\r",
-                        _ => "\n",
-                    };
-                    break;
-                }
-                _ => {}
-            }
-            let candidate = if quoted { None } else { candidates.iter().position(|c| *c == byte) };
-            field_start = true;
-            if let Some(count) = candidate.and_then(|which| counts.get_mut(which)) {
-                *count += 1;
-            }
-        }
-        // `max_by_key` takes the last of equals.
-        let best = candidates.iter().zip(counts).rev().max_by_key(|(_, count)| *count);
-        Ok(Self { delimiter: best.map_or(b',', |(byte, _)| *byte), line_end, byte_order_mark })
-    }
-}
-
-/// What the bytes are if they are no text in UTF-8 (or in an encoding whose ASCII part is the same).
-fn foreign_format(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, 0, ..] | [_, 0, _, 0, ..] => Some("is saved as UTF-16"),
-        [b'P', b'K', 3, 4, ..] => Some("is an Excel workbook or another ZIP file"),
-        [0x1f, 0x8b, ..] => Some("is compressed"),
-        _ => None,
-    }
 }
 
 impl Layout {
@@ -156,6 +101,14 @@ impl Layout {
 /// The status that stands in field `at` of `row`.
 pub(crate) fn prior_status(row: Fields<'_>, at: usize) -> Option<Status> {
     std::str::from_utf8(row.get(at)?).ok()?.trim().parse().ok()
+}
+
+/// Whether `text` can be a connector's id. The service's ids are letters, digits and hyphens, but that is for it to
+/// say. A line break comes from a quote that was closed far too late, and `..` would change the request's path.
+pub(crate) fn is_connector(text: &str) -> bool {
+    // Without an early end the compiler makes it one comparison of many bytes.
+    let has_control = text.bytes().fold(false, |found, byte| found | byte.is_ascii_control());
+    !has_control && !matches!(text, "" | "." | "..")
 }
 
 /// One of the two columns that an input needs.
@@ -223,7 +176,7 @@ impl Columns<'_> {
         let column = named.or_else(|| self.fields.get(*known.first()?).copied());
         match column {
             Some(column) => Err(InputError::TwoConnectors { name: self.name.into(), column: column.into() }),
-            None if super::row::is_connector(given.trim()) => Ok(given.trim().into()),
+            None if is_connector(given.trim()) => Ok(given.trim().into()),
             None => Err(InputError::GivenConnector { connector: given.into() }),
         }
     }

@@ -6,7 +6,7 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
-use super::reader::BYTE_ORDER_MARK;
+use super::dialect::BYTE_ORDER_MARK;
 
 /// How much is read at a time: enough to make system calls rare, and small beside the rows. In tests so little that
 /// every place in a line is at its end once.

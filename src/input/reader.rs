@@ -9,8 +9,8 @@ use std::ops::Range;
 use csv::ByteRecord;
 use serde::{Deserialize, Serialize};
 
-use super::InputError;
-use super::header::Dialect;
+use super::dialect::{Dialect, is_line_end};
+use super::error::InputError;
 use super::lines::{Line, Lines};
 use super::source::{Source, SourceReader};
 use crate::digest::Digest;
@@ -273,12 +273,6 @@ impl Read for Hashed<'_> {
         }
         Ok(length)
     }
-}
-
-pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-pub(crate) fn is_line_end(byte: u8) -> bool {
-    matches!(byte, b'\n' | b'\r')
 }
 
 /// `Err` with the number of line breaks before the field whose quote stays open. csv takes the end of the file for

@@ -5,10 +5,11 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::header::{Connector, Dialect, Layout};
+use super::dialect::{Dialect, first_bytes};
+use super::error::InputError;
+use super::header::{Connector, InputOptions, Layout};
 use super::reader::{Record, Records};
 use super::source::Source;
-use super::{InputError, InputOptions, first_bytes};
 use crate::status::COLUMNS;
 
 /// Reads a report's records, one at a time.

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::header::{Connector, Layout, prior_status};
+use super::header::{Connector, Layout, is_connector, prior_status};
 use super::reader::Record;
 use crate::number::{NumberError, PhoneNumber};
 use crate::status::Status;
@@ -91,14 +91,6 @@ pub(crate) fn parse_row<'a>(layout: &'a Layout, record: &Record<'a>) -> Row<'a> 
         Err(error) => Verdict::Invalid(RowError::Number(text, error)),
     };
     Row { connector: Some(connector), verdict }
-}
-
-/// Whether `text` can be a connector's id. The service's ids are letters, digits and hyphens, but that is for it to
-/// say. A line break comes from a quote that was closed far too late, and `..` would change the request's path.
-pub(crate) fn is_connector(text: &str) -> bool {
-    // Without an early end the compiler makes it one comparison of many bytes.
-    let has_control = text.bytes().fold(false, |found, byte| found | byte.is_ascii_control());
-    !has_control && !matches!(text, "" | "." | "..")
 }
 
 /// The attempts that an earlier report counted. A cell that is no number counts as none.

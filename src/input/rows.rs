@@ -8,9 +8,11 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use serde::{Deserialize, Serialize};
 
-use super::EXAMPLES;
 use super::row::{Row, Verdict};
 use crate::number::PhoneNumber;
+
+/// How many rows of a kind are shown as examples: what a person reads before opening the report.
+pub(crate) const EXAMPLES: usize = 5;
 
 /// A row of the input, from 0; the header is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use std::io::{self, Read, Seek};
 use std::path::Path;
 use std::time::Duration;
 
-use super::InputError;
+use super::error::InputError;
 
 /// The bytes of an input. They can be read again and again, each time from the start.
 ///

@@ -1,8 +1,11 @@
 mod lines;
 
+use std::io::Read;
+
 use proptest::prelude::*;
 
 use super::Standing::{Duplicate, Finished, Invalid, Pending};
+use super::dialect::Dialect;
 use super::header::prior_status;
 use super::*;
 use crate::status::Status;

@@ -1,4 +1,4 @@
-use super::super::header::Dialect;
+use super::super::dialect::Dialect;
 use super::super::lines::{Line, Lines};
 use super::super::reader::Records;
 use super::super::source::Source;

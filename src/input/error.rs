@@ -1,0 +1,56 @@
+//! Why an input cannot be used, in words that say what to do about it.
+//!
+//! Must not be about a row: a bad row is no error.
+
+use std::io;
+
+/// Why an input cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says it; the fields are its parts")]
+pub enum InputError {
+    #[error("cannot open `{name}`")]
+    Open { name: String, source: io::Error },
+    #[error("`{name}` is a directory: name a CSV file in it")]
+    Directory { name: String },
+    #[error("cannot read `{name}`")]
+    Read { name: String, source: io::Error },
+    #[error("`{name}` {what}: save it as CSV in UTF-8")]
+    NotCsv { name: String, what: &'static str },
+    #[error(
+        "`{name}` is empty: its first line must name the columns, such as `voice_connector_id,phone_number`"
+    )]
+    Empty { name: String },
+    #[error("{name}:{line}: the header is not UTF-8: save the file as CSV in UTF-8")]
+    HeaderUtf8 { name: String, line: u64 },
+    #[error(
+        "{name}:{line}: the first line looks like a row: a header is needed above it, such as \
+         `voice_connector_id,phone_number`"
+    )]
+    NoHeader { name: String, line: u64 },
+    #[error("`{name}` has no column for the {what}: name it with {option}; its headers are {headers}")]
+    MissingColumn { name: String, what: &'static str, option: &'static str, headers: String },
+    #[error("`{name}` has several columns for the {what}: name one with {option}; its headers are {headers}")]
+    AmbiguousColumn { name: String, what: &'static str, option: &'static str, headers: String },
+    #[error("`{name}` has no column `{column}`: name one of its headers, which are {headers}")]
+    NamedColumn { name: String, column: String, headers: String },
+    #[error(
+        "column `{column}` of `{name}` cannot be both the voice connector and the phone number: name two columns"
+    )]
+    SameColumn { name: String, column: String },
+    #[error(
+        "`--connector` is given, and column `{column}` of `{name}` names connectors too: drop the option, or the \
+         column from the file"
+    )]
+    TwoConnectors { name: String, column: String },
+    #[error("`{connector}` is not a voice connector's id: name one with `--connector`")]
+    GivenConnector { connector: String },
+    #[error("{delimiter:?} cannot be the delimiter: name a punctuation mark or `tab` with `--delimiter`")]
+    Delimiter { delimiter: char },
+    #[error(
+        "{name}:{line}: a quote opens here and is never closed: all rows below would be part of one \
+         field; close it, or double a quote that belongs to the text"
+    )]
+    UnclosedQuote { name: String, line: u64 },
+    #[error("`{name}` has more lines than {} can be counted", u32::MAX)]
+    TooLarge { name: String },
+}

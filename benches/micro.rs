@@ -53,8 +53,8 @@ fn source() -> Source {
     Source::open(path()).unwrap()
 }
 
-fn read(fingerprint: bool) -> Input {
-    Input::read(&source(), &InputOptions { fingerprint, ..InputOptions::default() }).unwrap()
+fn read() -> Input {
+    Input::read(&source(), &InputOptions::default()).unwrap()
 }
 
 /// The journal of a run in which all went well.
@@ -138,7 +138,7 @@ fn file_plan(bencher: Bencher) {
     path();
     bencher
         .counter(ItemsCount::new(ROWS))
-        .bench(|| Plan::new(&read(false).rows, |_| true, BATCH).batches().count());
+        .bench(|| Plan::new(&read().rows, |_| true, BATCH).batches().count());
 }
 
 #[divan::bench]
@@ -160,7 +160,7 @@ fn file_csv_copy(bencher: Bencher) {
 
 #[divan::bench]
 fn file_report(bencher: Bencher) {
-    let input = read(true);
+    let input = read();
     let history = history(&journal(&Plan::new(&input.rows, |_| true, BATCH)));
     let source = source();
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
@@ -173,7 +173,7 @@ fn file_report(bencher: Bencher) {
 
 #[divan::bench]
 fn journal_encode(bencher: Bencher) {
-    let events = events(&Plan::new(&read(false).rows, |_| true, BATCH));
+    let events = events(&Plan::new(&read().rows, |_| true, BATCH));
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         let mut lines = Vec::new();
         write_lines(&events, &mut lines);
@@ -183,7 +183,7 @@ fn journal_encode(bencher: Bencher) {
 
 #[divan::bench]
 fn journal_replay(bencher: Bencher) {
-    let lines = journal(&Plan::new(&read(false).rows, |_| true, BATCH));
+    let lines = journal(&Plan::new(&read().rows, |_| true, BATCH));
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| history(&lines));
 }
 

@@ -135,7 +135,7 @@ impl Claim {
     /// # Errors
     /// If something is there that the settings do not say what to do about.
     pub fn of(settings: &JobSettings, input: &Input, target: &str) -> Result<Self, ClaimError> {
-        let digest = input.fingerprint.as_ref().map(|found| found.digest.to_string()).unwrap_or_default();
+        let digest = input.digest.to_string();
         let header = Header::new(digest, input.rows.len(), target.to_owned());
         let path = settings.journal();
         let mut claim = Self { header, path, leftover: None };

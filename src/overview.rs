@@ -138,10 +138,10 @@ impl fmt::Display for Details<'_> {
         let rows = &self.input.rows;
         writeln!(f, "{}", self.overview)?;
         let invalid = &self.input.invalid;
-        for (line, code) in &invalid.examples {
+        for (line, code) in invalid {
             writeln!(f, "invalid     line {line}: {code}")?;
         }
-        more(f, self.overview.invalid, invalid.examples.len())?;
+        more(f, self.overview.invalid, invalid.len())?;
         for (row, first) in rows.duplicates().take(EXAMPLES) {
             writeln!(f, "duplicate   line {} is the same as line {}", rows.line(row), rows.line(first))?;
         }

@@ -27,7 +27,6 @@ pub fn result_of(history: &History, row: RowId, stop: Option<StopReason>) -> Row
             attempts: outcome.attempts,
             request_id: outcome.request_id.as_deref().unwrap_or_default(),
             completed_at: Some(outcome.at),
-            shared_as: history.outcome_number(row),
         };
     }
     let because = stop.map_or("it ended early", StopReason::because);
@@ -46,6 +45,5 @@ pub fn result_of(history: &History, row: RowId, stop: Option<StopReason>) -> Row
         attempts: 0,
         request_id: "",
         completed_at: None,
-        shared_as: None,
     }
 }

@@ -22,7 +22,7 @@ use crate::cli::{Command, PlanArgs, RateArg, SimulateArgs, StopArgs, manual};
 use crate::consent;
 use crate::event;
 use crate::exit::ExitStatus;
-use crate::input::{Input, InputOptions, RowFlags, Source};
+use crate::input::{Input, RowFlags, Source};
 use crate::journal::writer::Journal;
 use crate::overview::Overview;
 use crate::page;
@@ -227,8 +227,7 @@ fn work(
 
 fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<ExitStatus> {
     let source = Source::open(&args.input)?;
-    let input =
-        Input::read(&source, &InputOptions { fingerprint: false, ..settings::columns(args.columns) })?;
+    let input = Input::read(&source, &settings::columns(args.columns))?;
     let plan = Plan::new(&input.rows, |_| true, args.batch_size);
     let aws = settings::aws_args(args.aws);
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;

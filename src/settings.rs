@@ -274,7 +274,6 @@ pub fn columns(args: InputArgs) -> InputOptions {
         number_column: args.number_column,
         connector: args.connector,
         delimiter: args.delimiter.map(|delimiter| delimiter.0),
-        fingerprint: true,
     }
 }
 

@@ -2,10 +2,14 @@
 //!
 //! Must not know which columns matter.
 
-use std::io::Read;
+use std::io::{Read, Write};
+
+use csv::Terminator;
+use csv_core::ReadFieldResult;
 
 use super::error::InputError;
 use super::source::Source;
+use crate::status::COLUMNS;
 
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -16,11 +20,11 @@ const HEADER_BYTES: u64 = 64 * 1024;
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
 /// How the file is written. A report is written in the same way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Dialect {
     pub delimiter: u8,
     /// What ends the header's line.
-    pub line_end: &'static str,
+    pub line_end: Terminator,
     pub byte_order_mark: bool,
 }
 
@@ -30,47 +34,74 @@ pub fn can_delimit(byte: u8) -> bool {
     byte == b'\t' || byte == b' ' || byte.is_ascii_punctuation() && byte != b'"'
 }
 
+/// Any of them, or `\r\n`, ends a line.
+pub(crate) fn is_line_end(byte: &u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
+}
+
 impl Dialect {
-    /// From the first bytes of a source, which hold its header.
-    pub fn sniff(name: &str, bytes: &[u8], delimiter: Option<u8>) -> Result<Self, InputError> {
-        if let Some(what) = foreign_format(bytes) {
-            return Err(InputError::NotCsv { name: name.into(), what });
+    /// How `source` is written, with this `delimiter` or, if none is given, the one that its header has.
+    pub fn of(source: &Source, delimiter: Option<u8>) -> Result<Self, InputError> {
+        let mut bytes = Vec::new();
+        let read = source.reader()?.take(HEADER_BYTES).read_to_end(&mut bytes);
+        read.map_err(|error| InputError::Read { name: source.name().into(), source: error })?;
+        if let Some(what) = foreign_format(&bytes) {
+            return Err(InputError::NotCsv { name: source.name().into(), what });
         }
         if let Some(byte) = delimiter.filter(|byte| !can_delimit(*byte)) {
             return Err(InputError::Delimiter { delimiter: char::from(byte) });
         }
-        let given = delimiter.map(|byte| [byte]);
-        let candidates: &[u8] = given.as_ref().map_or(&DELIMITERS, |byte| byte);
-        let text = bytes.strip_prefix(BYTE_ORDER_MARK);
-        let byte_order_mark = text.is_some();
-        let text = text.unwrap_or(bytes);
-        let header = text.iter().position(|byte| !is_line_end(*byte)).unwrap_or(0);
-        let text = text.get(header..).unwrap_or_default();
-        let (mut counts, mut quoted, mut field_start) = ([0_u32; DELIMITERS.len()], false, true);
-        let mut line_end = "\n";
-        for (at, &byte) in text.iter().enumerate() {
-            match byte {
-                b'"' => quoted = !quoted && (field_start || at > 0 && text.get(at - 1) == Some(&b'"')),
-                b'\r' | b'\n' if !quoted => {
-                    line_end = match (byte, text.get(at + 1)) {
-                        (b'\r', Some(b'\n')) => "\r\n",
-                        (b'\r', _) => "\r",
-                        _ => "\n",
-                    };
-                    break;
-                }
-                _ => {}
-            }
-            let candidate = if quoted { None } else { candidates.iter().position(|c| *c == byte) };
-            field_start = true;
-            if let Some(count) = candidate.and_then(|which| counts.get_mut(which)) {
-                *count += 1;
-            }
-        }
+        let byte_order_mark = bytes.starts_with(BYTE_ORDER_MARK);
+        let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
+        // A doubled quote inside of quotes leaves them and enters them again.
+        let outside_quotes = text.split(|byte| *byte == b'"').step_by(2).flatten();
+        let text: Vec<u8> = outside_quotes.copied().skip_while(is_line_end).collect();
+        let end = text.iter().position(is_line_end).unwrap_or(text.len());
+        let (header, rest) = text.split_at(end);
+        let line_end = match rest {
+            [b'\r', b'\n', ..] => Terminator::CRLF,
+            [b'\r', ..] => Terminator::Any(b'\r'),
+            _ => Terminator::Any(b'\n'),
+        };
+        let count = |candidate: &u8| header.iter().filter(|byte| *byte == candidate).count();
         // `max_by_key` takes the last of equals.
-        let best = candidates.iter().zip(counts).rev().max_by_key(|(_, count)| *count);
-        Ok(Self { delimiter: best.map_or(b',', |(byte, _)| *byte), line_end, byte_order_mark })
+        let most_frequent = || DELIMITERS.into_iter().rev().max_by_key(count);
+        let delimiter = delimiter.or_else(|| report_delimiter(header)).or_else(most_frequent);
+        Ok(Self { delimiter: delimiter.unwrap_or(b','), line_end, byte_order_mark })
     }
+
+    pub fn reader<R: Read>(self, from: R) -> csv::Reader<R> {
+        csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(self.delimiter)
+            .from_reader(from)
+    }
+
+    pub fn writer<W: Write>(self, to: W) -> csv::Writer<W> {
+        csv::WriterBuilder::new().delimiter(self.delimiter).terminator(self.line_end).from_writer(to)
+    }
+
+    /// Where the fields of a record begin in its bytes, quotes included, and where the last one ends. `raw` has a
+    /// delimiter after each of them, also after the last.
+    pub fn field_starts(self, raw: &[u8]) -> Vec<usize> {
+        let mut csv = csv_core::ReaderBuilder::new().delimiter(self.delimiter).build();
+        let (mut start, mut starts, mut text) = (0, vec![0], vec![0; raw.len()]);
+        csv.read_field(b"\n", &mut text); // what comes first is then no byte order mark
+        while let (ReadFieldResult::Field { .. }, read @ 1.., _) = csv.read_field(&raw[start..], &mut text) {
+            start += read;
+            starts.push(start);
+        }
+        starts
+    }
+}
+
+/// What stands between the first two columns that every report has: surer than to count candidates.
+fn report_delimiter(header: &[u8]) -> Option<u8> {
+    let [first, second, ..] = COLUMNS.map(str::as_bytes);
+    let mut windows = header.windows(first.len() + 1 + second.len());
+    let window = windows.rfind(|window| window.starts_with(first) && window.ends_with(second))?;
+    window.get(first.len()).copied().filter(|byte| can_delimit(*byte) && *byte != b'_')
 }
 
 /// What the bytes are if they are no text in UTF-8 (or in an encoding whose ASCII part is the same).
@@ -81,18 +112,4 @@ fn foreign_format(bytes: &[u8]) -> Option<&'static str> {
         [0x1f, 0x8b, ..] => Some("is compressed"),
         _ => None,
     }
-}
-
-pub(crate) fn is_line_end(byte: u8) -> bool {
-    matches!(byte, b'\n' | b'\r')
-}
-
-pub(super) fn first_bytes(source: &Source) -> Result<Vec<u8>, InputError> {
-    let mut bytes = Vec::new();
-    source
-        .reader()?
-        .take(HEADER_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(|error| InputError::Read { name: source.name().into(), source: error })?;
-    Ok(bytes)
 }

@@ -4,16 +4,14 @@
 
 use std::ops::Range;
 
+use csv::ByteRecord;
+
 use super::dialect::Dialect;
 use super::error::InputError;
-use super::reader::{Fields, Record};
+use super::reader::Records;
+use super::source::Source;
 use crate::number::{NumberError, PhoneNumber};
 use crate::status::{COLUMNS, Status};
-
-/// The headers understood without being named, as [`folded`] leaves them.
-const CONNECTOR_HEADERS: [&str; 4] = ["voiceconnectorid", "connector", "connectorid", "vcid"];
-const NUMBER_HEADERS: [&str; 6] =
-    ["phonenumber", "e164phonenumber", "phonenumberid", "phone", "number", "e164"];
 
 /// What the user says about an input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,12 +24,10 @@ pub struct InputOptions {
     pub connector: Option<String>,
     /// `--delimiter`; sniffed from the header if absent.
     pub delimiter: Option<u8>,
-    /// Whether to compute [`Input::fingerprint`]. A plan needs none.
-    pub fingerprint: bool,
 }
 
 /// Where a row has what.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Layout {
     pub(crate) dialect: Dialect,
     /// The header's fields, a report's six included.
@@ -50,32 +46,15 @@ pub(crate) enum Connector {
     Given(Box<str>),
 }
 
-impl Layout {
-    pub(crate) fn of(
-        name: &str,
-        dialect: Dialect,
-        header: &Record<'_>,
-        options: &InputOptions,
-    ) -> Result<Self, InputError> {
-        if std::str::from_utf8(header.raw).is_err() {
-            return Err(InputError::HeaderUtf8 { name: name.into(), line: header.line });
-        }
-        let fields: Vec<&str> =
-            header.fields.iter().map(|field| std::str::from_utf8(field).unwrap_or_default().trim()).collect();
-        let prior = fields.windows(COLUMNS.len()).rposition(|run| run == COLUMNS);
-        let columns = Columns { name, line: header.line, fields: &fields, prior };
-        let number = columns.find(&NUMBER, options.number_column.as_deref())?;
-        let connector = match &options.connector {
-            None => Connector::Column(columns.find(&CONNECTOR, options.connector_column.as_deref())?),
-            Some(given) => Connector::Given(columns.given(given, options.connector_column.as_deref())?),
-        };
-        if connector == Connector::Column(number) {
-            let column = fields.get(number).copied().unwrap_or_default().into();
-            return Err(InputError::SameColumn { name: name.into(), column });
-        }
-        Ok(Self { dialect, width: fields.len(), connector, number, prior })
-    }
+/// What an earlier report says of a row.
+pub(crate) struct Prior<'r> {
+    /// Which of the row's fields say it.
+    pub range: Range<usize>,
+    /// These fields, in the order of [`COLUMNS`].
+    pub cells: [&'r [u8]; COLUMNS.len()],
+}
 
+impl Layout {
     /// Whether the input is an earlier run's report.
     #[must_use]
     pub fn is_report(&self) -> bool {
@@ -83,57 +62,110 @@ impl Layout {
     }
 
     /// The input's own columns: those that a report does not add.
-    #[must_use]
-    pub fn own_width(&self) -> usize {
+    pub(crate) fn own_width(&self) -> usize {
         self.width - if self.is_report() { COLUMNS.len() } else { 0 }
     }
 
-    /// Which fields of a row are an earlier report's six: those below its headers; in a row whose width is not the
-    /// header's the last six, where the report has put them, if they begin with a status.
-    pub(crate) fn prior_fields(&self, row: Fields<'_>) -> Option<Range<usize>> {
+    /// An earlier report's six cells: those below its headers; in a row whose width is not the header's the last six,
+    /// where the report has put them, if they begin with a status.
+    pub(crate) fn prior<'r>(&self, row: &'r ByteRecord) -> Option<Prior<'r>> {
         let start = self.prior?;
-        let start = if row.len() == self.width { start } else { row.len().checked_sub(COLUMNS.len())? };
-        let is_prior = row.len() == self.width || prior_status(row, start).is_some();
-        is_prior.then_some(start..start + COLUMNS.len())
+        let is_whole = row.len() == self.width;
+        let start = if is_whole { start } else { row.len().checked_sub(COLUMNS.len())? };
+        let range = start..start + COLUMNS.len();
+        let cells = std::array::from_fn(|at| row.get(start + at).unwrap_or_default());
+        Some(Prior { range, cells }).filter(|prior| is_whole || prior.status().is_some())
     }
 }
 
-/// The status that stands in field `at` of `row`.
-pub(crate) fn prior_status(row: Fields<'_>, at: usize) -> Option<Status> {
-    std::str::from_utf8(row.get(at)?).ok()?.trim().parse().ok()
+impl Prior<'_> {
+    /// `status`, if it is one.
+    pub fn status(&self) -> Option<Status> {
+        text(self.cells[0]).trim().parse().ok()
+    }
+
+    /// `attempts`. A cell that is no number counts as none.
+    pub fn attempts(&self) -> u32 {
+        text(self.cells[3]).trim().parse().unwrap_or(0)
+    }
+}
+
+/// A cell as text; empty if it is not UTF-8.
+pub(crate) fn text(cell: &[u8]) -> &str {
+    std::str::from_utf8(cell).unwrap_or_default()
 }
 
 /// Whether `text` can be a connector's id. The service's ids are letters, digits and hyphens, but that is for it to
 /// say. A line break comes from a quote that was closed far too late, and `..` would change the request's path.
-pub(crate) fn is_connector(text: &str) -> bool {
-    // Without an early end the compiler makes it one comparison of many bytes.
-    let has_control = text.bytes().fold(false, |found, byte| found | byte.is_ascii_control());
-    !has_control && !matches!(text, "" | "." | "..")
+pub(super) fn is_connector(text: &str) -> bool {
+    !text.bytes().any(|byte| byte.is_ascii_control()) && !matches!(text, "" | "." | "..")
+}
+
+/// The headers of a source.
+pub(crate) struct Header<'a> {
+    name: &'a str,
+    dialect: Dialect,
+    line: u64,
+    fields: Vec<String>,
+    /// Where the six columns of an earlier report begin.
+    prior: Option<usize>,
 }
 
 /// One of the two columns that an input needs.
 struct Wanted {
     what: &'static str,
     option: &'static str,
+    /// The headers understood without being named, as [`folded`] leaves them.
     headers: &'static [&'static str],
 }
 
 const CONNECTOR: Wanted = Wanted {
     what: "voice connector",
     option: "`--connector-column`, or all rows' with `--connector`",
-    headers: &CONNECTOR_HEADERS,
+    headers: &["voiceconnectorid", "connector", "connectorid", "vcid"],
 };
-const NUMBER: Wanted = Wanted { what: "phone number", option: "`--number-column`", headers: &NUMBER_HEADERS };
+const NUMBER: Wanted = Wanted {
+    what: "phone number",
+    option: "`--number-column`",
+    headers: &["phonenumber", "e164phonenumber", "phonenumberid", "phone", "number", "e164"],
+};
 
-/// The headers of an input.
-struct Columns<'a> {
-    name: &'a str,
-    line: u64,
-    fields: &'a [&'a str],
-    prior: Option<usize>,
-}
+impl<'a> Header<'a> {
+    /// Reads the header of `source`. What is left of the records are its rows.
+    pub fn read(source: &'a Source, delimiter: Option<u8>) -> Result<(Self, Records<'a>), InputError> {
+        let name = source.name();
+        let dialect = Dialect::of(source, delimiter)?;
+        let mut records = Records::open(source, dialect)?;
+        let header = records.next()?.ok_or_else(|| InputError::Empty { name: name.into() })?;
+        let line = header.line;
+        if std::str::from_utf8(header.raw).is_err() {
+            return Err(InputError::HeaderUtf8 { name: name.into(), line });
+        }
+        let fields: Vec<String> = header.fields.iter().map(|field| text(field).trim().to_owned()).collect();
+        let prior = fields.windows(COLUMNS.len()).rposition(|run| run == COLUMNS);
+        Ok((Self { name, dialect, line, fields, prior }, records))
+    }
 
-impl Columns<'_> {
+    /// Whether it has the columns of a report.
+    pub fn is_report(&self) -> bool {
+        self.prior.is_some()
+    }
+
+    /// Finds the columns.
+    pub fn layout(&self, options: &InputOptions) -> Result<Layout, InputError> {
+        let number = self.find(&NUMBER, options.number_column.as_deref())?;
+        let connector = match &options.connector {
+            None => Connector::Column(self.find(&CONNECTOR, options.connector_column.as_deref())?),
+            Some(given) => Connector::Given(self.given(given, options.connector_column.as_deref())?),
+        };
+        if connector == Connector::Column(number) {
+            let column = self.fields.get(number).cloned().unwrap_or_default();
+            return Err(InputError::SameColumn { name: self.name.into(), column });
+        }
+        let width = self.fields.len();
+        Ok(Layout { dialect: self.dialect, width, connector, number, prior: self.prior })
+    }
+
     /// The one column of this kind: the one `named`, else the one with a known header.
     fn find(&self, wanted: &Wanted, named: Option<&str>) -> Result<usize, InputError> {
         let matches = match named {
@@ -144,37 +176,23 @@ impl Columns<'_> {
                 if exact.is_empty() { self.positions(same_but_case) } else { exact }
             }
         };
+        let (name, headers) = (self.name.into(), self.listed());
+        let &Wanted { what, option, .. } = wanted;
         match (matches.as_slice(), named) {
             (&[column], _) => Ok(column),
             // Nor is a row to be listed as headers: it has a number in it.
-            ([], _) if self.looks_like_a_row() => {
-                Err(InputError::NoHeader { name: self.name.into(), line: self.line })
-            }
-            ([], None) => Err(InputError::MissingColumn {
-                name: self.name.into(),
-                what: wanted.what,
-                option: wanted.option,
-                headers: self.listed(),
-            }),
-            ([], Some(named)) => Err(InputError::NamedColumn {
-                name: self.name.into(),
-                column: named.into(),
-                headers: self.listed(),
-            }),
-            _ => Err(InputError::AmbiguousColumn {
-                name: self.name.into(),
-                what: wanted.what,
-                option: wanted.option,
-                headers: self.listed(),
-            }),
+            ([], _) if self.looks_like_a_row() => Err(InputError::NoHeader { name, line: self.line }),
+            ([], None) => Err(InputError::MissingColumn { name, what, option, headers }),
+            ([], Some(named)) => Err(InputError::NamedColumn { name, column: named.into(), headers }),
+            _ => Err(InputError::AmbiguousColumn { name, what, option, headers }),
         }
     }
 
     /// `--connector`, provided that no column says otherwise.
     fn given(&self, given: &str, named: Option<&str>) -> Result<Box<str>, InputError> {
-        let known = self.positions(|header| CONNECTOR_HEADERS.contains(&folded(header).as_str()));
-        let column = named.or_else(|| self.fields.get(*known.first()?).copied());
-        match column {
+        let known = self.positions(|header| CONNECTOR.headers.contains(&folded(header).as_str()));
+        let known = known.first().and_then(|at| self.fields.get(*at));
+        match named.or(known.map(String::as_str)) {
             Some(column) => Err(InputError::TwoConnectors { name: self.name.into(), column: column.into() }),
             None if is_connector(given.trim()) => Ok(given.trim().into()),
             None => Err(InputError::GivenConnector { connector: given.into() }),

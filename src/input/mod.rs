@@ -10,14 +10,12 @@
 mod error;
 mod source;
 mod dialect;
-mod lines;
 mod reader;
 mod header;
 mod row;
 mod rows;
 mod flags;
 mod load;
-mod reported;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -25,13 +23,12 @@ pub use dialect::can_delimit;
 pub use error::InputError;
 pub use flags::RowFlags;
 pub use header::{InputOptions, Layout};
-pub use load::{Input, InvalidRows};
-pub use reader::Fingerprint;
+pub use load::Input;
 pub use rows::{ConnectorId, RowId, Rows, SharedNumbers, Standing};
 pub use source::Source;
 
 pub(crate) use dialect::BYTE_ORDER_MARK;
-pub(crate) use reader::{Record, Records, split_fields};
-pub(crate) use reported::ReportReader;
-pub(crate) use row::{RowError, Verdict, parse_row, prior_attempts};
+pub(crate) use header::{Connector, Header, Prior, text};
+pub(crate) use reader::{Record, Records};
+pub(crate) use row::{RowError, Verdict, judge};
 pub(crate) use rows::EXAMPLES;

@@ -5,8 +5,9 @@
 
 use std::fmt;
 
-use super::header::{Connector, Layout, is_connector, prior_status};
-use super::reader::Record;
+use csv::ByteRecord;
+
+use super::header::{Connector, Layout, Prior, is_connector, text};
 use crate::number::{NumberError, PhoneNumber};
 use crate::status::Status;
 
@@ -19,19 +20,19 @@ const RAGGED_ROW: &str = "RaggedRow";
 /// `error_code` of a row in which a spreadsheet has lost digits.
 const SPREADSHEET_DAMAGE: &str = "SpreadsheetDamage";
 
-/// What a record asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Row<'a> {
-    /// The connector, if there is a usable one.
-    pub connector: Option<&'a str>,
-    pub verdict: Verdict<'a>,
-}
-
 /// Whether a record can be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict<'a> {
-    Pending { number: PhoneNumber, unanswered: bool },
-    Finished { number: Option<PhoneNumber> },
+    Pending {
+        connector: &'a str,
+        number: PhoneNumber,
+        unanswered: bool,
+    },
+    /// With what can still be read of it.
+    Finished {
+        connector: Option<&'a str>,
+        number: Option<PhoneNumber>,
+    },
     Invalid(RowError<'a>),
 }
 
@@ -55,66 +56,58 @@ pub(crate) enum RowError<'a> {
     Number(&'a str, NumberError),
 }
 
-/// Reads `record`.
+/// Judges a row.
 ///
 /// A row of a report that `succeeded` is finished, whatever else is in it: its number is off the connector, and what
 /// a spreadsheet has since done to the cells must not cost that knowledge. All other rows are judged anew.
-pub(crate) fn parse_row<'a>(layout: &'a Layout, record: &Record<'a>) -> Row<'a> {
-    let prior = layout.prior_fields(record.fields);
-    let status = prior.as_ref().and_then(|prior| prior_status(record.fields, prior.start));
+pub(crate) fn judge<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Verdict<'a> {
+    let prior = layout.prior(row);
+    let status = prior.as_ref().and_then(Prior::status);
     if status == Some(Status::Succeeded) {
-        let number = cell(record, layout.number).and_then(|text| PhoneNumber::parse(text).ok());
-        let connector = connector(layout, |column| cell(record, column)).ok();
-        return Row { connector, verdict: Verdict::Finished { number } };
+        return Verdict::Finished {
+            connector: connector(layout, row).ok(),
+            number: number(layout, row).ok(),
+        };
     }
-    let invalid = |error| Row { connector: None, verdict: Verdict::Invalid(error) };
-    if record.fields.len() != layout.width {
-        // As the report's reader counts: without the report's own columns.
-        let fields = record.fields.len() - prior.map_or(0, |prior| prior.len());
-        return invalid(RowError::Ragged { fields, header: layout.own_width() });
-    }
-    if status == Some(Status::Invalid) && is_untouched_padding(layout, record) {
-        return invalid(RowError::StillRagged);
-    }
-    if status == Some(Status::Invalid) && is_expanded_damage(layout, record) {
-        return invalid(RowError::StillDamaged);
-    }
-    let Some(text) = record.fields.text() else { return invalid(RowError::BrokenUtf8) };
-    let cell = |column| text.get(record.fields.span(column)?);
-    let connector = match connector(layout, cell) {
-        Ok(connector) => connector,
-        Err(error) => return invalid(error),
+    let pending = || {
+        check(layout, row, prior.as_ref())?;
+        let (connector, number) = (connector(layout, row)?, number(layout, row)?);
+        Ok(Verdict::Pending { connector, number, unanswered: status == Some(Status::Unknown) })
     };
-    let text = cell(layout.number).unwrap_or_default();
-    let verdict = match PhoneNumber::parse(text) {
-        Ok(number) => Verdict::Pending { number, unanswered: status == Some(Status::Unknown) },
-        Err(error) => Verdict::Invalid(RowError::Number(text, error)),
-    };
-    Row { connector: Some(connector), verdict }
+    pending().unwrap_or_else(Verdict::Invalid)
 }
 
-/// The attempts that an earlier report counted. A cell that is no number counts as none.
-pub(crate) fn prior_attempts(layout: &Layout, record: &Record<'_>) -> u32 {
-    let attempts = layout.prior_fields(record.fields).and_then(|prior| cell(record, prior.start + 3));
-    attempts.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+/// Whether the row is whole.
+fn check(layout: &Layout, row: &ByteRecord, prior: Option<&Prior<'_>>) -> Result<(), RowError<'static>> {
+    if row.len() != layout.width {
+        // As the report's reader counts: without the report's own columns.
+        let fields = row.len() - prior.map_or(0, |prior| prior.range.len());
+        return Err(RowError::Ragged { fields, header: layout.own_width() });
+    }
+    if let Some(prior) = prior.filter(|prior| prior.status() == Some(Status::Invalid)) {
+        if is_untouched_padding(layout, row, prior) {
+            return Err(RowError::StillRagged);
+        }
+        if is_expanded_damage(layout, row, prior) {
+            return Err(RowError::StillDamaged);
+        }
+    }
+    let is_text = row.iter().all(|field| std::str::from_utf8(field).is_ok());
+    if is_text { Ok(()) } else { Err(RowError::BrokenUtf8) }
 }
 
 /// A report fills up a row that is too short, which makes it look whole: which cell was missing is forgotten. So
 /// such a row stays `RaggedRow` until somebody fills its last own cell, or changes its `status` or `error_code`.
-fn is_untouched_padding(layout: &Layout, record: &Record<'_>) -> bool {
-    let Some(prior) = layout.prior_fields(record.fields) else { return false };
-    let last_own = (0..layout.width).rev().find(|at| !prior.contains(at));
-    cell(record, prior.start + 1).is_some_and(|code| code.trim() == RAGGED_ROW)
-        && last_own.and_then(|at| record.fields.get(at)).is_some_and(<[u8]>::is_empty)
+fn is_untouched_padding(layout: &Layout, row: &ByteRecord, prior: &Prior<'_>) -> bool {
+    let last_own = (0..layout.width).rev().find(|at| !prior.range.contains(at));
+    text(prior.cells[1]).trim() == RAGGED_ROW && last_own.is_some_and(|at| row.get(at) == Some(b""))
 }
 
 /// Whether the number is the one of the earlier report's message, without its exponent.
-fn is_expanded_damage(layout: &Layout, record: &Record<'_>) -> bool {
-    let Some(prior) = layout.prior_fields(record.fields) else { return false };
-    let is_damage = cell(record, prior.start + 1).is_some_and(|code| code.trim() == SPREADSHEET_DAMAGE);
-    let damaged = cell(record, prior.start + 2).and_then(|message| message.split('`').nth(1));
-    let now = cell(record, layout.number).map(|text| text.trim().trim_start_matches('+'));
-    is_damage && damaged.and_then(expanded).is_some_and(|digits| now == Some(digits.as_str()))
+fn is_expanded_damage(layout: &Layout, row: &ByteRecord, prior: &Prior<'_>) -> bool {
+    let damaged = text(prior.cells[2]).split('`').nth(1).and_then(expanded);
+    let now = text(row.get(layout.number).unwrap_or_default()).trim().trim_start_matches('+');
+    text(prior.cells[1]).trim() == SPREADSHEET_DAMAGE && damaged.is_some_and(|damaged| damaged == now)
 }
 
 /// `2.0655E+10` → `20655000000`; `None` for any other text.
@@ -127,18 +120,12 @@ fn expanded(text: &str) -> Option<String> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(digits)
 }
 
-fn connector<'a>(
-    layout: &'a Layout,
-    cell: impl Fn(usize) -> Option<&'a str>,
-) -> Result<&'a str, RowError<'a>> {
-    let text = match &layout.connector {
+fn connector<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Result<&'a str, RowError<'a>> {
+    let cell = match &layout.connector {
         Connector::Given(connector) => return Ok(connector),
-        Connector::Column(column) => cell(*column).ok_or(RowError::BrokenUtf8)?,
+        Connector::Column(column) => row.get(*column).unwrap_or_default(),
     };
-    if is_plain(text) {
-        return Ok(text);
-    }
-    match text.trim() {
+    match text(cell).trim() {
         "" => Err(RowError::EmptyConnector),
         text if text.contains('+') && expanded(text).is_some() => Err(RowError::DamagedConnector(text)),
         text if is_connector(text) => Ok(text),
@@ -146,16 +133,9 @@ fn connector<'a>(
     }
 }
 
-/// Letters, digits and hyphens, as the service's ids are: nothing to look at more closely.
-#[expect(clippy::needless_bitwise_bool, reason = "without a branch the compiler looks at many bytes at once")]
-fn is_plain(text: &str) -> bool {
-    let is_plain =
-        |byte: u8| ((byte | 0x20).wrapping_sub(b'a') < 26) | (byte.wrapping_sub(b'0') < 10) | (byte == b'-');
-    !text.is_empty() && text.bytes().fold(true, |plain, byte| plain & is_plain(byte))
-}
-
-fn cell<'a>(record: &Record<'a>, column: usize) -> Option<&'a str> {
-    std::str::from_utf8(record.fields.get(column)?).ok()
+fn number<'a>(layout: &Layout, row: &'a ByteRecord) -> Result<PhoneNumber, RowError<'a>> {
+    let text = text(row.get(layout.number).unwrap_or_default());
+    PhoneNumber::parse(text).map_err(|error| RowError::Number(text, error))
 }
 
 impl RowError<'_> {

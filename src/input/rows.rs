@@ -8,7 +8,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use serde::{Deserialize, Serialize};
 
-use super::row::{Row, Verdict};
+use super::row::Verdict;
 use crate::number::PhoneNumber;
 
 /// How many rows of a kind are shown as examples: what a person reads before opening the report.
@@ -310,7 +310,7 @@ pub(crate) struct Builder {
 
 impl Builder {
     /// Adds the next row, which begins on `line`.
-    pub fn push(&mut self, row: &Row<'_>, line: u64) -> Result<(), TooMany> {
+    pub fn push(&mut self, verdict: &Verdict<'_>, line: u64) -> Result<(), TooMany> {
         let id = self.rows.len();
         let line = u32::try_from(line).map_err(|_| TooMany)?;
         // A row is on its own line and below the header, so `line` > `id`.
@@ -319,12 +319,14 @@ impl Builder {
             self.rows.shifts.push((id, shift));
             self.shift = shift;
         }
-        let (standing, number) = match row.verdict {
-            Verdict::Pending { number, unanswered } => (Standing::Pending { unanswered }, Some(number)),
-            Verdict::Finished { number } => (Standing::Finished, number),
-            Verdict::Invalid(_) => (Standing::Invalid, None),
+        let (standing, connector, number) = match *verdict {
+            Verdict::Pending { connector, number, unanswered } => {
+                (Standing::Pending { unanswered }, Some(connector), Some(number))
+            }
+            Verdict::Finished { connector, number } => (Standing::Finished, connector, number),
+            Verdict::Invalid(_) => (Standing::Invalid, None, None),
         };
-        let connector = row.connector.map_or(NO_CONNECTOR, |name| self.connector(name));
+        let connector = connector.map_or(NO_CONNECTOR, |name| self.connector(name));
         self.rows.standings.push(standing);
         self.rows.numbers.push(number);
         self.rows.connectors.push(connector);

@@ -190,13 +190,8 @@ impl History {
     /// What settled the row, without its rows; `None` if nothing did.
     #[must_use]
     pub fn outcome(&self, row: RowId) -> Option<&Settlement> {
-        self.outcomes.get(self.outcome_number(row)? as usize)
-    }
-
-    /// The same number for all rows that share an outcome.
-    #[must_use]
-    pub fn outcome_number(&self, row: RowId) -> Option<u32> {
-        self.outcome_of.get(row.get() as usize)?.checked_sub(1)
+        let number = self.outcome_of.get(row.get() as usize)?.checked_sub(1)?;
+        self.outcomes.get(number as usize)
     }
 
     /// Whether the row may have been sent, and nobody recorded what came of it.

@@ -5,8 +5,10 @@
 use std::borrow::Cow;
 
 use super::Status;
-use crate::input::{InputError, InputOptions, Record, ReportReader, Source};
+use super::cell::disarmed;
+use crate::input::{Connector, Header, InputError, InputOptions, Prior, Source};
 use crate::number::PhoneNumber;
+use crate::status::COLUMNS;
 
 /// A row of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,38 +67,34 @@ pub fn read(
     options: &InputOptions,
     mut each: impl FnMut(Reported<'_>),
 ) -> Result<(), ReadError> {
-    let mut reader =
-        ReportReader::open(source, options)?.ok_or_else(|| ReadError::NotAReport(source.name().into()))?;
-    while let Some((record, places)) = reader.next()? {
-        let prior = |at: usize| places.prior.clone().and_then(|mut prior| prior.nth(at));
-        let cell = |at: Option<usize>| text(&record, at);
+    let (header, mut records) = Header::read(source, options.delimiter)?;
+    if !header.is_report() {
+        return Err(ReadError::NotAReport(source.name().into()));
+    }
+    let layout = header.layout(options)?;
+    while let Some(record) = records.next()? {
+        let row = record.fields;
+        let prior = layout.prior(row);
+        let cells = prior.as_ref().map_or([b"" as &[u8]; COLUMNS.len()], |prior| prior.cells);
+        let [_, code, message, attempts, request_id, completed_at] = cells.map(String::from_utf8_lossy);
+        // In a row whose width is not the header's nobody knows which cell is which.
+        let own = |column| row.get(column).filter(|_| row.len() == layout.width).unwrap_or_default();
         each(Reported {
             line: record.line,
-            status: cell(prior(0)).trim().parse().ok(),
-            code: disarmed(cell(prior(1))),
-            message: disarmed(cell(prior(2))),
-            attempts: cell(prior(3)),
-            request_id: disarmed(cell(prior(4))),
-            completed_at: cell(prior(5)),
-            connector: places.connector.clone(),
-            number: cell(places.number),
+            status: prior.as_ref().and_then(Prior::status),
+            code: disarmed(code),
+            message: disarmed(message),
+            attempts,
+            request_id: disarmed(request_id),
+            completed_at,
+            connector: match &layout.connector {
+                Connector::Given(connector) => Cow::Borrowed(connector),
+                Connector::Column(column) => String::from_utf8_lossy(own(*column).trim_ascii()),
+            },
+            number: String::from_utf8_lossy(own(layout.number)),
         });
     }
     Ok(())
-}
-
-/// A cell; what is no UTF-8 in it is marked.
-fn text<'a>(record: &Record<'a>, at: Option<usize>) -> Cow<'a, str> {
-    at.and_then(|at| record.fields.get(at)).map(String::from_utf8_lossy).unwrap_or_default()
-}
-
-/// Without the `'` that the report has put before what a spreadsheet would run.
-fn disarmed(cell: Cow<'_, str>) -> Cow<'_, str> {
-    let armed = cell.strip_prefix('\'').filter(|rest| rest.starts_with(super::cell::FORMULA_STARTS));
-    match armed {
-        None => cell,
-        Some(rest) => Cow::Owned(rest.to_owned()),
-    }
 }
 
 #[cfg(test)]

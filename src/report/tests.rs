@@ -10,7 +10,7 @@ use crate::input::tests::nasty;
 const SIX: &str = "status,error_code,error_message,attempts,request_id,completed_at";
 
 fn read(source: &Source) -> Input {
-    Input::read(source, &InputOptions { fingerprint: true, ..InputOptions::default() }).unwrap()
+    Input::read(source, &InputOptions::default()).unwrap()
 }
 
 fn report_on<'a>(csv: &[u8], result_of: impl FnMut(RowId) -> RowResult<'a>) -> (Vec<u8>, Vec<Status>) {
@@ -39,7 +39,7 @@ fn in_turn(row: RowId) -> RowResult<'static> {
     let code = if status == Status::Succeeded { "" } else { "Forbidden" }.into();
     let completed_at = Some(Timestamp::from_second(1_700_000_000).unwrap());
     let message = "=no, \"never\"\n".into();
-    RowResult { status, code, message, attempts: 2, request_id: "r", completed_at, shared_as: None }
+    RowResult { status, code, message, attempts: 2, request_id: "r", completed_at }
 }
 
 #[test]
@@ -138,9 +138,8 @@ fn the_six_columns_move_to_the_end() {
 
 #[test]
 fn a_source_that_changed_gives_no_report() {
-    let options = InputOptions { fingerprint: true, ..InputOptions::default() };
     let before = Source::from_bytes("numbers.csv", b"vc_id,phone\nvc,+10\nvc,1\n".to_vec());
-    let input = Input::read(&before, &options).unwrap();
+    let input = read(&before);
     for after in
         ["vc_id,phone\nvc,+11\nvc,1\n", "vc_id,phone\nvc,+10\n", "vc_id,phone\nvc,+10\nvc,1\nvc,2\n", ""]
     {
@@ -148,9 +147,9 @@ fn a_source_that_changed_gives_no_report() {
         let error = write(io::sink(), &after, &input, waiting, |_| {}).unwrap_err();
         assert!(matches!(error, ReportError::Changed { .. }), "{error:?}");
     }
-    // Even without a fingerprint a row is never given another's verdict.
-    let input = Input { fingerprint: None, ..input };
+    // Even with the same digest a row is never given another's verdict.
     let after = Source::from_bytes("numbers.csv", b"vc_id,phone\nvc,+10\nvc,+11\n".to_vec());
+    let input = Input { digest: read(&after).digest, ..input };
     assert!(matches!(write(io::sink(), &after, &input, waiting, |_| {}), Err(ReportError::Changed { .. })));
 }
 
@@ -202,7 +201,7 @@ fn a_report_replaces_its_own_source_and_is_for_its_owner_alone() {
 /// The records after the header, with their bytes.
 fn records(csv: &[u8]) -> Vec<(Vec<u8>, Vec<Vec<u8>>)> {
     let source = Source::from_bytes("x", csv.to_vec());
-    let mut records = Records::open(&source, read(&source).layout.dialect, false).unwrap();
+    let mut records = Records::open(&source, read(&source).layout.dialect).unwrap();
     let mut all = Vec::new();
     while let Some(record) = records.next().unwrap() {
         all.push((record.raw.to_vec(), record.fields.iter().map(<[u8]>::to_vec).collect()));
@@ -242,24 +241,6 @@ proptest! {
         let (and_again, _) = report_on(&again, waiting);
         prop_assert_eq!(and_again, again);
     }
-
-    /// Whichever rows share a result, and however often one that was kept has made room for another.
-    #[test]
-    fn a_shared_result_is_written_as_any_other(
-        outcomes in prop::collection::vec((0..300_u32, prop::sample::select(vec![",,,,,,", ",failed,,,2,,"])), 1..400),
-    ) {
-        let row = |(at, (_, six)): (usize, &(u32, &str))| format!("vc,{}{six}\n", 1_000_000 + at);
-        let rows: String = outcomes.iter().enumerate().map(row).collect();
-        let csv = format!("vc_id,phone,{SIX}\n{rows}");
-        let ids: Vec<String> = (0..300).map(|outcome| format!("request-{outcome}")).collect();
-        let result = |row: RowId, shares: bool| {
-            let outcome = outcomes[row.get() as usize].0;
-            let shared_as = shares.then_some(outcome);
-            RowResult { request_id: &ids[outcome as usize], shared_as, ..in_turn(RowId::new(outcome)) }
-        };
-        let shared = report_on(csv.as_bytes(), |row| result(row, true));
-        prop_assert_eq!(shared, report_on(csv.as_bytes(), |row| result(row, false)));
-    }
 }
 
 /// Something takes the report's name after it was looked at: the rename itself fails.
@@ -275,4 +256,17 @@ fn a_report_that_cannot_take_its_name_leaves_nothing_behind() {
     assert!(message.contains("report.csv") && message.contains("untouched"), "{message}");
     assert!(path.is_dir());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no partial file remains");
+}
+
+#[test]
+fn a_delimiter_that_is_in_the_words_of_a_report_leaves_them_whole() {
+    let options =
+        InputOptions { delimiter: Some(b'_'), connector: Some("a".into()), ..InputOptions::default() };
+    let source = Source::from_bytes("numbers.csv", b"phone_note\n+10_x\n+11_y\n".to_vec());
+    let input = Input::read(&source, &options).unwrap();
+    let mut out = Vec::new();
+    write(&mut out, &source, &input, waiting, |_| {}).unwrap();
+    let mut statuses = Vec::new();
+    super::read(&Source::from_bytes("r.csv", out), &options, |row| statuses.push(row.status)).unwrap();
+    assert_eq!(statuses, [Some(Status::NotAttempted); 2]);
 }

@@ -210,7 +210,6 @@ proptest! {
             attempts: 1,
             request_id: "r",
             completed_at: None,
-            shared_as: None,
         };
         let (mut written, mut counter) = (Vec::new(), Counter::new(&input));
         report::write(&mut written, &source, &input, result_of, |row| counter.add(&row)).unwrap();

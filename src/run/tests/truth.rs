@@ -6,6 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::input::InputOptions;
 
 /// A line of a file that somebody made by hand.
 fn row() -> impl Strategy<Value = Vec<u8>> {
@@ -166,7 +167,7 @@ proptest! {
             let _ = Scenario::from_toml(&String::from_utf8_lossy(&bytes), Path::new("any.toml"));
             let source = Source::from_bytes("any", bytes);
             let _ = Input::is_report(&source);
-            let options = InputOptions { fingerprint: true, ..InputOptions::default() };
+            let options = InputOptions::default();
             let Ok(input) = Input::read(&source, &options) else { continue };
             let mut out = Vec::new();
             let mut rows = 0;

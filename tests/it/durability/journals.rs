@@ -36,7 +36,7 @@ fn a_finished_journal_of_version_3_becomes_the_same_report_for_ever() {
 fn a_torn_journal_of_version_3_becomes_the_same_report_for_ever() {
     let job = rehearsal("torn.journal");
     let source = Source::open(&job.path("numbers.csv")).expect("opens");
-    let options = InputOptions { fingerprint: true, ..InputOptions::default() };
+    let options = InputOptions::default();
     let input = Input::read(&source, &options).expect("reads");
     let (journal, replayed) =
         Journal::open(&job.path("numbers.simulated.csv.journal")).expect("opens").expect("is there");

@@ -146,13 +146,14 @@ impl fmt::Display for Details<'_> {
             writeln!(f, "duplicate   line {} is the same as line {}", rows.line(row), rows.line(first))?;
         }
         more(f, self.overview.duplicate, EXAMPLES)?;
-        if let Some(shared) = rows.shared_numbers() {
-            let numbers = counted(shared.rows.into(), "number");
+        let shared = rows.shared_numbers();
+        if !shared.is_empty() {
+            let numbers = counted(shared.len() as u64, "number");
             writeln!(f, "warning     {numbers} listed under two connectors, which is seldom meant")?;
-            for (earlier, own) in &shared.examples {
-                writeln!(f, "            lines {earlier} and {own}")?;
+            for (row, earlier) in shared.iter().take(EXAMPLES) {
+                writeln!(f, "            lines {} and {}", rows.line(*earlier), rows.line(*row))?;
             }
-            more(f, shared.rows.into(), shared.examples.len())?;
+            more(f, shared.len() as u64, EXAMPLES)?;
         }
         if self.overview.requests == 0 {
             return f.write_str("time        none: there is nothing to send");

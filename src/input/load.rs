@@ -5,7 +5,7 @@
 use super::error::InputError;
 use super::header::{Header, InputOptions, Layout};
 use super::row::{Verdict, judge};
-use super::rows::{Builder, EXAMPLES, Rows};
+use super::rows::{EXAMPLES, Rows};
 use super::source::Source;
 
 /// What an input holds.
@@ -30,7 +30,7 @@ impl Input {
     pub fn read(source: &Source, options: &InputOptions) -> Result<Self, InputError> {
         let (header, mut records) = Header::read(source, options.delimiter)?;
         let layout = header.layout(options)?;
-        let mut rows = Builder::default();
+        let mut rows = Rows::default();
         let mut invalid = Vec::new();
         while let Some(record) = records.next()? {
             let verdict = judge(&layout, record.fields);
@@ -42,7 +42,8 @@ impl Input {
             let too_large = |_| InputError::TooLarge { name: source.name().into() };
             rows.push(&verdict, record.line).map_err(too_large)?;
         }
-        Ok(Self { rows: rows.finish(), digest: records.digest(), layout, invalid })
+        rows.compare();
+        Ok(Self { rows, digest: records.digest(), layout, invalid })
     }
 
     /// Whether the source's header has the columns of a report, whatever else it has.

@@ -24,7 +24,7 @@ pub use error::InputError;
 pub use flags::RowFlags;
 pub use header::{InputOptions, Layout};
 pub use load::Input;
-pub use rows::{ConnectorId, RowId, Rows, SharedNumbers, Standing};
+pub use rows::{ConnectorId, RowId, Rows, Standing};
 pub use source::Source;
 
 pub(crate) use dialect::BYTE_ORDER_MARK;

@@ -63,10 +63,6 @@ impl PhoneNumber {
     /// # Errors
     /// If the text is anything else.
     pub fn parse(text: &str) -> Result<Self, NumberError> {
-        // Nearly every number of a file is written in this way.
-        if let Some(number) = from_digits(text.strip_prefix('+').unwrap_or(text)) {
-            return Ok(number);
-        }
         let text = text.trim();
         let text = text.strip_prefix('\'').unwrap_or(text);
         if text.is_empty() {
@@ -88,13 +84,7 @@ impl PhoneNumber {
     /// The number as the service takes it: `+` and the digits.
     #[must_use]
     pub fn e164(self) -> impl fmt::Display {
-        struct E164(PhoneNumber);
-        impl fmt::Display for E164 {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "+{}", self.0.0)
-            }
-        }
-        E164(self)
+        fmt::from_fn(move |f| write!(f, "+{}", self.0))
     }
 
     /// Its digits, read as one number: what follows the `+`.
@@ -106,13 +96,7 @@ impl PhoneNumber {
     /// The number for a log: `…` and its last four digits.
     #[must_use]
     pub fn masked(self) -> impl fmt::Display {
-        struct Masked(PhoneNumber);
-        impl fmt::Display for Masked {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "…{:04}", self.0.0.get() % 10_000)
-            }
-        }
-        Masked(self)
+        fmt::from_fn(move |f| write!(f, "…{:04}", self.0.get() % 10_000))
     }
 }
 
@@ -123,36 +107,9 @@ impl fmt::Debug for PhoneNumber {
 }
 
 fn from_digits(digits: &str) -> Option<PhoneNumber> {
-    let is_possible = (2..=15).contains(&digits.len()) && matches!(digits.as_bytes(), [b'1'..=b'9', ..]);
-    if !is_possible {
-        return None;
-    }
-    let (first, last_eight) =
-        digits.as_bytes().split_last_chunk().unwrap_or((digits.as_bytes(), b"00000000"));
-    // So few have room in 64 bits, whatever they are: to look at each before the next would take twice as long.
-    let (mut number, mut all_digits) = (0, true);
-    for byte in first {
-        let digit = byte.wrapping_sub(b'0');
-        all_digits &= digit < 10;
-        number = 10 * number + u64::from(digit);
-    }
-    if digits.len() >= 8 {
-        number = 100_000_000 * number + eight_digits(*last_eight)?;
-    }
-    NonZeroU64::new(number).filter(|_| all_digits).map(PhoneNumber)
-}
-
-/// The number that eight digits are, all of them looked at in one register: a byte each, then in pairs, then in fours.
-fn eight_digits(digits: [u8; 8]) -> Option<u64> {
-    const HIGH: u64 = 0xf0f0_f0f0_f0f0_f0f0;
-    let bytes = u64::from_le_bytes(digits);
-    // A digit is 0x30 to 0x39: so its high half is 3, and stays 3 if 6 is added.
-    let are_digits = bytes & HIGH | (bytes.wrapping_add(0x0606_0606_0606_0606) & HIGH) >> 4;
-    let ones = bytes & 0x0f0f_0f0f_0f0f_0f0f;
-    let pairs = (ones.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
-    let number = fours.wrapping_mul(10_000 << 32 | 1) >> 32;
-    (are_digits == 0x3333_3333_3333_3333).then_some(number)
+    let are_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_possible = are_digits && (2..=15).contains(&digits.len()) && !digits.starts_with('0');
+    digits.parse().ok().filter(|_| is_possible).map(PhoneNumber)
 }
 
 /// Whether `rest`, what follows the `+`, is one number once its separators are gone.

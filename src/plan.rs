@@ -16,83 +16,48 @@ pub struct Batch {
     pub rows: Vec<RowId>,
 }
 
-/// What is to be sent: rows by connector, in the input's order. 4 bytes a row.
+/// What is to be sent: rows by connector, in the input's order. 8 bytes a row.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    rows: Vec<RowId>,
-    /// One for each connector that has rows.
-    groups: Vec<Group>,
+    rows: Vec<(ConnectorId, RowId)>,
     batch_size: NonZeroU32,
-}
-
-/// A connector's rows: `start..end` of the plan's.
-#[derive(Debug, Clone, Copy)]
-struct Group {
-    connector: ConnectorId,
-    start: u32,
-    end: u32,
 }
 
 impl Plan {
     /// Plans the pending rows that `include` wants.
     #[must_use]
     pub fn new(rows: &Rows, include: impl Fn(RowId) -> bool, batch_size: NonZeroU32) -> Self {
-        let wanted = || {
-            let pending = rows.ids().filter(|row| matches!(rows.standing(*row), Standing::Pending { .. }));
-            pending.filter(|row| include(*row)).filter_map(|row| Some((row, rows.connector(row)?)))
-        };
-        // A counting sort: how many each connector has, hence where each begins, hence where each row goes.
-        let mut ends = vec![0_u32; rows.connector_count() as usize];
-        let mut groups = Vec::new();
-        for (_, connector) in wanted() {
-            if let Some(count) = ends.get_mut(connector.get() as usize) {
-                if *count == 0 {
-                    groups.push(Group { connector, start: 0, end: 0 });
-                }
-                *count += 1;
-            }
-        }
-        let mut total = 0;
-        for group in &mut groups {
-            if let Some(end) = ends.get_mut(group.connector.get() as usize) {
-                group.start = total;
-                total += *end;
-                group.end = total;
-                // From here on, where the connector's next row goes.
-                *end = group.start;
-            }
-        }
-        let mut sorted = vec![RowId::new(0); total as usize];
-        for (row, connector) in wanted() {
-            if let Some(end) = ends.get_mut(connector.get() as usize) {
-                if let Some(place) = sorted.get_mut(*end as usize) {
-                    *place = row;
-                }
-                *end += 1;
-            }
-        }
-        Self { rows: sorted, groups, batch_size }
+        let is_pending = |row: &RowId| matches!(rows.standing(*row), Standing::Pending { .. });
+        let wanted = rows.ids().filter(is_pending).filter(|row| include(*row));
+        let mut rows: Vec<_> = wanted.filter_map(|row| Some((rows.connector(row)?, row))).collect();
+        rows.sort_unstable();
+        Self { rows, batch_size }
     }
 
     /// Every batch. The connectors take turns, a batch each, so that one that is slow or refused does not hold up
     /// the rest.
     pub fn batches(&self) -> impl Iterator<Item = Batch> + use<'_> {
-        let mut waiting: VecDeque<Group> = self.groups.iter().copied().collect();
+        let mut waiting: VecDeque<_> = self.groups().collect();
         std::iter::from_fn(move || {
-            let Group { connector, start, end } = waiting.pop_front()?;
-            let cut = end.min(start.saturating_add(self.batch_size.get()));
-            if cut < end {
-                waiting.push_back(Group { connector, start: cut, end });
+            let group = waiting.pop_front()?;
+            let (batch, rest) = group.split_at(group.len().min(self.batch_size.get() as usize));
+            if !rest.is_empty() {
+                waiting.push_back(rest);
             }
-            let rows = self.rows.get(start as usize..cut as usize).unwrap_or_default().to_vec();
-            Some(Batch { connector, rows })
+            let (connector, _) = *batch.first()?;
+            Some(Batch { connector, rows: batch.iter().map(|(_, row)| *row).collect() })
         })
     }
 
-    /// The connectors with the number of their rows, in the order of their first row.
-    #[must_use]
-    pub fn connectors(&self) -> impl ExactSizeIterator<Item = (ConnectorId, u32)> + use<'_> {
-        self.groups.iter().map(|group| (group.connector, group.end - group.start))
+    /// The connectors with the number of their rows, in the order in which the input names them.
+    pub fn connectors(&self) -> impl Iterator<Item = (ConnectorId, u32)> + use<'_> {
+        // There are no more rows than a `RowId` counts.
+        self.groups().filter_map(|group| Some((group.first()?.0, u32::try_from(group.len()).ok()?)))
+    }
+
+    /// The rows of each connector.
+    fn groups(&self) -> impl Iterator<Item = &[(ConnectorId, RowId)]> {
+        self.rows.chunk_by(|one, two| one.0 == two.0)
     }
 
     /// How many numbers are sent.
@@ -156,7 +121,7 @@ mod tests {
     fn nothing_to_do_is_a_plan_too() {
         let rows = rows(&["a".into()]);
         let plan = Plan::new(&rows, |_| false, size(10));
-        assert_eq!((plan.batches().next(), plan.batch_count(), plan.connectors().len()), (None, 0, 0));
+        assert_eq!((plan.batches().next(), plan.batch_count(), plan.connectors().count()), (None, 0, 0));
     }
 
     proptest! {

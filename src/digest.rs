@@ -8,40 +8,29 @@ use std::io::{self, Read, Write};
 use twox_hash::xxhash3_128::Hasher;
 
 /// A digest in the making. What is written to it is part of it.
-pub struct Digest(Hasher);
+pub(crate) struct Digest(Hasher);
 
 impl Digest {
     /// Of nothing yet.
-    #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Hasher::new())
     }
 
     /// Of all that `source` has.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub fn of(mut source: impl Read) -> io::Result<Box<str>> {
+    pub(crate) fn of(mut source: impl Read) -> io::Result<Box<str>> {
         let mut digest = Self::new();
         io::copy(&mut source, &mut digest)?;
         Ok(digest.finish())
     }
 
     /// Adds `bytes`.
-    pub fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.0.write(bytes);
     }
 
     /// 32 hexadecimal digits, as `xxhsum -H2` prints them.
-    #[must_use]
-    pub fn finish(&self) -> Box<str> {
+    pub(crate) fn finish(&self) -> Box<str> {
         format!("{:032x}", self.0.finish_128()).into()
-    }
-}
-
-impl Default for Digest {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -57,14 +46,8 @@ impl Write for Digest {
 }
 
 /// Bytes as lower-case hexadecimal digits.
-#[must_use]
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = vec![0; 2 * bytes.len()];
-    for (digits, byte) in text.chunks_exact_mut(2).zip(bytes) {
-        digits.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-    }
-    String::from_utf8(text).unwrap_or_default() // digits are
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -3,8 +3,6 @@
 //! Both passes ask here: the first keeps the verdict, and the second asks again for the reason, so that no reason has
 //! to be kept. Must stay a pure function of the record and the layout.
 
-use std::fmt;
-
 use csv::ByteRecord;
 
 use super::header::{Connector, Layout, Prior, is_connector, text};
@@ -36,24 +34,35 @@ pub(crate) enum Verdict<'a> {
     Invalid(RowError<'a>),
 }
 
-/// Why a row cannot be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a row cannot be sent. Its words are the report's `error_message`, but for the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RowError<'a> {
-    Ragged {
-        fields: usize,
-        header: usize,
-    },
+    #[error(
+        "the row has {fields} {}, the header {header}{}",
+        if *fields == 1 { "field" } else { "fields" },
+        if fields < header { "; after correcting it, clear its status" } else { "" }
+    )]
+    Ragged { fields: usize, header: usize },
     /// An earlier report says so, has filled the row up, and nobody has touched it.
+    #[error("the row was too short and is unchanged; after correcting it, clear its status")]
     StillRagged,
     /// An earlier report says so, and what stands there now is what a spreadsheet makes of the damage: `2.0655E+10`
     /// saved again is `20655000000`, a number, and nobody's.
+    #[error("the phone number is still what a spreadsheet made of it")]
     StillDamaged,
+    #[error("the row is not UTF-8")]
     BrokenUtf8,
+    #[error("the voice connector is empty")]
     EmptyConnector,
+    #[error("{} is not a voice connector's id", quoted(.0))]
     InvalidConnector(&'a str),
     /// An id of digits alone, as a spreadsheet saves it.
+    #[error("{} {}", quoted(.0), NumberError::ScientificNotation)]
     DamagedConnector(&'a str),
-    Number(&'a str, NumberError),
+    #[error("the phone number is empty")]
+    EmptyNumber,
+    #[error("{} {error}", quoted(.text))]
+    Number { text: &'a str, error: NumberError },
 }
 
 /// Judges a row.
@@ -135,7 +144,10 @@ fn connector<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Result<&'a str, Row
 
 fn number<'a>(layout: &Layout, row: &'a ByteRecord) -> Result<PhoneNumber, RowError<'a>> {
     let text = text(row.get(layout.number).unwrap_or_default());
-    PhoneNumber::parse(text).map_err(|error| RowError::Number(text, error))
+    PhoneNumber::parse(text).map_err(|error| match text {
+        "" => RowError::EmptyNumber,
+        text => RowError::Number { text, error },
+    })
 }
 
 impl RowError<'_> {
@@ -147,47 +159,16 @@ impl RowError<'_> {
             Self::EmptyConnector => "EmptyConnector",
             Self::InvalidConnector(_) => "InvalidConnector",
             Self::StillDamaged | Self::DamagedConnector(_) => SPREADSHEET_DAMAGE,
-            Self::Number(_, error) if error.is_spreadsheet_damage() => SPREADSHEET_DAMAGE,
-            Self::Number(..) => "InvalidNumber",
-        }
-    }
-}
-
-/// The report's `error_message`, but for the line.
-impl fmt::Display for RowError<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ragged { fields, header } => {
-                let word = if *fields == 1 { "field" } else { "fields" };
-                write!(f, "the row has {fields} {word}, the header {header}")?;
-                if fields < header { f.write_str("; after correcting it, clear its status") } else { Ok(()) }
-            }
-            Self::StillRagged => {
-                f.write_str("the row was too short and is unchanged; after correcting it, clear its status")
-            }
-            Self::StillDamaged => f.write_str("the phone number is still what a spreadsheet made of it"),
-            Self::BrokenUtf8 => f.write_str("the row is not UTF-8"),
-            Self::EmptyConnector => f.write_str("the voice connector is empty"),
-            Self::InvalidConnector(text) => write!(f, "{} is not a voice connector's id", Quoted(text)),
-            Self::DamagedConnector(text) => write!(
-                f,
-                "{} is a spreadsheet's scientific notation: digits are lost; export the column as text",
-                Quoted(text)
-            ),
-            Self::Number("", _) => f.write_str("the phone number is empty"),
-            Self::Number(text, error) => write!(f, "{} {error}", Quoted(text)),
+            Self::Number { error, .. } if error.is_spreadsheet_damage() => SPREADSHEET_DAMAGE,
+            Self::EmptyNumber | Self::Number { .. } => "InvalidNumber",
         }
     }
 }
 
 /// A cell in backticks, cut if long.
-struct Quoted<'a>(&'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.char_indices().nth(QUOTED_CHARS) {
-            None => write!(f, "`{}`", self.0),
-            Some((end, _)) => write!(f, "`{}…`", self.0.get(..end).unwrap_or_default()),
-        }
+fn quoted(text: &str) -> String {
+    match text.char_indices().nth(QUOTED_CHARS) {
+        None => format!("`{text}`"),
+        Some((end, _)) => format!("`{}…`", text.get(..end).unwrap_or_default()),
     }
 }

@@ -1,12 +1,9 @@
 //! Live counts, from the events as they become durable. Must not be needed for the truth: the report is folded from the
 //! journal.
+#![expect(clippy::cast_precision_loss, reason = "rates and times for people")]
 
-mod estimate;
-
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
-
-use estimate::Estimate;
 
 use crate::event::{AttemptOutcome, Event, Fate, Phase, StopReason};
 
@@ -33,8 +30,6 @@ pub struct Tally {
     pub requests: u64,
     /// Requests that the service throttled.
     pub throttled: u64,
-    /// Requests that ended otherwise than with an answer or a throttle, by the error's name.
-    pub errors: BTreeMap<Box<str>, u64>,
     /// What the pace is doing.
     pub phase: Option<Phase>,
     /// The credentials were refused, and new ones are looked for then.
@@ -43,9 +38,10 @@ pub struct Tally {
     pub stopping: Option<StopReason>,
     /// When the run began.
     pub started: Instant,
-    /// Requests that ended in each of the last seconds.
-    recent: Recent,
-    estimate: Estimate,
+    /// Requests that ended.
+    recent_requests: Recent,
+    /// Rows that they settled.
+    recent_rows: Recent,
 }
 
 impl Tally {
@@ -63,18 +59,18 @@ impl Tally {
             unknown: 0,
             requests: 0,
             throttled: 0,
-            errors: BTreeMap::new(),
             phase: None,
             credentials_awaited: None,
             stopping: None,
             started,
-            recent: Recent::default(),
-            estimate: Estimate::default(),
+            recent_requests: Recent::default(),
+            recent_rows: Recent::default(),
         }
     }
 
     /// Takes an event into account.
     pub fn apply(&mut self, event: &Event, now: Instant) {
+        let second = self.second(now);
         match event {
             Event::Sent { again } => {
                 self.in_flight += 1;
@@ -82,7 +78,6 @@ impl Tally {
             }
             Event::Settled(settlement) => {
                 let rows = settlement.rows.len() as u64;
-                self.estimate.settled(rows, settlement.attempts);
                 match settlement.fate {
                     Fate::Succeeded => self.succeeded += rows,
                     Fate::Failed => self.failed += rows,
@@ -91,26 +86,24 @@ impl Tally {
                 if settlement.fate != Fate::Succeeded {
                     *self.failed_by_code.entry(settlement.code.clone()).or_default() += rows;
                 }
+                // Rows for which nothing was sent say nothing about how long the others will take.
+                if settlement.attempts > 0 {
+                    self.recent_rows.count(second, rows);
+                }
             }
             Event::Attempt(outcome) => {
                 self.requests += 1;
-                self.estimate.attempted(outcome, now);
                 self.in_flight = self.in_flight.saturating_sub(1);
-                self.recent.count(now.saturating_duration_since(self.started));
-                match outcome {
-                    AttemptOutcome::Answered => {}
-                    AttemptOutcome::Throttled => self.throttled += 1,
-                    AttemptOutcome::Failed(code) => *self.errors.entry(code.clone()).or_default() += 1,
-                }
+                self.throttled += u64::from(*outcome == AttemptOutcome::Throttled);
+                self.recent_requests.count(second, 1);
             }
             Event::Phase(phase) => {
+                if matches!(self.phase, Some(Phase::Outage { .. })) {
+                    self.recent_rows = Recent::default();
+                }
                 self.phase = Some(*phase);
-                self.estimate.paced(*phase, now);
             }
-            Event::LimitFound(limit) => {
-                self.limit = Some(*limit);
-                self.estimate.found(*limit, now);
-            }
+            Event::LimitFound(limit) => self.limit = Some(*limit),
             Event::CredentialsAwaited(awaited) => self.credentials_awaited = *awaited,
             Event::Stopped { reason, .. } => self.stopping = Some(*reason),
             Event::Intent { .. } | Event::Released { .. } => {}
@@ -123,54 +116,72 @@ impl Tally {
         self.succeeded + self.failed + self.unknown
     }
 
-    /// Requests per second, over the last few seconds.
+    /// Requests per second, over the last few seconds; in the first one, over what there is of it.
     #[must_use]
     pub fn request_rate(&self, now: Instant) -> f64 {
-        self.recent.rate(now.saturating_duration_since(self.started))
+        let second = self.second(now);
+        match second.min(SHOWN_SECONDS) {
+            0 => {
+                let lasted = now.saturating_duration_since(self.started).as_secs_f64();
+                self.requests as f64 / lasted.max(0.1)
+            }
+            window => self.recent_requests.between(second - window, second) as f64 / window as f64,
+        }
     }
 
-    /// How long the rest will take, to the last answer, if it goes on as it does now. `None` while that cannot be known:
-    /// before the pace has settled, in an outage, and while a limit that has risen is being looked for.
-    ///
-    /// From a fifth of a paced job on the end is shown to within a tenth of what is left, or a second.
+    /// How long the rest will take at the rate of the last minute. `None` before there are some seconds to go by, and
+    /// while the run is held back: then nobody knows.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub fn remaining(&self, now: Instant) -> Option<Duration> {
+        let is_held = self.stopping.is_some()
+            || self.credentials_awaited.is_some()
+            || matches!(self.phase, Some(Phase::Outage { .. } | Phase::Throttled { .. }));
+        let rate = self.recent_rows.rate(self.second(now)).filter(|_| !is_held)?;
         let left = self.rows.saturating_sub(self.settled()) as f64;
-        Duration::try_from_secs_f64(self.estimate.remaining(left, now)?).ok()
+        Duration::try_from_secs_f64(left / rate).ok()
+    }
+
+    /// Whole seconds since the run began.
+    fn second(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.started).as_secs()
     }
 }
 
 /// How many whole seconds the shown rate looks back: enough to be steady, few enough to be current.
-const SECONDS: usize = 8;
+const SHOWN_SECONDS: u64 = 7;
 
+/// How many seconds the time left is told from: at most, and at least. A shorter job is over before anybody plans by it.
+const MINUTE: u64 = 60;
+const STEADY: u64 = 5;
+
+/// After so many seconds without any, what was before says nothing about the present.
+const PAUSE: u64 = 30;
+
+/// Counts of the last seconds, each second that has any with its own.
 #[derive(Debug, Clone, Default)]
-struct Recent {
-    /// For each slot the second it is about, and the count.
-    slots: [(u64, u64); SECONDS],
-}
+struct Recent(VecDeque<(u64, u64)>);
 
 impl Recent {
-    fn count(&mut self, since_start: Duration) {
-        let second = since_start.as_secs();
-        let place = usize::try_from(second % SECONDS as u64).unwrap_or_default();
-        let slot = &mut self.slots[place];
-        if slot.0 != second {
-            *slot = (second, 0);
+    fn count(&mut self, second: u64, count: u64) {
+        match self.0.back_mut() {
+            Some((last, sum)) if *last == second => *sum += count,
+            Some((last, _)) if *last + PAUSE < second => self.0 = [(second, count)].into(),
+            _ => self.0.push_back((second, count)),
         }
-        slot.1 += 1;
+        self.0.retain(|(at, _)| at + MINUTE >= second);
     }
 
-    /// Over the whole seconds before this one; in the first second, over what there is of it.
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    fn rate(&self, since_start: Duration) -> f64 {
-        let second = since_start.as_secs();
-        let window = second.min(SECONDS as u64 - 1);
-        if window == 0 {
-            return self.slots[0].1 as f64 / since_start.as_secs_f64().max(0.1);
-        }
-        let counted = self.slots.iter().filter(|(at, _)| (second - window..second).contains(at));
-        counted.map(|(_, count)| *count).sum::<u64>() as f64 / window as f64
+    fn between(&self, from: u64, to: u64) -> u64 {
+        self.0.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, count)| count).sum()
+    }
+
+    /// Per second, from the first of the seconds to the last that is over. What the first one has is left out: it may be
+    /// a full bucket, and it is not known when in that second the measuring began.
+    fn rate(&self, second: u64) -> Option<f64> {
+        let (first, _) = *self.0.front()?;
+        let (last, _) = *self.0.iter().rfind(|(at, _)| *at < second)?;
+        let span = last.saturating_sub(first);
+        (span >= STEADY).then(|| self.between(first + 1, last + 1) as f64 / span as f64)
     }
 }
 
@@ -254,67 +265,52 @@ mod tests {
         }
     }
 
+    fn left(tally: &Tally, at: Instant) -> Option<f64> {
+        tally.remaining(at).map(|left| left.as_secs_f64())
+    }
+
     #[test]
-    fn the_rest_is_foreseen_from_a_limit_or_from_a_steady_rate_and_from_nothing_else() {
+    fn the_rest_is_told_from_the_rate_of_the_last_minute_and_while_held_back_not_at_all() {
         let start = origin();
-        let limit = Event::LimitFound(10.0);
-        let paced = |rate| Event::Phase(Phase::Paced { rate });
-        let outage = Event::Phase(Phase::Outage { since: start, next_probe: None });
-        for (name, before, rates, after, expected) in [
-            ("nothing was answered", vec![limit.clone()], vec![], vec![], None),
-            ("too early to say", vec![], vec![20; 1], vec![], None),
-            ("steady", vec![], vec![20; 10], vec![], Some(30.0)),
-            ("growing", vec![], vec![4, 8, 16, 32, 64, 128], vec![], None),
-            ("a limit", vec![limit.clone(), paced(10.0)], vec![10; 20], vec![], Some(80.0)),
-            ("kept below", vec![limit.clone(), paced(5.0)], vec![5; 40], vec![], Some(160.0)),
-            ("left behind", vec![limit.clone(), paced(10.0)], vec![10; 20], vec![paced(20.0)], None),
-            (
-                "risen",
-                vec![limit.clone(), paced(10.0)],
-                vec![10; 20],
-                vec![paced(20.0), Event::LimitFound(20.0)],
-                None,
-            ),
-            ("an outage", vec![limit, paced(10.0)], vec![10; 20], vec![outage], None),
+        let phase = |phase| vec![Event::Phase(phase)];
+        let outage = phase(Phase::Outage { since: start, next_probe: None });
+        let throttled = phase(Phase::Throttled { until: start + Duration::from_secs(90) });
+        let stopped = Event::Stopped { reason: StopReason::Interrupted, at: jiff::Timestamp::UNIX_EPOCH };
+        for (name, rates, after, expected) in [
+            ("nothing was answered", vec![], vec![], None),
+            ("too early to say", vec![20; 5], vec![], None),
+            ("steady", vec![20; 15], vec![], Some(40.0)),
+            ("in the meantime faster", [[5; 60], [20; 60]].concat(), vec![], Some(40.0)),
+            ("after a silent minute", [vec![20; 20], vec![0; 60], vec![10; 15]].concat(), vec![], Some(80.0)),
+            ("an outage", vec![20; 15], outage.clone(), None),
+            ("just after it", vec![20; 15], [outage, phase(Phase::Starting)].concat(), None),
+            ("throttled", vec![20; 15], throttled, None),
+            ("paced", vec![20; 15], phase(Phase::Paced { rate: 20.0 }), Some(40.0)),
+            ("without credentials", vec![20; 15], vec![Event::CredentialsAwaited(Some(start))], None),
+            ("stopping", vec![20; 15], vec![stopped], None),
         ] {
             let answers: u32 = rates.iter().sum();
-            let settled = 2 * u64::from(answers);
-            let mut tally = Tally::new(settled + if name == "steady" { 1_200 } else { 1_600 }, start);
+            let mut tally = Tally::new(2 * u64::from(answers) + 1_600, start);
             let end = start + Duration::from_secs(rates.len() as u64);
-            before.iter().for_each(|event| tally.apply(event, start));
             answer(&mut tally, start, &rates);
             after.iter().for_each(|event| tally.apply(event, end));
-            let left = tally.remaining(end).map(|left| left.as_secs_f64());
-            let right = match (left, expected) {
-                (Some(left), Some(expected)) => (left / expected - 1.0_f64).abs() < 0.01,
+            let right = match (left(&tally, end), expected) {
+                (Some(left), Some(expected)) => (left / expected - 1.0_f64).abs() < 0.02,
                 (left, expected) => left == expected,
             };
-            assert!(right, "{name}: {left:?}, not {expected:?}");
+            assert!(right, "{name}: {:?}, not {expected:?}", left(&tally, end));
         }
     }
 
     #[test]
     fn rows_settled_without_a_request_do_not_make_the_others_faster() {
         let start = origin();
-        let mut tally = Tally::new(1_000, start);
-        tally.apply(&Event::LimitFound(10.0), start);
-        answer(&mut tally, start, &[10; 10]);
+        let mut tally = Tally::new(1_100, start);
+        answer(&mut tally, start, &[10; 15]);
         let closed = crate::event::Settlement { attempts: 0, ..two_rows() };
-        let end = start + Duration::from_secs(10);
+        let end = start + Duration::from_secs(15);
         (0..100).for_each(|_| tally.apply(&Event::Settled(closed.clone()), end));
-        let left = tally.remaining(end).unwrap().as_secs_f64();
+        let left = left(&tally, end).unwrap();
         assert!((left - 30.0).abs() < 0.5, "600 rows are left, at 20 rows/s: {left}");
-    }
-
-    #[test]
-    fn a_pause_that_the_service_asks_for_is_part_of_the_rest() {
-        let start = origin();
-        let mut tally = Tally::new(400, start);
-        tally.apply(&Event::LimitFound(10.0), start);
-        answer(&mut tally, start, &[10; 10]);
-        let end = start + Duration::from_secs(10);
-        tally.apply(&Event::Phase(Phase::Throttled { until: end + Duration::from_secs(60) }), end);
-        let left = |after| tally.remaining(end + Duration::from_secs(after)).unwrap().as_secs_f64();
-        assert!((left(0) - 70.0).abs() < 0.5 && (left(50) - 20.0).abs() < 0.5, "{} {}", left(0), left(50));
     }
 }

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::words::{Clock, left, state_word};
+use super::words::{Clock, state_word};
 use crate::tally::Tally;
 
 /// A message for people, or an error.
@@ -61,6 +61,6 @@ pub(super) fn progress(tally: &Tally, clock: &Clock) -> String {
         retries: tally.retries,
         requests_per_second: tenths(tally.request_rate(clock.now)),
         limit_per_second: tally.limit.map(tenths),
-        seconds_left: left(tally, clock.now).map(|left| left.as_secs()),
+        seconds_left: tally.remaining(clock.now).map(|left| left.as_secs()),
     })
 }

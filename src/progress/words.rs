@@ -41,15 +41,9 @@ impl Clock {
     }
 }
 
-/// How long the rest will take. While nothing moves, nobody knows.
-pub(super) fn left(tally: &Tally, now: Instant) -> Option<Duration> {
-    let is_held = matches!(state_word(tally), "stopping" | "credentials_refused" | "outage");
-    tally.remaining(now).filter(|_| !is_held)
-}
-
 /// `14 min left, done about 02:40`; nothing while the run is held back.
 pub(super) fn end(tally: &Tally, clock: &Clock) -> Option<String> {
-    let left = left(tally, clock.now)?;
+    let left = tally.remaining(clock.now)?;
     let left_in_words = format!("{} left", span(left));
     // In a minute or two, the time of day says nothing more.
     Some(match clock.after(left).filter(|_| left >= Duration::from_secs(100)) {

@@ -6,7 +6,6 @@
 
 mod log_file;
 mod record;
-mod terminal;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -26,7 +25,6 @@ use jiff::tz::TimeZone;
 use crate::aws::Environment;
 use crate::tally::Tally;
 use log_file::LogFile;
-use terminal::Terminal;
 pub use words::{Clock, counted, span};
 
 /// How often the tally is looked at: smooth enough for a bar, and nothing next to the work.
@@ -94,7 +92,7 @@ impl Screen {
             false => Shows::Lines,
         };
         let target = match shows {
-            Shows::Bar => ProgressDrawTarget::term_like_with_hz(Box::new(Terminal::stderr(reflows(env))), 20),
+            Shows::Bar => ProgressDrawTarget::stderr_with_hz(20),
             _ => ProgressDrawTarget::hidden(),
         };
         let bars = MultiProgress::with_draw_target(target);
@@ -308,14 +306,6 @@ impl Cadence {
         }
         due
     }
-}
-
-/// Whether the terminal wraps anew what stands on it when its width changes, as all newer ones do.
-fn reflows(env: &Environment) -> bool {
-    let term = env.get("TERM").unwrap_or_default();
-    let old = ["linux", "rxvt", "vt"].iter().any(|name| term.starts_with(name));
-    let screen = term.starts_with("screen") && env.get("STY").is_some();
-    !(old || screen || env.get("XTERM_VERSION").is_some())
 }
 
 fn read(tally: &Mutex<Tally>) -> Tally {

@@ -238,16 +238,3 @@ fn the_end_of_an_outage_is_known_once() {
         assert_eq!(words::back(&mut away, tally, clock.now + seconds(after)), expected, "{after}");
     }
 }
-
-#[test]
-fn terminals_that_do_not_wrap_anew_are_known() {
-    for (variables, expected) in [
-        (&[("TERM", "xterm-256color")][..], true),
-        (&[("TERM", "screen-256color"), ("TMUX", "x")], true),
-        (&[("TERM", "screen"), ("STY", "1.pts")], false),
-        (&[("TERM", "linux")], false),
-        (&[("TERM", "xterm"), ("XTERM_VERSION", "XTerm(390)")], false),
-    ] {
-        assert_eq!(reflows(&variables.iter().copied().collect()), expected, "{variables:?}");
-    }
-}

@@ -45,7 +45,7 @@ pub(super) fn json(value: &impl Serialize) -> String {
 pub(super) fn progress(tally: &Tally, clock: &Clock) -> String {
     let tenths = |rate: f64| (rate * 10.0).round() / 10.0;
     json(&Progress {
-        timestamp: clock.wall,
+        timestamp: clock.wall.timestamp(),
         level: "INFO",
         message: "progress",
         state: state_word(tally),

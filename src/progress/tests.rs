@@ -1,11 +1,13 @@
 use std::time::{Duration, Instant};
 
-use jiff::tz::TimeZone;
+use jiff::Timestamp;
 
-use super::words::{Clock, span, state};
-use super::*;
+use super::screen::{Cadence, now};
+use super::words::{self, Clock, span, state};
+use super::{record, view};
 use crate::event::{AttemptOutcome, Event, Fate, Phase, Settlement, StopReason};
 use crate::input::RowId;
+use crate::tally::Tally;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -19,8 +21,7 @@ fn night() -> (Tally, Clock) {
     let started = now();
     let clock = Clock {
         now: started + seconds(LASTED),
-        wall: "2026-11-24T01:11:00Z".parse().expect("a time"),
-        zone: Some(TimeZone::fixed(jiff::tz::offset(1))),
+        wall: "2026-11-24T02:11:00+01:00[+01:00]".parse().expect("a time"),
     };
     let mut tally = Tally::new(9_812, started);
     answered_at_last(&mut tally, started);
@@ -136,9 +137,6 @@ fn states_have_words() {
         assert_eq!(words::state_word(&tally), word, "{text}");
         assert_eq!(state(&tally, &clock_of(&tally)).unwrap_or_default(), text);
     }
-    let (_, tally, _) = states().swap_remove(3);
-    let zoneless = Clock { zone: None, ..clock_of(&tally) };
-    assert_eq!(state(&tally, &zoneless).as_deref(), Some("outage for 95 s, probing"));
 }
 
 /// The time left is one of the rows that are being settled.

@@ -5,39 +5,25 @@
 use std::time::{Duration, Instant};
 
 use indicatif::HumanCount;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::ZonedDateTime;
 
 use crate::event::Phase;
 use crate::tally::Tally;
 
 /// What time it is.
 #[derive(Debug, Clone)]
-pub struct Clock {
+pub(super) struct Clock {
     /// For spans.
     pub now: Instant,
     /// The same moment on the wall.
-    pub wall: Timestamp,
-    /// Where the wall is; `None` before it is known, because to find that out takes longer than to send a row.
-    pub zone: Option<TimeZone>,
+    pub wall: ZonedDateTime,
 }
 
 impl Clock {
-    /// The time of day after `wait`, with the day of the week if it is not today: `02:40`, `Tue 02:40`.
-    fn after(&self, wait: Duration) -> Option<String> {
-        self.time_of(self.wall.checked_add(wait).ok()?)
-    }
-
-    /// The time of day before `past`.
-    fn before(&self, past: Duration) -> Option<String> {
-        self.time_of(self.wall.checked_sub(past).ok()?)
-    }
-
-    fn time_of(&self, at: Timestamp) -> Option<String> {
-        let zone = self.zone.as_ref()?;
-        let (today, at) = (self.wall.to_zoned_datetime(zone.clone()), at.to_zoned_datetime(zone.clone()));
-        let format = if at.date() == today.date() { "%H:%M" } else { "%a %H:%M" };
-        Some(at.strftime(format).to_string())
+    /// The time of day, with the day of the week if it is not today: `02:40`, `Tue 02:40`.
+    fn time_of(&self, at: &ZonedDateTime) -> String {
+        let format = if at.date() == self.wall.date() { "%H:%M" } else { "%a %H:%M" };
+        at.strftime(format).to_string()
     }
 }
 
@@ -46,9 +32,11 @@ pub(super) fn end(tally: &Tally, clock: &Clock) -> Option<String> {
     let left = tally.remaining(clock.now)?;
     let left_in_words = format!("{} left", span(left));
     // In a minute or two, the time of day says nothing more.
-    Some(match clock.after(left).filter(|_| left >= Duration::from_secs(100)) {
-        Some(time) => format!("{left_in_words}, done about {time}"),
-        None => left_in_words,
+    Some(match clock.wall.checked_add(left) {
+        Ok(end) if left >= Duration::from_secs(100) => {
+            format!("{left_in_words}, done about {}", clock.time_of(&end))
+        }
+        _ => left_in_words,
     })
 }
 
@@ -76,10 +64,8 @@ pub(super) fn state(tally: &Tally, clock: &Clock) -> Option<String> {
             Some(format!("paused: the service throttles, next request in {}", span_up(until - now)))
         }
         Phase::Outage { since, next_probe } => {
-            let past = now.saturating_duration_since(since);
-            let since = clock
-                .before(past)
-                .map_or_else(|| format!("outage for {}", span(past)), |time| format!("outage since {time}"));
+            let began = clock.wall.saturating_sub(now.saturating_duration_since(since));
+            let since = format!("outage since {}", clock.time_of(&began));
             let probe = next_probe.map(|at| at.saturating_duration_since(now)).filter(|wait| !wait.is_zero());
             Some(match probe {
                 Some(wait) => format!("{since}, next probe in {}", span_up(wait)),

@@ -1,0 +1,311 @@
+//! Standard error and the log file, and the thread that shows how far the run is.
+//!
+//! Must not know how a tally is put into words.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::log_file::LogFile;
+use super::words::{self, Clock, span};
+use super::{record, view};
+use crate::aws::Environment;
+use crate::tally::Tally;
+
+/// How often the tally is looked at: smooth enough for a bar, and nothing next to the work.
+const LOOK: Duration = Duration::from_millis(125);
+
+/// How messages, progress and log are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object in a line.
+    Json,
+}
+
+/// What is wanted of a [`Screen`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ScreenOptions<'a> {
+    /// Nothing on standard error but warnings and errors.
+    pub quiet: bool,
+    /// How it is written.
+    pub format: Format,
+    /// Whether with colours; `None`: if a terminal takes them and `NO_COLOR` is not set.
+    pub colours: Option<bool>,
+    /// Where all of it goes, too.
+    pub log_file: Option<&'a Path>,
+}
+
+/// Standard error, shared by the bar and the log so that neither tears the other; and the log file.
+#[derive(Clone)]
+pub struct Screen {
+    bars: MultiProgress,
+    shows: Shows,
+    format: Format,
+    file: Option<LogFile>,
+    wall: fn() -> Timestamp,
+}
+
+/// What is shown while the run works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    Nothing,
+    Lines,
+    Bar,
+}
+
+impl Screen {
+    /// Standard error: a bar if it is a terminal that can show one, lines if not. `wall` reads the wall clock.
+    ///
+    /// # Errors
+    /// If the log file cannot be opened.
+    pub fn open(options: &ScreenOptions<'_>, env: &Environment, wall: fn() -> Timestamp) -> io::Result<Self> {
+        if let Some(wanted) = options.colours {
+            console::set_colors_enabled_stderr(wanted);
+        }
+        // indicatif's styles ask about standard output; the bar is on standard error.
+        console::set_colors_enabled(console::colors_enabled_stderr());
+        let draws = options.format == Format::Text && env.get("TERM") != Some("dumb");
+        let shows = match options.quiet {
+            true => Shows::Nothing,
+            false if draws && io::stderr().is_terminal() => Shows::Bar,
+            false => Shows::Lines,
+        };
+        let target = match shows {
+            Shows::Bar => ProgressDrawTarget::stderr_with_hz(20),
+            _ => ProgressDrawTarget::hidden(),
+        };
+        let bars = MultiProgress::with_draw_target(target);
+        let file = options.log_file.map(LogFile::open).transpose()?;
+        Ok(Self { bars, shows, format: options.format, file, wall })
+    }
+
+    /// Whether standard error takes colours.
+    #[must_use]
+    pub fn has_colours(&self) -> bool {
+        console::colors_enabled_stderr()
+    }
+
+    /// Whether messages for people are wanted on standard error.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.shows == Shows::Nothing
+    }
+
+    /// How it is written.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The log file's path, if there is one.
+    #[must_use]
+    pub fn log_path(&self) -> Option<&Path> {
+        self.file.as_ref().map(LogFile::path)
+    }
+
+    /// The log file's writer, for the log; writes nothing if there is no file.
+    #[must_use]
+    pub fn log_writer(&self) -> impl Write + use<> {
+        LogWriter(self.clone())
+    }
+
+    /// Writes a message, above the bar if there is one. A standard error that is gone is no reason to stop the work.
+    pub fn say(&self, text: impl std::fmt::Display) {
+        if self.is_quiet() && self.file.is_none() {
+            return;
+        }
+        let text = self.message("INFO", &text.to_string());
+        if !self.is_quiet() {
+            self.to_stderr(&text);
+        }
+        self.to_file(&text);
+    }
+
+    /// Writes why the command failed, whether messages are wanted or not.
+    pub fn fail(&self, text: &str) {
+        let text = self.message("ERROR", text);
+        self.to_stderr(&text);
+        self.to_file(&text);
+    }
+
+    /// Writes a question, whether messages are wanted or not: somebody has to answer it.
+    pub fn ask(&self, text: impl std::fmt::Display) {
+        self.to_file(&self.message("INFO", &text.to_string()));
+        let mut stderr = io::stderr();
+        drop(write!(stderr, "{text}").and_then(|()| stderr.flush()));
+    }
+
+    /// Shows the tally's progress until [`Progress::finish`].
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn watch(&self, tally: Arc<Mutex<Tally>>) -> io::Result<Progress> {
+        let (stop, stopped) = mpsc::channel();
+        let screen = self.clone();
+        let thread = std::thread::Builder::new().name("progress".into()).spawn(move || {
+            if !screen.is_quiet() || screen.file.is_some() {
+                screen.follow(&tally, &stopped);
+            }
+        })?;
+        Ok(Progress { stop, thread })
+    }
+
+    fn follow(&self, tally: &Mutex<Tally>, stopped: &mpsc::Receiver<()>) {
+        let rows = read(tally).rows;
+        let bar =
+            (self.shows == Shows::Bar).then(|| self.bars.add(ProgressBar::new(rows).with_style(style())));
+        let mut cadence = Cadence::default();
+        let mut away = None;
+        while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+            let (tally, now) = (read(tally), now());
+            let lasted = now.saturating_duration_since(tally.started);
+            // jiff looks the zone up once, after the first wait: a run of a few rows is over by then.
+            let clock = Clock { now, wall: (self.wall)().to_zoned_datetime(TimeZone::system()) };
+            if let Some(bar) = &bar {
+                // The warning that it went away stays on the screen; the state below the bar does not.
+                if let Some(past) = words::back(&mut away, &tally, now) {
+                    self.say(format_args!("the service is back after {}", span(past)));
+                }
+                let width = usize::from(console::Term::stderr().size().1).saturating_sub(1);
+                bar.set_position(tally.settled());
+                bar.set_message(view::lines(&tally, &clock, width.max(1)).join("\n"));
+            }
+            if (bar.is_none() || self.file.is_some()) && cadence.is_due(&tally, lasted) {
+                self.line(&tally, &clock);
+            }
+        }
+        bar.iter().for_each(ProgressBar::finish_and_clear);
+    }
+
+    fn line(&self, tally: &Tally, clock: &Clock) {
+        let text = match self.format {
+            Format::Text => view::line(tally, clock) + "\n",
+            Format::Json => record::progress(tally, clock) + "\n",
+        };
+        if self.shows == Shows::Lines {
+            self.to_stderr(&text);
+        }
+        self.to_file(&text);
+    }
+
+    fn message(&self, level: &str, message: &str) -> String {
+        match self.format {
+            Format::Text => format!("{message}\n"),
+            Format::Json => record::json(&record::Said { timestamp: (self.wall)(), level, message }) + "\n",
+        }
+    }
+
+    fn to_stderr(&self, text: &str) {
+        self.bars.suspend(|| drop(io::stderr().write_all(text.as_bytes())));
+    }
+
+    fn to_file(&self, text: &str) {
+        if self.file.is_none() {
+            return;
+        }
+        match self.format {
+            // It is read later: when it was, matters.
+            Format::Text => self.append(format!("{} {text}", (self.wall)()).as_bytes()),
+            Format::Json => self.append(text.as_bytes()),
+        }
+    }
+
+    fn append(&self, bytes: &[u8]) {
+        let Some(file) = &self.file else { return };
+        if let Err(error) = file.append(bytes) {
+            let path = file.path().display();
+            let text = format!("the log file `{path}` takes no more: {error}; the run goes on without it");
+            self.to_stderr(&self.message("WARN", &text));
+        }
+    }
+}
+
+/// The log goes where the messages go.
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bars.suspend(|| io::stderr().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+struct LogWriter(Screen);
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.append(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A progress that is being shown.
+#[derive(Debug)]
+pub struct Progress {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Progress {
+    /// Takes it off the screen.
+    pub fn finish(self) {
+        drop(self.stop);
+        drop(self.thread.join()); // it only drew
+    }
+}
+
+/// When a line is due: often at first, seldom in a long night, and when the run begins or ends to be held back.
+#[derive(Debug, Default)]
+pub(super) struct Cadence {
+    pub last: Duration,
+    pub held: &'static str,
+}
+
+impl Cadence {
+    pub(super) fn is_due(&mut self, tally: &Tally, lasted: Duration) -> bool {
+        let period = match lasted.as_secs() {
+            0..60 => 5,
+            60..600 => 30,
+            _ => 60,
+        };
+        let held = match words::state_word(tally) {
+            word @ ("stopping" | "credentials_refused" | "outage") => word,
+            _ => "",
+        };
+        let due = held != self.held || lasted.saturating_sub(self.last) >= Duration::from_secs(period);
+        if due {
+            (self.last, self.held) = (lasted, held);
+        }
+        due
+    }
+}
+
+fn read(tally: &Mutex<Tally>) -> Tally {
+    tally.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{wide_bar:.cyan/blue} {percent:>3}%\n{msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━━─")
+}
+
+#[expect(clippy::disallowed_methods, reason = "what is shown is about now")]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use aws_credential_types::Credentials;
-use chime_sweep::api::{reply, request::Base, sigv4::Signer};
+use chime_sweep::api::{reply, request::Base, sigv4};
 use chime_sweep::event::{Event, Fate, Settlement};
 use chime_sweep::input::{Input, InputOptions, Source};
 use chime_sweep::journal::entry::{Entry, Header};
@@ -97,13 +97,12 @@ fn number_parse() -> PhoneNumber {
 /// A request for 50 numbers, written and signed.
 #[divan::bench]
 fn request_sign(bencher: Bencher) {
-    let signer = Signer::new("us-east-1");
     let credentials = Credentials::new("AKIDEXAMPLE", "a secret", None, None, "bench");
     let base = Base::new(&"http://127.0.0.1:8080".parse().unwrap()).unwrap();
     let (numbers, time) = (numbers(), Timestamp::from_second(1_795_000_000).unwrap());
     bencher.bench(|| {
         let mut request = base.disassociate("connector1abcdefghijkl", numbers.iter().copied()).unwrap();
-        signer.sign(&mut request, &credentials, time).unwrap();
+        sigv4::sign(&mut request, "us-east-1", &credentials, time).unwrap();
         request
     });
 }

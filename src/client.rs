@@ -15,10 +15,9 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 
 use crate::api::request::{Base, RequestError};
-use crate::api::sigv4::Signer;
-use crate::api::{ApiError, BatchReply, ErrorKind, UNTRUSTED, reply};
+use crate::api::{ApiError, BatchReply, ErrorKind, UNTRUSTED, reply, sigv4};
 use crate::credentials::{CredentialSource, Renewal};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Region};
 use crate::number::PhoneNumber;
 
 /// More than any honest reply: an error for each of 10,000 numbers in one call. What is longer is not read.
@@ -30,7 +29,7 @@ pub struct Client {
     http: reqwest::Client,
     base: Base,
     url: Url,
-    signer: Signer,
+    region: Region,
     credentials: CredentialSource,
     request_timeout: Duration,
     /// The service's clock less this machine's, in seconds, once a refused signature showed that they differ.
@@ -54,7 +53,7 @@ impl Client {
             http,
             base: Base::new(&base.unwrap_or_default())?, // whatever is no URI is no plain endpoint either
             url: endpoint.base().clone(),
-            signer: Signer::new(endpoint.region().as_str()),
+            region: endpoint.region().clone(),
             credentials,
             request_timeout,
             clock_offset: AtomicI64::new(0),
@@ -107,7 +106,7 @@ impl Client {
     ) -> Result<http::Request<Bytes>, Box<dyn std::error::Error + Send + Sync>> {
         let mut request = self.base.disassociate(connector, numbers.iter().copied())?;
         let time = timestamp().saturating_add(SignedDuration::from_secs(offset))?;
-        self.signer.sign(&mut request, credentials, time)?;
+        sigv4::sign(&mut request, self.region.as_str(), credentials, time)?;
         Ok(request)
     }
 

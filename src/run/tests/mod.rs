@@ -15,8 +15,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::api::request::Base;
-use crate::api::sigv4::Signer;
-use crate::api::{ApiError, BatchReply, ErrorKind, reply};
+use crate::api::{ApiError, BatchReply, ErrorKind, reply, sigv4};
 use crate::cli::Cli;
 use crate::event::{Inbox, StopReason};
 use crate::finish;
@@ -58,7 +57,6 @@ pub(super) struct Trial {
     folder: TempDir,
     args: Vec<String>,
     service: Arc<Mutex<simulator::Service>>,
-    signer: Arc<Signer>,
     /// Other keys, and when they are to be had.
     renewal: Option<(Duration, Credentials)>,
     /// What requests are signed with.
@@ -92,7 +90,6 @@ impl Trial {
             folder,
             args: args.iter().map(ToString::to_string).collect(),
             service: Arc::new(Mutex::new(simulator::Service::new(scenario))),
-            signer: Arc::new(Signer::new("us-east-1")),
             renewal: None,
             keys: Mutex::new(Credentials::new(
                 simulator::ACCESS_KEY_ID,
@@ -204,7 +201,7 @@ impl Trial {
         let numbers = submission.numbers.iter().copied();
         let mut request = base.disassociate(&submission.connector, numbers).expect("a request");
         let keys = self.keys.lock().expect("no panic").clone();
-        self.signer.sign(&mut request, &keys, wall()).expect("signs");
+        sigv4::sign(&mut request, "us-east-1", &keys, wall()).expect("signs");
         let answer = self.service.lock().expect("no panic").answer(&request, wall(), elapsed);
         async move {
             tokio::time::sleep(answer.delay + Duration::from_millis(20)).await;

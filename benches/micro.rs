@@ -11,7 +11,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use aws_credential_types::Credentials;
-use chime_sweep::api::{reply, request::Base, sigv4};
+use chime_sweep::api::{reply, request, sigv4};
+use chime_sweep::endpoint::{Endpoint, Region, Variant};
 use chime_sweep::event::{Event, Fate, Settlement};
 use chime_sweep::input::{Input, InputOptions, Source};
 use chime_sweep::journal::entry::{Entry, Header};
@@ -98,10 +99,11 @@ fn number_parse() -> PhoneNumber {
 #[divan::bench]
 fn request_sign(bencher: Bencher) {
     let credentials = Credentials::new("AKIDEXAMPLE", "a secret", None, None, "bench");
-    let base = Base::new(&"http://127.0.0.1:8080".parse().unwrap()).unwrap();
+    let region = Region::parse("us-east-1").unwrap();
+    let endpoint = Endpoint::of_region(region, Variant::default()).unwrap();
     let (numbers, time) = (numbers(), Timestamp::from_second(1_795_000_000).unwrap());
     bencher.bench(|| {
-        let mut request = base.disassociate("connector1abcdefghijkl", numbers.iter().copied()).unwrap();
+        let mut request = request::disassociate(&endpoint, "connector1abcdefghijkl", &numbers).unwrap();
         sigv4::sign(&mut request, "us-east-1", &credentials, time).unwrap();
         request
     });

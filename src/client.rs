@@ -12,12 +12,10 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use bytes::{Bytes, BytesMut};
 use jiff::{SignedDuration, Timestamp};
-use reqwest::Url;
 
-use crate::api::request::{Base, RequestError};
-use crate::api::{ApiError, BatchReply, ErrorKind, UNTRUSTED, reply, sigv4};
+use crate::api::{ApiError, BatchReply, ErrorKind, UNTRUSTED, reply, request, sigv4};
 use crate::credentials::{CredentialSource, Renewal};
-use crate::endpoint::{Endpoint, Region};
+use crate::endpoint::Endpoint;
 use crate::number::PhoneNumber;
 
 /// More than any honest reply: an error for each of 10,000 numbers in one call. What is longer is not read.
@@ -27,9 +25,7 @@ const REPLY_AT_MOST: usize = 4 << 20;
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
-    base: Base,
-    url: Url,
-    region: Region,
+    endpoint: Endpoint,
     credentials: CredentialSource,
     request_timeout: Duration,
     /// The service's clock less this machine's, in seconds, once a refused signature showed that they differ.
@@ -39,26 +35,21 @@ pub struct Client {
 
 impl Client {
     /// A client for `endpoint`; an answer may take `request_timeout`.
-    ///
-    /// # Errors
-    /// If the endpoint is not one that requests can be made for.
+    #[must_use]
     pub fn new(
         http: reqwest::Client,
-        endpoint: &Endpoint,
+        endpoint: Endpoint,
         credentials: CredentialSource,
         request_timeout: Duration,
-    ) -> Result<Self, RequestError> {
-        let base = endpoint.base().as_str().parse();
-        Ok(Self {
+    ) -> Self {
+        Self {
             http,
-            base: Base::new(&base.unwrap_or_default())?, // whatever is no URI is no plain endpoint either
-            url: endpoint.base().clone(),
-            region: endpoint.region().clone(),
+            endpoint,
             credentials,
             request_timeout,
             clock_offset: AtomicI64::new(0),
             refused: Mutex::new(None),
-        })
+        }
     }
 
     /// Makes sure that there are credentials, before anything is sent; returns the access key's id.
@@ -104,14 +95,14 @@ impl Client {
         credentials: &Credentials,
         offset: i64,
     ) -> Result<http::Request<Bytes>, Box<dyn std::error::Error + Send + Sync>> {
-        let mut request = self.base.disassociate(connector, numbers.iter().copied())?;
+        let mut request = request::disassociate(&self.endpoint, connector, numbers)?;
         let time = timestamp().saturating_add(SignedDuration::from_secs(offset))?;
-        sigv4::sign(&mut request, self.region.as_str(), credentials, time)?;
+        sigv4::sign(&mut request, self.endpoint.region().as_str(), credentials, time)?;
         Ok(request)
     }
 
     async fn exchange(&self, request: http::Request<Bytes>) -> Result<BatchReply, ApiError> {
-        let request = self.addressed(request);
+        let request = request.try_into().map_err(|error| transport_error(&error))?;
         let mut response = self.http.execute(request).await.map_err(|error| transport_error(&error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         match read_bounded(&mut response).await {
@@ -120,19 +111,6 @@ impl Client {
             Err(_) if status.is_client_error() => reply::interpret(status, &headers, b"", timestamp()),
             Err(error) => Err(ApiError { status: Some(status.as_u16()), ..error }),
         }
-    }
-
-    /// As the HTTP client takes it, which could also parse the whole URL anew, host and all; that takes as long as to
-    /// sign it.
-    fn addressed(&self, request: http::Request<Bytes>) -> reqwest::Request {
-        let (head, body) = request.into_parts();
-        let mut url = self.url.clone();
-        url.set_path(head.uri.path());
-        url.set_query(head.uri.query());
-        let mut request = reqwest::Request::new(head.method, url);
-        *request.headers_mut() = head.headers;
-        *request.body_mut() = Some(body.into());
-        request
     }
 
     /// Remembers what the service refused, so that a renewal can tell whether there is anything else.

@@ -72,7 +72,7 @@ pub struct Variant {
     pub dual_stack: bool,
 }
 
-/// Where requests go, and the region that they are signed for.
+/// Where requests go, and the region that they are signed for. `Display` shows the URL without a slash at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     base: Url,
@@ -90,61 +90,61 @@ impl Endpoint {
         }
         let service = if variant.fips { "voice-chime-fips" } else { "voice-chime" };
         let domain = if variant.dual_stack { "api.aws" } else { "amazonaws.com" };
-        let url = format!("https://{service}.{region}.{domain}/");
-        let base =
-            Url::parse(&url).map_err(|source| EndpointError::NotUrl { url, source: Box::new(source) })?;
-        Ok(Self { base, region })
+        Self::of_url(&format!("https://{service}.{region}.{domain}"), region, Variant::default(), false)
     }
 
     /// An endpoint that the user named. A path is kept, and stands before that of the operation.
     ///
     /// # Errors
-    /// If `url` is not an `http` or `https` URL, holds credentials, a query or a fragment, or is plain `http` to
-    /// anything but this machine while `allow_http` is false; or if it is named together with FIPS or dual-stack.
+    /// If `url` is not an `http` or `https` URL, holds credentials, a query or a fragment, has a path that a URL parser
+    /// would rewrite (what is sent would not be what was signed), or is plain `http` to anything but this machine while
+    /// `allow_http` is false; or if it is named together with FIPS or dual-stack.
     pub fn of_url(
         url: &str,
         region: Region,
         variant: Variant,
         allow_http: bool,
     ) -> Result<Self, EndpointError> {
+        let unusable = |problem: &str| EndpointError::Unusable { url: shown(url), problem: problem.into() };
         if variant != Variant::default() {
             let asked = if variant.fips { "FIPS" } else { "dual-stack" };
-            return Err(EndpointError::VariantOfOverride { url: shown(url), asked });
+            return Err(unusable(&format!("cannot be used together with {asked}")));
         }
-        let malformed = |problem| EndpointError::Malformed { url: shown(url), problem };
         // `Url` would quietly repair these, and the user would not see where the requests go.
         if url.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
-            return Err(malformed("it holds a space, a control character or a backslash"));
+            return Err(unusable("cannot be used: it holds a space, a control character or a backslash"));
         }
-        let lower = url.to_ascii_lowercase();
-        let after_scheme = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"));
-        match after_scheme {
-            None => return Err(malformed("it must start with `https://` or `http://`")),
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-                return Err(malformed("it has no host"));
-            }
-            Some(_) => {}
+        let after_scheme = match url.split_once("://") {
+            Some((scheme, rest)) if ["http", "https"].contains(&&*scheme.to_ascii_lowercase()) => rest,
+            _ => return Err(unusable("cannot be used: it must start with `https://` or `http://`")),
+        };
+        if after_scheme.is_empty() || after_scheme.starts_with('/') {
+            return Err(unusable("cannot be used: it has no host"));
         }
-        let mut base = Url::parse(url)
-            .map_err(|source| EndpointError::NotUrl { url: shown(url), source: Box::new(source) })?;
+        let mut base = Url::parse(url).map_err(|error| unusable(&format!("is not a URL: {error}")))?;
         if !base.username().is_empty() || base.password().is_some() {
-            return Err(malformed("it holds a user name or a password"));
+            return Err(unusable("cannot be used: it holds a user name or a password"));
         }
         if base.query().is_some() || base.fragment().is_some() {
-            return Err(malformed("it holds a query or a fragment"));
+            return Err(unusable("cannot be used: it holds a query or a fragment"));
         }
+        let typed = after_scheme.find('/').map_or("", |start| &after_scheme[start..]).trim_end_matches('/');
+        if base.path().trim_end_matches('/') != typed || typed.contains("//") {
+            return Err(unusable(
+                "cannot be used: it is not `https://host[:port]` alone or with a plain path",
+            ));
+        }
+        base.set_path(typed);
         if base.scheme() == "http" && !allow_http && !is_loopback(&base) {
-            return Err(EndpointError::PlainHttp { url: shown(url) });
+            return Err(unusable("is plain http and not on this machine; --allow-http permits it"));
         }
-        let path = base.path().trim_end_matches('/').to_owned();
-        base.set_path(&path);
         Ok(Self { base, region })
     }
 
-    /// Scheme, host, port if it is not the scheme's own, and path; no query. Ends with `/` only if there is no path.
+    /// Host, and port if it is not the scheme's own.
     #[must_use]
-    pub fn base(&self) -> &Url {
-        &self.base
+    pub fn authority(&self) -> &str {
+        self.base.authority()
     }
 
     /// The region that requests are signed for.
@@ -163,6 +163,12 @@ impl Endpoint {
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.base.scheme() == "http"
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.base.as_str().trim_end_matches('/'))
     }
 }
 
@@ -206,35 +212,13 @@ pub enum EndpointError {
         /// The region asked for.
         region: Region,
     },
-    /// AWS's rules forbid to name an endpoint and a variant.
-    #[error("endpoint `{url}` cannot be used together with {asked}")]
-    VariantOfOverride {
-        /// The endpoint.
-        url: String,
-        /// `FIPS` or `dual-stack`.
-        asked: &'static str,
-    },
-    /// The URL cannot be parsed.
-    #[error("endpoint `{url}` is not a URL")]
-    NotUrl {
-        /// What was given.
-        url: String,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A URL, but not one that can be an endpoint.
-    #[error("endpoint `{url}` cannot be used: {problem}")]
-    Malformed {
+    /// The user's endpoint cannot be used.
+    #[error("endpoint `{url}` {problem}")]
+    Unusable {
         /// What was given, without a password.
         url: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// Phone numbers would cross the network unencrypted.
-    #[error("endpoint `{url}` is plain http and not on this machine; --allow-http permits it")]
-    PlainHttp {
-        /// What was given.
-        url: String,
+        /// What is wrong with it; reads on from the URL.
+        problem: String,
     },
 }
 
@@ -245,7 +229,7 @@ mod tests {
     fn of_url(url: &str, allow_http: bool) -> Result<String, String> {
         let region = Region::parse("us-east-1").unwrap();
         Endpoint::of_url(url, region, Variant::default(), allow_http)
-            .map(|endpoint| endpoint.base().to_string())
+            .map(|endpoint| endpoint.to_string())
             .map_err(|error| error.to_string())
     }
 
@@ -260,7 +244,7 @@ mod tests {
         ] {
             let region = Region::parse(region).unwrap();
             let endpoint = Endpoint::of_region(region, Variant { fips, dual_stack }).unwrap();
-            assert_eq!(endpoint.base().as_str(), format!("https://{host}/"));
+            assert_eq!(endpoint.to_string(), format!("https://{host}"));
             assert!(!endpoint.is_loopback() && !endpoint.is_plain());
         }
         let region = Region::parse("eu-west-1").unwrap();
@@ -294,14 +278,15 @@ mod tests {
     #[test]
     fn a_named_endpoint_is_normalised_or_refused() {
         for (url, base) in [
-            ("https://example.com", "https://example.com/"),
-            ("HTTPS://Example.com:443//", "https://example.com/"),
+            ("https://example.com", "https://example.com"),
+            ("HTTPS://Example.com:443//", "https://example.com"),
             ("https://example.com:8443/a/b/", "https://example.com:8443/a/b"),
-            ("http://localhost:8080", "http://localhost:8080/"),
-            ("http://127.1.2.3:1/", "http://127.1.2.3:1/"),
-            ("http://[::1]:8080", "http://[::1]:8080/"),
-            ("http://[::ffff:127.0.0.1]", "http://[::ffff:7f00:1]/"),
-            ("http://sim.localhost", "http://sim.localhost/"),
+            ("https://example.com/a%20b//", "https://example.com/a%20b"),
+            ("http://localhost:8080", "http://localhost:8080"),
+            ("http://127.1.2.3:1/", "http://127.1.2.3:1"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+            ("http://[::ffff:127.0.0.1]", "http://[::ffff:7f00:1]"),
+            ("http://sim.localhost", "http://sim.localhost"),
         ] {
             assert_eq!(of_url(url, false).as_deref(), Ok(base));
         }
@@ -316,6 +301,12 @@ mod tests {
             ("https://example.com?x=1", "a query"),
             ("https://example.com/#x", "a fragment"),
             ("https://[::1", "not a URL"),
+            ("https://host/a/../b", "a plain path"),
+            ("https://host/a/%2E%2e/b", "a plain path"),
+            ("https://host//a", "a plain path"),
+            ("https://host/{a}", "a plain path"),
+            ("/relative", "must start with"),
+            ("host.example.com:443", "must start with"),
             ("http://example.com", "--allow-http"),
             ("http://localhost.example.com", "--allow-http"),
             ("http://169.254.169.254", "--allow-http"),
@@ -323,7 +314,7 @@ mod tests {
             let message = of_url(url, false).unwrap_err();
             assert!(message.contains(reason), "{url}: {message}");
         }
-        assert_eq!(of_url("http://example.com", true).as_deref(), Ok("http://example.com/"));
+        assert_eq!(of_url("http://example.com", true).as_deref(), Ok("http://example.com"));
         let message = of_url("https://me:hunter2@example.com", false).unwrap_err();
         assert!(!message.contains("hunter2"), "{message}");
     }

@@ -39,7 +39,7 @@ impl Caller {
     pub fn new(endpoint: &Endpoint, access_key_id: &str) -> Self {
         let hash = Sha256::digest(format!("{FORMAT}:{access_key_id}"));
         Self {
-            endpoint: endpoint.base().as_str().trim_end_matches('/').to_owned(),
+            endpoint: endpoint.to_string(),
             region: endpoint.region().as_str().to_owned(),
             key: hexadecimal(&hash[..16]),
         }

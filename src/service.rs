@@ -114,10 +114,10 @@ fn client(
 ) -> anyhow::Result<Arc<Client>> {
     let concurrency = settings.pool.concurrency.get();
     let http = transport::service_client(endpoint, ca_bundle, concurrency, settings.connect_timeout)?;
-    Ok(Arc::new(Client::new(http, endpoint, credentials, settings.request_timeout)?))
+    Ok(Arc::new(Client::new(http, endpoint.clone(), credentials, settings.request_timeout)))
 }
 
 /// Endpoint and region in words; part of the journal's header.
 fn target(endpoint: &Endpoint) -> String {
-    format!("{} ({})", endpoint.base().as_str().trim_end_matches('/'), endpoint.region().as_str())
+    format!("{endpoint} ({})", endpoint.region())
 }

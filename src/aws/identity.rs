@@ -35,7 +35,7 @@ impl Identity {
             Ok(settings) => {
                 let region = settings.endpoint.region();
                 let from = region_source(args, env, &chosen);
-                let endpoint = settings.endpoint.base().as_str().trim_end_matches('/').to_owned();
+                let endpoint = settings.endpoint.to_string();
                 (format!("{region} ({from})"), endpoint)
             }
             Err(AwsSettingsError::NoRegion { .. }) => {

@@ -22,7 +22,7 @@ async fn resolve(
 /// The endpoint, or the whole error.
 async fn endpoint(args: AwsArgs, variables: &[(&str, &str)], config: &str) -> String {
     match resolve(args, variables, config).await {
-        Ok(settings) => settings.endpoint.base().to_string(),
+        Ok(settings) => settings.endpoint.to_string(),
         Err(error) => crate::transport::tests::chain(&error),
     }
 }
@@ -86,24 +86,24 @@ async fn the_endpoint_comes_from_the_nearest_source() {
     let other = config("chime_sdk_messaging", "");
     let ignoring = config("chime_sdk_voice", "ignore_configured_endpoint_urls = true");
     let option = || AwsArgs { endpoint_url: Some("https://typed".into()), ..AwsArgs::default() };
-    let real = "https://voice-chime.us-east-1.amazonaws.com/";
+    let real = "https://voice-chime.us-east-1.amazonaws.com";
     for (args, variables, config, expected) in [
-        (option(), &[own, all, ignore][..], &cli, "https://typed/"),
-        (AwsArgs::default(), &[own, all], &cli, "https://own-variable/"),
-        (AwsArgs::default(), &[all], &cli, "https://variable/"),
-        (AwsArgs::default(), &[], &cli, "https://chime_sdk_voice/"),
-        (AwsArgs::default(), &[], &sdk, "https://chime-sdk-voice/"),
-        (AwsArgs::default(), &[], &other, "https://profile/"),
+        (option(), &[own, all, ignore][..], &cli, "https://typed"),
+        (AwsArgs::default(), &[own, all], &cli, "https://own-variable"),
+        (AwsArgs::default(), &[all], &cli, "https://variable"),
+        (AwsArgs::default(), &[], &cli, "https://chime_sdk_voice"),
+        (AwsArgs::default(), &[], &sdk, "https://chime-sdk-voice"),
+        (AwsArgs::default(), &[], &other, "https://profile"),
         (AwsArgs::default(), &[own, all, ignore], &cli, real),
         (AwsArgs::default(), &[own], &ignoring, real),
-        (AwsArgs::default(), &[own, regard], &ignoring, "https://own-variable/"),
-        (AwsArgs::default(), &[], &KNOWN.to_owned(), "https://voice-chime.eu-west-1.amazonaws.com/"),
+        (AwsArgs::default(), &[own, regard], &ignoring, "https://own-variable"),
+        (AwsArgs::default(), &[], &KNOWN.to_owned(), "https://voice-chime.eu-west-1.amazonaws.com"),
     ] {
         assert_eq!(endpoint(args, variables, config).await, expected, "{variables:?}");
     }
     let plain = AwsArgs { endpoint_url: Some("http://example.com".into()), ..typed("us-east-1") };
     assert!(endpoint(plain.clone(), &[], "").await.contains("--allow-http"));
-    assert_eq!(endpoint(AwsArgs { allow_http: true, ..plain }, &[], "").await, "http://example.com/");
+    assert_eq!(endpoint(AwsArgs { allow_http: true, ..plain }, &[], "").await, "http://example.com");
 }
 
 #[tokio::test]
@@ -112,16 +112,16 @@ async fn fips_and_dual_stack_come_from_the_nearest_source() {
     let config = "[default]\nregion = us-east-1\nuse_fips_endpoint = true\nuse_dualstack_endpoint = true\n";
     let off = AwsArgs { use_fips: Some(false), use_dualstack: Some(false), ..typed("us-east-1") };
     for (args, variables, config, expected) in [
-        (typed("us-east-1"), &[fips][..], "", "https://voice-chime-fips.us-east-1.amazonaws.com/"),
-        (typed("us-east-1"), &[dual], "", "https://voice-chime.us-east-1.api.aws/"),
-        (AwsArgs::default(), &[], config, "https://voice-chime-fips.us-east-1.api.aws/"),
+        (typed("us-east-1"), &[fips][..], "", "https://voice-chime-fips.us-east-1.amazonaws.com"),
+        (typed("us-east-1"), &[dual], "", "https://voice-chime.us-east-1.api.aws"),
+        (AwsArgs::default(), &[], config, "https://voice-chime-fips.us-east-1.api.aws"),
         (
             AwsArgs::default(),
             &[("AWS_USE_FIPS_ENDPOINT", "false")],
             config,
-            "https://voice-chime.us-east-1.api.aws/",
+            "https://voice-chime.us-east-1.api.aws",
         ),
-        (off, &[fips, dual], config, "https://voice-chime.us-east-1.amazonaws.com/"),
+        (off, &[fips, dual], config, "https://voice-chime.us-east-1.amazonaws.com"),
     ] {
         assert_eq!(endpoint(args, variables, config).await, expected);
     }

@@ -14,9 +14,9 @@ use clap::Parser;
 use tempfile::TempDir;
 
 use super::*;
-use crate::api::request::Base;
-use crate::api::{ApiError, BatchReply, ErrorKind, reply, sigv4};
+use crate::api::{ApiError, BatchReply, ErrorKind, reply, request, sigv4};
 use crate::cli::Cli;
+use crate::endpoint::{Endpoint, Region, Variant};
 use crate::event::{Inbox, StopReason};
 use crate::finish;
 use crate::input::RowId;
@@ -197,9 +197,10 @@ impl Trial {
         submission: &Submission,
         elapsed: Duration,
     ) -> impl Future<Output = Result<BatchReply, ApiError>> + Send + use<> {
-        let base = Base::new(&"http://127.0.0.1".parse().expect("a URL")).expect("a plain one");
-        let numbers = submission.numbers.iter().copied();
-        let mut request = base.disassociate(&submission.connector, numbers).expect("a request");
+        let region = Region::parse("us-east-1").expect("a region");
+        let endpoint = Endpoint::of_region(region, Variant::default()).expect("an endpoint");
+        let mut request =
+            request::disassociate(&endpoint, &submission.connector, &submission.numbers).expect("a request");
         let keys = self.keys.lock().expect("no panic").clone();
         sigv4::sign(&mut request, "us-east-1", &keys, wall()).expect("signs");
         let answer = self.service.lock().expect("no panic").answer(&request, wall(), elapsed);

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Collected, Limited};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::{ApiError, BatchReply, ErrorKind, UNTRUSTED, reply, request, sigv4};
@@ -65,20 +66,12 @@ impl Client {
     /// # Errors
     /// If there is no answer that settles the batch; the kind says what that means.
     pub async fn submit(&self, connector: &str, numbers: &[PhoneNumber]) -> Result<BatchReply, ApiError> {
-        let credentials = self.credentials.get(now()).await.map_err(|error| ApiError {
-            kind: ErrorKind::Credentials,
-            status: None,
-            code: "NoCredentials".into(),
-            message: one_line(&error).into(),
-            request_id: None,
+        let credentials = self.credentials.get(now()).await.map_err(|error| {
+            ApiError::without_reply(ErrorKind::Credentials, "NoCredentials", one_line(&error))
         })?;
         let offset = self.clock_offset.load(Ordering::Relaxed);
-        let request = self.signed(connector, numbers, &credentials, offset).map_err(|error| ApiError {
-            kind: ErrorKind::Rejected,
-            status: None,
-            code: "UnsendableRequest".into(),
-            message: one_line(&*error).into(),
-            request_id: None,
+        let request = self.signed(connector, numbers, &credentials, offset).map_err(|error| {
+            ApiError::without_reply(ErrorKind::Rejected, "UnsendableRequest", one_line(&*error))
         })?;
         let exchange = tokio::time::timeout(self.request_timeout, self.exchange(request)).await;
         let mut result = exchange.unwrap_or_else(|_elapsed| Err(self.timed_out()));
@@ -105,7 +98,7 @@ impl Client {
         let request = request.try_into().map_err(|error| transport_error(&error))?;
         let mut response = self.http.execute(request).await.map_err(|error| transport_error(&error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        match read_bounded(&mut response).await {
+        match read_bounded(response).await {
             Ok(body) => reply::interpret(status, &headers, &body, timestamp()),
             // The status of a refusal is enough to act on; that of a success is not.
             Err(_) if status.is_client_error() => reply::interpret(status, &headers, b"", timestamp()),
@@ -155,18 +148,12 @@ impl Client {
     }
 }
 
-async fn read_bounded(response: &mut reqwest::Response) -> Result<BytesMut, ApiError> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| transport_error(&error))? {
-        if body.len() + chunk.len() > REPLY_AT_MOST {
-            return Err(no_answer(
-                "ReplyTooLarge",
-                format!("the reply is longer than {REPLY_AT_MOST} bytes"),
-            ));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+async fn read_bounded(response: reqwest::Response) -> Result<Bytes, ApiError> {
+    let body = Limited::new(reqwest::Body::from(response), REPLY_AT_MOST).collect().await;
+    body.map(Collected::to_bytes).map_err(|error| match error.downcast_ref() {
+        Some(error) => transport_error(error),
+        None => no_answer("ReplyTooLarge", format!("the reply is longer than {REPLY_AT_MOST} bytes")),
+    })
 }
 
 /// What a request that got no whole reply means: whether the service can have seen it is all that matters.
@@ -179,14 +166,7 @@ fn transport_error(error: &reqwest::Error) -> ApiError {
             Some(io::ErrorKind::ConnectionRefused) => "ConnectionRefused",
             _ => "ConnectFailed",
         };
-        let message = in_short(error).into();
-        return ApiError {
-            kind: ErrorKind::Unreachable,
-            status: None,
-            code: code.into(),
-            message,
-            request_id: None,
-        };
+        return ApiError::without_reply(ErrorKind::Unreachable, code, in_short(error));
     }
     let code = match io_kind {
         _ if error.is_timeout() => "Timeout",
@@ -197,32 +177,22 @@ fn transport_error(error: &reqwest::Error) -> ApiError {
 }
 
 fn no_answer(code: &str, message: String) -> ApiError {
-    ApiError {
-        kind: ErrorKind::NoAnswer,
-        status: None,
-        code: code.into(),
-        message: message.into(),
-        request_id: None,
-    }
+    ApiError::without_reply(ErrorKind::NoAnswer, code, message)
 }
 
 /// Whether the peer's certificate is why there is no connection.
 fn is_untrusted(error: &reqwest::Error) -> bool {
-    causes(error).map(unwrapped).any(|cause| {
+    causes(error).any(|cause| {
         matches!(cause.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
     })
 }
 
-/// What an `io::Error` was made of, which is not among its sources.
-fn unwrapped<'e>(error: &'e (dyn std::error::Error + 'static)) -> &'e (dyn std::error::Error + 'static) {
-    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        Some(inner) => unwrapped(inner),
-        None => error,
-    }
-}
-
+/// With what an `io::Error` was made of, which is not among its sources.
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
-    std::iter::successors(error.source(), |&cause| cause.source())
+    std::iter::successors(error.source(), |&cause| {
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        inner.map(|inner| inner as _).or_else(|| cause.source())
+    })
 }
 
 /// Why there is no connection: its cause alone, because what wraps it names only the URL, which the reader knows.
@@ -235,13 +205,11 @@ fn in_short(error: &reqwest::Error) -> String {
 /// An error and its causes, on one line, for the report.
 fn one_line(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let text = next.to_string();
-        if !line.ends_with(&text) {
-            line = format!("{line}: {text}");
+    for cause in std::iter::successors(error.source(), |&cause| cause.source()) {
+        let cause = cause.to_string();
+        if !line.ends_with(&cause) {
+            line = format!("{line}: {cause}");
         }
-        cause = next.source();
     }
     line.replace('\n', " ")
 }

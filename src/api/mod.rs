@@ -5,7 +5,6 @@
 pub mod reply;
 pub mod request;
 pub mod sigv4;
-pub mod wire;
 
 use std::fmt;
 use std::time::Duration;
@@ -50,6 +49,13 @@ pub struct ApiError {
     pub message: Box<str>,
     /// `x-amzn-RequestId`, if there was one.
     pub request_id: Option<Box<str>>,
+}
+
+impl ApiError {
+    /// One that came about without a reply.
+    pub(crate) fn without_reply(kind: ErrorKind, code: &str, message: String) -> Self {
+        Self { kind, status: None, code: code.into(), message: message.into(), request_id: None }
+    }
 }
 
 /// What an [`ApiError`] means for the batch, and for the run.

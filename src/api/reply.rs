@@ -3,15 +3,16 @@
 //! Must not decide what to do about it (send again, split, stop): that is the pool's.
 //!
 //! A status is believed only as far as the service is recognised in the reply, because load balancers, proxies and
-//! mistyped endpoints answer too. Names are compared without their `Exception`: the service uses both forms.
+//! mistyped endpoints answer too. Names are compared without their `Exception`: the service uses both forms. What the
+//! service adds to its JSON, leaves out or sets to null is no error.
 
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
+use serde_json::Value;
 
-use super::wire::{ErrorBody, PhoneNumberError, ReplyBody};
 use super::{ApiError, BatchReply, ErrorKind, NumberError};
 use crate::number::PhoneNumber;
 
@@ -113,13 +114,11 @@ pub fn interpret(
         request_id: request_id.clone(),
     };
     if status.is_success() {
-        return match ReplyBody::parse(body) {
-            Some(reply) if status == StatusCode::OK => {
-                let errors = reply.errors.into_iter().map(NumberError::from).collect();
-                Ok(BatchReply { request_id, errors })
-            }
-            _ => Err(error(ErrorKind::NoAnswer, "GarbledReply".into(), &garbled(status, body))),
+        let json = json_object(body).filter(|_| status == StatusCode::OK);
+        let Some(errors) = json.as_ref().and_then(|json| json["PhoneNumberErrors"].as_array()) else {
+            return Err(error(ErrorKind::NoAnswer, "GarbledReply".into(), &garbled(status, body)));
         };
+        return Ok(BatchReply { request_id, errors: errors.iter().map(number_error).collect() });
     }
     let refusal = Refusal::read(status, headers, body);
     let code = match refusal.name.as_str() {
@@ -141,11 +140,13 @@ struct Refusal {
 
 impl Refusal {
     fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
-        let json = ErrorBody::parse(body);
+        let json = json_object(body);
         let from_service = json.is_some()
             || headers.contains_key("x-amzn-requestid")
             || headers.contains_key("x-amzn-errortype");
-        let (code, message) = json.map_or((None, None), |json| (json.code, json.message));
+        let json = json.unwrap_or_default();
+        let code = member(&json, &["code", "Code", "__type"]);
+        let message = member(&json, &["message", "Message"]);
         let name = text(headers, "x-amzn-errortype").map(bare_name).filter(|name| !name.is_empty());
         let name = name.or_else(|| code.as_deref().map(bare_name)).unwrap_or_default().to_owned();
         let message = match message.as_deref().map(without_canonical_request) {
@@ -197,15 +198,30 @@ impl Refusal {
     }
 }
 
-impl From<PhoneNumberError> for NumberError {
-    fn from(error: PhoneNumberError) -> Self {
-        let code = one_line(&error.code.unwrap_or_default(), LONGEST_NAME);
-        Self {
-            number: error.number.and_then(|number| PhoneNumber::parse(&number).ok()),
-            code: if code.is_empty() { "Unspecified".into() } else { code },
-            message: one_line(&error.message.unwrap_or_default(), LONGEST_MESSAGE),
-        }
+/// The whole body, if it is a JSON object. Of a key that comes twice the last one counts, as in every SDK.
+fn json_object(body: &[u8]) -> Option<Value> {
+    serde_json::from_slice(body).ok().filter(Value::is_object)
+}
+
+/// An element of `PhoneNumberErrors`. One that is no object is still an error: it must not vanish, for what is not listed
+/// has succeeded.
+fn number_error(element: &Value) -> NumberError {
+    let text = |key| member(element, &[key]).unwrap_or_default();
+    let code = one_line(&text("ErrorCode"), LONGEST_NAME);
+    NumberError {
+        number: PhoneNumber::parse(&text("PhoneNumberId")).ok(),
+        code: if code.is_empty() { "Unspecified".into() } else { code },
+        message: one_line(&text("ErrorMessage"), LONGEST_MESSAGE),
     }
+}
+
+/// The first of the keys that holds a text (or a number, as text).
+fn member(json: &Value, keys: &[&str]) -> Option<String> {
+    keys.iter().find_map(|key| match &json[key] {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    })
 }
 
 /// `NotFoundException` of `com.amazonaws.chime#NotFoundException:http://internal.amazon.com/coral/`.

@@ -224,6 +224,42 @@ fn numbers_are_refused_one_by_one() {
     assert_eq!(reply(200, &[], body), Ok(BatchReply { request_id: None, errors }));
 }
 
+fn errors(body: &str) -> Option<Vec<NumberError>> {
+    reply(200, &[], body).ok().map(|reply| reply.errors)
+}
+
+#[test]
+fn a_reply_is_an_object_with_an_array_under_the_key() {
+    for body in ["", "{}", "[]", "null", r#""PhoneNumberErrors""#, r#"{"phoneNumberErrors":[]}"#] {
+        assert_eq!(errors(body), None, "{body}");
+    }
+    for value in ["null", "{}", "0", r#""""#, "[", "[],", "[]}}", "[1e999]"] {
+        assert_eq!(errors(&format!(r#"{{"PhoneNumberErrors":{value}}}"#)), None, "{value}");
+    }
+    assert_eq!(errors(" {\"PhoneNumberErrors\" : [ ] }\n"), Some(vec![]));
+}
+
+#[test]
+fn an_error_that_is_hard_to_read_does_not_vanish() {
+    let body =
+        r#"{"A":{},"PhoneNumberErrors":[null,7,[],{},{"PhoneNumberId":12065550100,"ErrorCode":[],"B":1}]}"#;
+    let number = PhoneNumber::parse("12065550100").ok();
+    let nothing = || NumberError { number: None, code: "Unspecified".into(), message: "".into() };
+    assert_eq!(
+        errors(body),
+        Some(vec![nothing(), nothing(), nothing(), nothing(), NumberError { number, ..nothing() }])
+    );
+}
+
+#[test]
+fn deep_nesting_is_refused_instead_of_overflowing_the_stack() {
+    let deep = "[".repeat(1_000_000);
+    for body in [deep.clone(), format!(r#"{{"A":{deep}"#), format!(r#"{{"PhoneNumberErrors":{deep}"#)] {
+        assert_eq!(errors(&body), None);
+        assert_eq!(kind(400, &[], &body), ErrorKind::Unreachable, "no JSON, so not the service's");
+    }
+}
+
 #[test]
 fn only_codes_that_may_pass_are_transient() {
     for code in

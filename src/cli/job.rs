@@ -9,7 +9,7 @@ use clap::Args;
 use super::values::{Delimiter, MaxFailures, Percent, RateArg, TimeOfDay, one_or_more, parse_duration};
 
 /// What contradicts `--simulate`. Not the group of them: then an error would name all, whichever was typed.
-const AWS_OPTIONS: [&str; 7] =
+pub(super) const AWS_OPTIONS: [&str; 7] =
     ["region", "profile", "endpoint_url", "fips", "dualstack", "ca_bundle", "allow_http"];
 
 /// What `run` and `rerun` share.

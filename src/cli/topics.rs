@@ -83,8 +83,9 @@ pub(super) const ENVIRONMENT: &str = "\
 Every option can be set by a variable as well: CHIME_SWEEP_ and its name in capitals, with _ for -.
   CHIME_SWEEP_MAX_ATTEMPTS=8    is --max-attempts 8
   CHIME_SWEEP_SIMULATE=true     is --simulate; switches are true or false
-What is typed wins, also over variables that contradict it, but for CHIME_SWEEP_SIMULATE. An empty variable is none. CHIME_SWEEP_YES counts only \
-where there is no terminal to ask at. CHIME_SWEEP_RESULT_* are set for the command of --on-finish; they are no options.
+What is typed wins over the variable of the same option. Options that contradict each other are refused, wherever they \
+come from; but --simulate leaves out the variables of the AWS options. An empty variable is none. CHIME_SWEEP_YES counts \
+only where there is no terminal to ask at. CHIME_SWEEP_RESULT_* are set for the command of --on-finish; they are no options.
 
 Credentials, region, profile and endpoint come from the variables and files that every AWS tool reads: \
 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE, AWS_REGION, AWS_DEFAULT_REGION, \

@@ -128,8 +128,8 @@ fn variables_do_what_options_do_and_what_is_typed_wins() {
         // An empty variable is none.
         (&[("CHIME_SWEEP_RATE", "")], "", 0, 1, "to remove"),
         (&[("CHIME_SWEEP_SIMULATE", "false")], "", 0, 1, "to remove"),
-        // One that contradicts what was typed does not count; two that contradict each other are an error.
-        (&[("CHIME_SWEEP_QUIET", "1")], "-v", 0, 1, "to remove"),
+        // Two that contradict each other are an error, wherever they come from.
+        (&[("CHIME_SWEEP_QUIET", "1")], "-v", 2, 0, "variable 'CHIME_SWEEP_QUIET'"),
         (&[("CHIME_SWEEP_SIMULATE", "1")], "", 2, 0, "variable 'CHIME_SWEEP_SIMULATE'"),
         (&[("CHIME_SWEEP_REGION", "eu-west-1")], "", 0, 1, "(eu-west-1)"),
         (&[("CHIME_SWEEP_RESUME", "1"), ("CHIME_SWEEP_DISCARD", "1")], "", 2, 0, "cannot be used with"),

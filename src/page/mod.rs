@@ -3,57 +3,12 @@
 //! Everything from elsewhere passes the template's escaping, and the page's policy forbids what is not its own. Must not
 //! count anything: it shows what the summary has counted.
 
-mod chart;
-mod figure;
 mod rows;
+mod chart;
+mod view;
+mod file;
 #[cfg(test)]
 mod tests;
-mod view;
 
-use std::io::{Read, Write};
-use std::path::Path;
-
-use anyhow::Context;
-use askama::Template;
-
-use crate::report;
-use crate::summary::Summary;
-pub use rows::{Gathered, SHOWN};
-
-/// What every page begins with: the mark by which one is known.
-const MARK: &[u8] = b"<!doctype html>\n<html lang=\"en\" data-made-by=\"chime-sweep\">\n";
-
-/// Whether `path` may take a page: nothing is there yet, or an earlier page.
-///
-/// # Errors
-/// If something else is there, or it cannot be read.
-pub fn check(path: &Path) -> anyhow::Result<()> {
-    let looked = || format!("cannot look at `{}`", path.display());
-    let file = match std::fs::File::open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return report::check_folder(path),
-        opened => opened.with_context(looked)?,
-    };
-    let mut start = Vec::new();
-    file.take(MARK.len() as u64).read_to_end(&mut start).with_context(looked)?;
-    anyhow::ensure!(
-        start == MARK,
-        "`{}` is no page of chime-sweep, and is not overwritten\nhint: `--html` names another file",
-        path.display()
-    );
-    Ok(())
-}
-
-/// Writes the page on `summary` to `path`.
-///
-/// # Errors
-/// If something is there that is no page, or it cannot be written.
-pub fn write(path: &Path, summary: &Summary, gathered: &Gathered) -> anyhow::Result<()> {
-    check(path)?; // what was not there before may be there now, such as the report
-    let page = render(summary, gathered)?;
-    report::replace(path, |file| file.write_all(page.as_bytes()))?;
-    Ok(())
-}
-
-fn render(summary: &Summary, gathered: &Gathered) -> anyhow::Result<String> {
-    view::Page::of(summary, gathered)?.render().context("cannot fill in the page")
-}
+pub use file::{check, write};
+pub use rows::Gathered;

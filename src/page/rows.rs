@@ -12,7 +12,7 @@ use crate::summary::masked::masked;
 use crate::timeline::Series;
 
 /// Rows shown at most: what a phone still scrolls. The report has all.
-pub const SHOWN: usize = 5_000;
+pub(super) const SHOWN: usize = 5_000;
 
 /// A report's times are whole seconds.
 const SECOND: u16 = 1_000;

@@ -1,6 +1,12 @@
-use super::*;
+use askama::Template;
+
+use super::check;
+use super::file::MARK;
+use super::rows::{Gathered, SHOWN};
+use super::view::Page;
 use crate::input::{InputOptions, Source};
-use crate::summary::{Counted, VERSION};
+use crate::report;
+use crate::summary::{Counted, Summary, VERSION};
 
 const SIX: &str = "status,error_code,error_message,attempts,request_id,completed_at";
 
@@ -22,7 +28,7 @@ fn page(rows: &str, full_numbers: bool) -> String {
         counted,
         run: None,
     };
-    render(&summary, &gathered).unwrap()
+    Page::of(&summary, &gathered).render().unwrap()
 }
 
 #[test]

@@ -1,15 +1,16 @@
-//! What the template shows, in its words: everything is text by now.
+//! What the template shows, in its words.
 //!
-//! Must not escape anything itself, but for the chart, which its library has escaped.
+//! Must not escape anything: the template does.
+
+use std::time::Duration;
 
 use askama::Template;
 use base64::Engine;
 use indicatif::HumanCount;
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::figure::{Figure, requests, settled};
-use super::rows::{Gathered, Row, SHOWN};
+use super::chart::{self, Chart, Percent, day, ended};
+use super::rows::{Gathered, Row};
 use crate::progress::{counted, span};
 use crate::summary::masked::masked;
 use crate::summary::text::{STILL_BILLED, worst_first};
@@ -29,114 +30,84 @@ const SCRIPT: &str = include_str!("page.js");
 #[derive(Template)]
 #[template(path = "page.html")]
 pub(super) struct Page<'a> {
-    style: &'static str,
-    style_hash: String,
-    script: &'static str,
-    script_hash: String,
-    version: &'static str,
-    report: String,
-    finished: Option<String>,
-    simulated: bool,
+    summary: &'a Summary,
     headline: String,
     lead: String,
-    total: u64,
     parts: Vec<Part>,
-    bar_label: String,
-    next_command: Option<&'a str>,
-    note: Option<&'static str>,
-    time_title: &'static str,
     facts: Vec<(&'static str, String)>,
-    chart: Option<Figure>,
-    pauses: Vec<String>,
-    known_to_run: bool,
+    chart: Option<Chart>,
+    /// If the run tells of them.
+    pauses: Option<Vec<String>>,
     errors: Vec<Error>,
     errors_rest: Option<String>,
     connectors: Vec<Connector>,
-    connectors_rest: Option<String>,
+    /// How many more, and how many of them with rows that did not succeed.
+    connectors_rest: Option<(String, HumanCount)>,
     rows: Vec<&'a Row>,
-    rows_cut: Option<String>,
+    /// If not all are shown: how many are, and of how many.
+    cut: Option<[HumanCount; 2]>,
     statuses: Vec<&'static str>,
-    numbers_note: &'static str,
+    has_full_numbers: bool,
 }
 
 /// A part of an outcome.
 struct Part {
     name: &'static str,
     class: String,
-    meaning: &'static str,
-    count: u64,
-    shown: String,
-    share: String,
-    start: f64,
-    width: f64,
+    count: HumanCount,
+    start: Percent,
+    width: Percent,
 }
 
 struct Error {
     code: String,
     rows: String,
-    share: f64,
+    share: Percent,
     hint: Option<&'static str>,
     example: String,
 }
 
 struct Connector {
     name: String,
-    total: String,
-    succeeded: String,
-    trouble: String,
+    total: HumanCount,
+    succeeded: HumanCount,
+    trouble: HumanCount,
     parts: Vec<Part>,
-    words: String,
 }
 
 impl<'a> Page<'a> {
-    pub fn of(summary: &'a Summary, gathered: &'a Gathered) -> anyhow::Result<Self> {
-        let counts = &summary.counted.rows;
+    pub fn of(summary: &'a Summary, gathered: &'a Gathered) -> Self {
         let run = summary.run.as_ref();
-        let parts = parts(counts);
-        let chart = match run.and_then(|run| Some((run, run.timeline.as_ref()?))) {
-            Some((run, timeline)) => requests(run, timeline)?,
-            None => settled(gathered)?,
-        };
         let timeline = run.and_then(|run| run.timeline.as_ref());
+        let chart = match (run, timeline) {
+            (Some(run), Some(timeline)) => chart::requests(run, timeline),
+            _ => chart::settled(gathered),
+        };
         let rows = gathered.rows();
+        let trouble = summary.counted.rows.trouble();
+        let cut = (trouble > rows.len() as u64).then(|| [rows.len() as u64, trouble].map(HumanCount));
         let mut statuses: Vec<_> = rows.iter().map(|row| row.status).collect();
         statuses.sort_unstable();
         statuses.dedup();
         let (errors, errors_rest) = errors(summary);
         let (connectors, connectors_rest) = connectors(summary);
-        Ok(Self {
-            style: STYLE,
-            style_hash: hash(STYLE),
-            script: SCRIPT,
-            script_hash: hash(SCRIPT),
-            version: env!("CARGO_PKG_VERSION"),
-            report: summary.report.display().to_string(),
-            finished: run.map(|run| day(ended(run))),
-            simulated: summary.simulated,
+        Self {
+            summary,
             headline: headline(summary),
             lead: lead(summary),
-            total: counts.total,
-            bar_label: label(&parts),
-            parts,
-            next_command: summary.next_command.as_deref(),
-            note: (counts.succeeded > 0 && !summary.simulated).then_some(STILL_BILLED),
-            time_title: if run.is_some() { "The run" } else { "Over time" },
+            parts: parts(&summary.counted.rows),
             facts: run.map(facts).unwrap_or_default(),
             chart,
-            pauses: timeline.map(pauses).unwrap_or_default(),
-            known_to_run: timeline.is_some(),
+            pauses: timeline.map(pauses),
             errors,
             errors_rest,
             connectors,
             connectors_rest,
-            rows_cut: cut(counts.trouble(), rows.len()),
             rows,
+            cut,
             statuses,
-            numbers_note: match gathered.has_full_numbers() {
-                true => "It shows whole phone numbers: handle it as you handle the report.",
-                false => "Phone numbers are cut to their last four digits; the report has them whole.",
-            },
-        })
+            has_full_numbers: gathered.has_full_numbers(),
+        }
     }
 }
 
@@ -170,46 +141,35 @@ fn lead(summary: &Summary) -> String {
     parts.join(" · ")
 }
 
-pub(super) fn ended(run: &Run) -> Timestamp {
-    run.started_at.checked_add(run.elapsed).unwrap_or(run.started_at)
-}
-
-pub(super) fn day(at: Timestamp) -> String {
-    at.strftime("%-d %B %Y, %H:%M UTC").to_string()
-}
-
 #[expect(clippy::cast_precision_loss, reason = "shares")]
 fn parts(counts: &Counts) -> Vec<Part> {
     let total = counts.total.max(1) as f64;
     let mut start = 0.0;
-    let mut parts = Vec::new();
-    for (name, count) in counts.named().into_iter().filter(|(_, count)| *count > 0) {
-        let width = 100.0 * count as f64 / total;
-        parts.push(Part {
+    let named = counts.named().into_iter().filter(|(_, count)| *count > 0);
+    let part = named.map(|(name, count)| {
+        let class = if name == "without a status" { "no_status".to_owned() } else { name.replace(' ', "_") };
+        let part = Part {
             name,
-            class: match name {
-                "without a status" => "no_status".to_owned(),
-                name => name.replace(' ', "_"),
-            },
-            meaning: meaning(name),
-            count,
-            shown: HumanCount(count).to_string(),
-            share: share(width),
-            start,
-            width,
-        });
-        start += width;
-    }
-    parts
+            class,
+            count: HumanCount(count),
+            start: Percent(start),
+            width: Percent(100.0 * count as f64 / total),
+        };
+        start += part.width.0;
+        part
+    });
+    part.collect()
 }
 
-/// Never 100 % of what is not all, nor 0 % of what is something.
-fn share(percent: f64) -> String {
-    match percent {
-        100.0 => "100 %".to_owned(),
-        _ if percent > 99.9 => "> 99.9 %".to_owned(),
-        _ if percent < 0.1 => "< 0.1 %".to_owned(),
-        _ => format!("{percent:.1} %"),
+impl Part {
+    /// Never 100 % of what is not all, nor 0 % of what is something.
+    fn share(&self) -> String {
+        match self.width.0 {
+            100.0 => "100 %".to_owned(),
+            percent if percent > 99.9 => "> 99.9 %".to_owned(),
+            percent if percent < 0.1 => "< 0.1 %".to_owned(),
+            percent => format!("{percent:.1} %"),
+        }
     }
 }
 
@@ -227,7 +187,7 @@ fn meaning(name: &str) -> &'static str {
 
 /// `9,700 succeeded, 12 failed`.
 fn label(parts: &[Part]) -> String {
-    let words: Vec<_> = parts.iter().map(|part| format!("{} {}", part.shown, part.name)).collect();
+    let words: Vec<_> = parts.iter().map(|part| format!("{} {}", part.count, part.name)).collect();
     words.join(", ")
 }
 
@@ -254,7 +214,7 @@ fn pauses(timeline: &Timeline) -> Vec<String> {
         .pauses
         .iter()
         .map(|pause| {
-            let length = span(std::time::Duration::try_from_secs_f64(pause.seconds).unwrap_or_default());
+            let length = span(Duration::try_from_secs_f64(pause.seconds).unwrap_or_default());
             format!("{}, for {length}: {}.", pause.at.strftime("%H:%M:%S"), pause.kind.in_words())
         })
         .collect();
@@ -279,44 +239,26 @@ fn errors(summary: &Summary) -> (Vec<Error>, Option<String>) {
         Error {
             code: if code.is_empty() { "(no code)".to_owned() } else { masked(code) },
             rows: counted(error.rows, "row"),
-            share: 100.0 * error.rows as f64 / most,
+            share: Percent(100.0 * error.rows as f64 / most),
             hint: error.hint,
             example,
         }
     });
     let rest = all.len().saturating_sub(CODES) as u64;
-    (shown.collect(), (rest > 0).then(|| format!("… and {}.", counted(rest, "more code"))))
+    (shown.collect(), (rest > 0).then(|| counted(rest, "more code")))
 }
 
-fn connectors(summary: &Summary) -> (Vec<Connector>, Option<String>) {
+fn connectors(summary: &Summary) -> (Vec<Connector>, Option<(String, HumanCount)>) {
     let all = worst_first(&summary.counted.connectors, Counts::trouble);
-    let shown = all.iter().take(CONNECTORS).map(|(name, counts)| {
-        let parts = parts(counts);
-        Connector {
-            name: masked(name),
-            total: HumanCount(counts.total).to_string(),
-            succeeded: HumanCount(counts.succeeded).to_string(),
-            trouble: HumanCount(counts.trouble()).to_string(),
-            words: label(&parts),
-            parts,
-        }
+    let shown = all.iter().take(CONNECTORS).map(|(name, counts)| Connector {
+        name: masked(name),
+        total: HumanCount(counts.total),
+        succeeded: HumanCount(counts.succeeded),
+        trouble: HumanCount(counts.trouble()),
+        parts: parts(counts),
     });
     let rest = all.get(CONNECTORS..).unwrap_or_default();
-    let troubled = rest.iter().filter(|(_, counts)| counts.trouble() > 0).count() as u64;
-    let line = format!(
-        "… and {}, {} of them with rows that did not succeed. The summary's JSON has all.",
-        counted(rest.len() as u64, "more connector"),
-        HumanCount(troubled)
-    );
-    (shown.collect(), (!rest.is_empty()).then_some(line))
-}
-
-fn cut(trouble: u64, shown: usize) -> Option<String> {
-    (trouble > shown as u64).then(|| {
-        format!(
-            "Cut: the first {} of {} rows are here, those that wait for their turn last. The report has all.",
-            HumanCount(SHOWN as u64),
-            HumanCount(trouble)
-        )
-    })
+    let troubled = HumanCount(rest.iter().filter(|(_, counts)| counts.trouble() > 0).count() as u64);
+    let rest = (!rest.is_empty()).then(|| (counted(rest.len() as u64, "more connector"), troubled));
+    (shown.collect(), rest)
 }

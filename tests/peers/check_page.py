@@ -110,9 +110,9 @@ def check_layout(driver, theme, width):
     )
     check(f"{here}: one chart is shown", drawn == 1, drawn)
     colour = driver.execute_script(
-        """return getComputedStyle([...document.querySelectorAll('.chart [fill="#0A0A01"]')][0]).fill"""
+        'return getComputedStyle(document.querySelector(".chart .k-answered")).fill'
     )
-    check(f"{here}: the chart has the theme's colours", colour != "rgb(10, 10, 1)", colour)
+    check(f"{here}: the chart has the theme's colours", colour != "rgb(0, 0, 0)", colour)
     low = {kind: pair for kind, pair in driver.execute_script(TEXTS).items() if contrast(*pair) < 4.5}
     check(f"{here}: every text has a contrast of 4.5 or more", not low, low)
     return driver.execute_script("return getComputedStyle(document.body).backgroundColor")

@@ -7,10 +7,12 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, bail};
 use indicatif::HumanCount;
 use jiff::Timestamp;
 
 use crate::digest::Digest;
+use crate::hint::Hinted;
 use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source, Standing};
 use crate::journal::entry::{Entry, Header};
 use crate::journal::history::{History, Replayed};
@@ -27,105 +29,25 @@ pub struct Claim {
     leftover: Option<(Journal, History)>,
 }
 
-/// Why the report is not this run's to write.
-#[derive(Debug, thiserror::Error)]
-pub enum ClaimError {
-    /// A report is there.
-    #[error(
-        "the report `{}` is there already\n\
-         hint: `chime-sweep rerun {}` tries its failed rows again; --output names another file; --overwrite replaces it",
-        .0.display(), .0.display()
-    )]
-    ReportExists(PathBuf),
-    /// A file is there that is no report.
-    #[error("`{}` is no report of chime-sweep, and is not overwritten\nhint: --output names another file", .0.display())]
-    NotAReport(PathBuf),
-    /// A folder is there.
-    #[error("the report `{}` is a directory\nhint: --output names a file in it", .0.display())]
-    Directory(PathBuf),
-    /// It cannot be found out what is there.
-    #[error("cannot look at `{}`", .path.display())]
-    Unreadable {
-        /// What.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A run was cut short.
-    #[error(
-        "a run of this job{} was cut short: {} of {} rows are settled and kept in `{}`\n\
-         hint: --resume goes on with the rest; --discard forgets what was done",
-        since(*begun), HumanCount(*settled), HumanCount(*rows), journal.display()
-    )]
-    CutShort {
-        /// Its journal.
-        journal: PathBuf,
-        /// Rows that it settled.
-        settled: u64,
-        /// The input's rows.
-        rows: u64,
-        /// When it began.
-        begun: Option<Timestamp>,
-    },
-    /// The journal is about other rows.
-    #[error(
-        "the input has changed since the run that `{}` is about\n\
-         hint: restore the input and --resume, or --discard to forget {} settled rows", journal.display(), HumanCount(*settled)
-    )]
-    InputChanged {
-        /// The journal.
-        journal: PathBuf,
-        /// Rows that it settled.
-        settled: u64,
-    },
-    /// The journal is about another service.
-    #[error(
-        "the run that `{}` is about worked on {theirs}, and this one would on {ours}\n\
-         hint: name the same endpoint and region, or --discard to forget that run", journal.display()
-    )]
-    OtherTarget {
-        /// The journal.
-        journal: PathBuf,
-        /// Its target.
-        theirs: String,
-        /// This run's.
-        ours: String,
-    },
-    /// The input is the report of a rehearsal, and this is no rehearsal.
-    #[error(
-        "`{input}` is the report of a rehearsal: {} of its rows succeeded on the simulator, and nowhere else\n\
-         hint: `run` the file that was rehearsed, or rehearse again with --simulate", HumanCount(*rows)
-    )]
-    Rehearsed {
-        /// The input.
-        input: String,
-        /// Its rows that are not done in truth.
-        rows: u64,
-    },
-    /// The input cannot be read once more.
-    #[error(transparent)]
-    Input(#[from] report::ReadError),
-    /// The journal cannot be used.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-}
-
-fn since(begun: Option<Timestamp>) -> String {
-    begun.map(|begun| format!(", begun {begun:.0},")).unwrap_or_default()
-}
-
 /// Refuses to take a rehearsal's successes for removed numbers: they would stay where they are, and nobody would know.
 ///
 /// # Errors
 /// If a row of the report `source` succeeded on the simulator.
-pub fn check_not_rehearsed(source: &Source, options: &InputOptions) -> Result<(), ClaimError> {
+pub fn check_not_rehearsed(source: &Source, options: &InputOptions) -> anyhow::Result<()> {
     let mut rows = 0;
     report::read(source, options, |row| {
         rows += u64::from(row.status == Some(Status::Succeeded) && row.is_simulated());
     })?;
     match rows {
         0 => Ok(()),
-        rows => Err(ClaimError::Rehearsed { input: source.name().to_owned(), rows }),
+        rows => bail!(Hinted::new(
+            format!(
+                "`{}` is the report of a rehearsal: {} of its rows succeeded on the simulator, and nowhere else",
+                source.name(),
+                HumanCount(rows)
+            ),
+            "`run` the file that was rehearsed, or rehearse again with --simulate"
+        )),
     }
 }
 
@@ -134,7 +56,7 @@ impl Claim {
     ///
     /// # Errors
     /// If something is there that the settings do not say what to do about.
-    pub fn of(settings: &JobSettings, input: &Input, target: &str) -> Result<Self, ClaimError> {
+    pub fn of(settings: &JobSettings, input: &Input, target: &str) -> anyhow::Result<Self> {
         let digest = input.digest.to_string();
         let header = Header::new(digest, input.rows.len(), target.to_owned());
         let path = settings.journal();
@@ -153,7 +75,7 @@ impl Claim {
         settings: &JobSettings,
         journal: Journal,
         replayed: Replayed,
-    ) -> Result<Option<(Journal, History)>, ClaimError> {
+    ) -> anyhow::Result<Option<(Journal, History)>> {
         let Some(history) = replayed.history else {
             journal.remove()?; // not even its header was complete: nothing had been sent
             return Ok(None);
@@ -167,17 +89,31 @@ impl Claim {
             journal.remove()?;
             return Ok(None);
         }
-        let (journal_path, settled, rows) =
-            (self.path.clone(), history.settled(), history.header.rows.into());
+        let (own, settled) = (self.path.display(), HumanCount(history.settled()));
         if settings.leftover == Leftover::Ask {
-            return Err(ClaimError::CutShort { journal: journal_path, settled, rows, begun: history.begun });
+            let begun = history.begun.map(|begun| format!(", begun {begun:.0},")).unwrap_or_default();
+            bail!(Hinted::new(
+                format!(
+                    "a run of this job{begun} was cut short: {settled} of {} rows are settled and kept in `{own}`",
+                    HumanCount(history.header.rows)
+                ),
+                "--resume goes on with the rest; --discard forgets what was done"
+            ));
         }
         if !same_input {
-            return Err(ClaimError::InputChanged { journal: journal_path, settled });
+            bail!(Hinted::new(
+                format!("the input has changed since the run that `{own}` is about"),
+                format!("restore the input and --resume, or --discard to forget {settled} settled rows")
+            ));
         }
         if history.header.target != self.header.target {
-            let (theirs, ours) = (history.header.target, self.header.target.clone());
-            return Err(ClaimError::OtherTarget { journal: journal_path, theirs, ours });
+            bail!(Hinted::new(
+                format!(
+                    "the run that `{own}` is about worked on {}, and this one would on {}",
+                    history.header.target, self.header.target
+                ),
+                "name the same endpoint and region, or --discard to forget that run"
+            ));
         }
         Ok(Some((journal, history)))
     }
@@ -221,34 +157,39 @@ impl Claim {
 }
 
 /// A report may be replaced only if the settings say so, and another file never.
-fn check_report(settings: &JobSettings) -> Result<(), ClaimError> {
-    let path = &settings.report;
-    if settings.existing == ExistingReport::Update || !path.try_exists().map_err(unreadable(path))? {
+fn check_report(settings: &JobSettings) -> anyhow::Result<()> {
+    let (path, shown) = (&settings.report, settings.report.display());
+    let looked = || format!("cannot look at `{shown}`");
+    if settings.existing == ExistingReport::Update || !path.try_exists().with_context(looked)? {
         return Ok(());
     }
     if path.is_dir() {
-        return Err(ClaimError::Directory(path.clone()));
+        bail!(Hinted::new(format!("the report `{shown}` is a directory"), "--output names a file in it"));
     }
-    if !report::is_report(path).map_err(unreadable(path))? {
-        return Err(ClaimError::NotAReport(path.clone()));
+    if !report::is_report(path).with_context(looked)? {
+        bail!(Hinted::new(
+            format!("`{shown}` is no report of chime-sweep, and is not overwritten"),
+            "--output names another file"
+        ));
     }
-    match settings.existing {
-        ExistingReport::Keep => Err(ClaimError::ReportExists(path.clone())),
-        ExistingReport::Replace | ExistingReport::Update => Ok(()),
+    if settings.existing == ExistingReport::Keep {
+        bail!(Hinted::new(
+            format!("the report `{shown}` is there already"),
+            format!(
+                "`chime-sweep rerun {shown}` tries its failed rows again; --output names another file; \
+                 --overwrite replaces it"
+            )
+        ));
     }
+    Ok(())
 }
 
 /// Whether the report is in its place, and only the journal's removal was left to do.
-fn is_complete(history: &History, report: &Path) -> Result<bool, ClaimError> {
+fn is_complete(history: &History, report: &Path) -> anyhow::Result<bool> {
     let Some(expected) = &history.reported else { return Ok(false) };
     match File::open(report).and_then(Digest::of) {
         Ok(digest) => Ok(*digest == **expected),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(unreadable(report)(error)),
+        Err(error) => Err(error).with_context(|| format!("cannot look at `{}`", report.display())),
     }
-}
-
-fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> ClaimError {
-    let path = path.to_owned();
-    move |source| ClaimError::Unreadable { path, source }
 }

@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::api::{ApiError, BatchReply, ErrorKind, UNTRUSTED, reply, request, sigv4};
 use crate::credentials::{CredentialSource, Renewal};
 use crate::endpoint::Endpoint;
+use crate::hint::Hint;
 use crate::number::PhoneNumber;
 
 /// More than any honest reply: an error for each of 10,000 numbers in one call. What is longer is not read.
@@ -67,7 +68,8 @@ impl Client {
     /// If there is no answer that settles the batch; the kind says what that means.
     pub async fn submit(&self, connector: &str, numbers: &[PhoneNumber]) -> Result<BatchReply, ApiError> {
         let credentials = self.credentials.get(now()).await.map_err(|error| {
-            ApiError::without_reply(ErrorKind::Credentials, "NoCredentials", one_line(&error))
+            let hint = error.hint().map(|hint| format!("; hint: {hint}")).unwrap_or_default();
+            ApiError::without_reply(ErrorKind::Credentials, "NoCredentials", one_line(&error) + &hint)
         })?;
         let offset = self.clock_offset.load(Ordering::Relaxed);
         let request = self.signed(connector, numbers, &credentials, offset).map_err(|error| {

@@ -7,6 +7,7 @@ use std::io::{self, BufRead, IsTerminal};
 
 use indicatif::HumanCount;
 
+use crate::hint::Hint;
 use crate::overview::Overview;
 use crate::progress::{Screen, counted};
 
@@ -14,10 +15,7 @@ use crate::progress::{Screen, counted};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// There was nobody to ask.
-    #[error(
-        "removing numbers needs consent, and there is no terminal to ask at; nothing was sent\n\
-         hint: `--yes` answers for a script, `--simulate` rehearses without AWS"
-    )]
+    #[error("removing numbers needs consent, and there is no terminal to ask at; nothing was sent")]
     NobodyToAsk,
     /// The answer was not yes.
     #[error("not agreed to; nothing was sent")]
@@ -25,6 +23,13 @@ pub enum Refused {
     /// The answer was a yes, or a count, but not the count.
     #[error("the answer was not {}, the count of the numbers: not agreed to; nothing was sent", HumanCount(*.0))]
     Miscounted(u64),
+}
+
+impl Hint for Refused {
+    fn hint(&self) -> Option<&str> {
+        (*self == Self::NobodyToAsk)
+            .then_some("`--yes` answers for a script, `--simulate` rehearses without AWS")
+    }
 }
 
 /// Numbers up to which a yes is enough. For more the answer is their count: it cannot be typed by accident, and whoever

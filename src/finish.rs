@@ -11,20 +11,10 @@ use crate::event::StopReason;
 use crate::input::{Input, Source};
 use crate::journal::entry::Entry;
 use crate::journal::history::History;
-use crate::journal::writer::{Journal, JournalError};
+use crate::journal::writer::Journal;
 use crate::reconcile;
-use crate::report::{self, ReplaceError};
+use crate::report;
 use crate::summary::{Counted, Counter};
-
-/// Why a run has no report. Its journal has everything.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each variant is one step, named by its source")]
-pub enum FinishError {
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    #[error(transparent)]
-    Report(#[from] ReplaceError),
-}
 
 /// Writes the report, removes the journal, and counts the report's rows.
 ///
@@ -36,7 +26,7 @@ pub fn finish(
     source: &Source,
     input: &Input,
     stop: Option<StopReason>,
-) -> Result<Counted, FinishError> {
+) -> anyhow::Result<Counted> {
     let history = journal.history()?;
     let counter = report::replace(report, |file| write(file, &mut journal, &history, source, input, stop))?;
     drop(history); // makes room for the counts, which have the names of all connectors

@@ -45,26 +45,11 @@ fn main() -> ExitCode {
     match run::execute(cli.command, &env, &screen) {
         Ok(status) => status.into(),
         Err(error) => {
-            report(&error, &screen);
+            screen.fail(&run::explained(&error)); // nothing is left to be done if standard error is gone
             let refused = error.is::<chime_sweep::consent::Refused>();
             if refused { ExitStatus::Usage.into() } else { ExitStatus::Error.into() }
         }
     }
-}
-
-/// The error, its causes, a hint that it ends with, and what is safe. Nothing is left to be done if standard error is gone.
-fn report(error: &anyhow::Error, screen: &Screen) {
-    let noted = error.downcast_ref::<run::Noted>();
-    let causes = noted.map_or(error, run::Noted::error).chain().skip(1);
-    let text = error.to_string();
-    let (what, hint) =
-        text.split_once("\nhint: ").map_or((text.as_str(), None), |(what, hint)| (what, Some(hint)));
-    let lines = [format!("error: {what}")]
-        .into_iter()
-        .chain(causes.map(|cause| format!("  because: {cause}")))
-        .chain(hint.map(|hint| format!("hint: {hint}")))
-        .chain(noted.map(|noted| noted.note.clone()));
-    screen.fail(&lines.collect::<Vec<_>>().join("\n"));
 }
 
 /// Warnings always, more with `-v` and `-vv`, or as `RUST_LOG` says.

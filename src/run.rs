@@ -6,6 +6,7 @@ mod after;
 #[cfg(test)]
 mod tests;
 
+use std::error::Error;
 use std::io::{self, StdoutLock, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -16,14 +17,16 @@ use jiff::{Timestamp, ZonedDateTime};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::aws::{Environment, Identity};
+use crate::aws::{AwsSettingsError, Environment, Identity};
 use crate::claim::{self, Claim};
 use crate::cli::{Command, PlanArgs, RateArg, SimulateArgs, StopArgs, manual};
 use crate::consent;
+use crate::credentials::CredentialsError;
 use crate::event;
 use crate::exit::ExitStatus;
+use crate::hint::{Hint, Hinted};
 use crate::input::{Input, RowFlags, Source};
-use crate::journal::writer::Journal;
+use crate::journal::writer::{Journal, JournalError};
 use crate::overview::Overview;
 use crate::page;
 use crate::plan::Plan;
@@ -71,18 +74,38 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
 /// An error with a note to be read after its causes: what is safe, and how to go on.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
-pub struct Noted {
+struct Noted {
     error: anyhow::Error,
-    /// What is safe, and how to go on.
-    pub note: String,
+    note: String,
 }
 
-impl Noted {
-    /// The error itself, with its causes.
-    #[must_use]
-    pub fn error(&self) -> &anyhow::Error {
-        &self.error
+/// An error in full: its causes, what to do about it, what is safe.
+#[must_use]
+pub fn explained(error: &anyhow::Error) -> String {
+    let noted = error.downcast_ref::<Noted>();
+    let error = noted.map_or(error, |noted| &noted.error);
+    let causes = error.chain().skip(1).map(|cause| format!("  because: {cause}"));
+    let lines = [format!("error: {error}")]
+        .into_iter()
+        .chain(causes)
+        .chain(hint(error).map(|hint| format!("hint: {hint}")))
+        .chain(noted.map(|noted| noted.note.clone()));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The hint of an error, or of one of its causes.
+fn hint(error: &anyhow::Error) -> Option<&str> {
+    fn of<'a, E: Hint + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a str> {
+        error.downcast_ref::<E>()?.hint()
     }
+    let known = [
+        of::<Hinted>,
+        of::<consent::Refused>,
+        of::<AwsSettingsError>,
+        of::<CredentialsError>,
+        of::<JournalError>,
+    ];
+    error.chain().find_map(|cause| known.iter().find_map(|of| of(cause)))
 }
 
 const NOTHING_SENT: &str = "nothing was sent";

@@ -9,12 +9,14 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::{Context, bail, ensure};
 use jiff::{Timestamp, ToSpan, ZonedDateTime};
 
 use crate::aws::AwsArgs;
 use crate::cli::{
     InputArgs, JobArgs, MaxFailures, PaceArgs, RateArg, RerunArgs, RunArgs, StopArgs, TimeOfDay,
 };
+use crate::hint::Hinted;
 use crate::input::InputOptions;
 use crate::pool::PoolSettings;
 use crate::pool::pace::{PaceSettings, Rate};
@@ -117,47 +119,26 @@ impl ServiceChoice {
     }
 }
 
-/// Why the settings make no sense together.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// The report of standard input has no name of its own.
-    #[error(
-        "standard input has no name to derive the report's from: name the report with --output, or show it with `--output -`"
-    )]
-    ReportUnnamed,
-    /// `rerun -`.
-    #[error("a report on standard input cannot be updated: name its file")]
-    RerunOfStdin,
-    /// The report would take the place of the input.
-    #[error("the report `{}` would replace the input\nhint: --output names another file", .0.display())]
-    ReportIsInput(PathBuf),
-    /// Two of the files that a run writes would be one.
-    #[error("{option} `{}` is the report or its journal, or is named twice", path.display())]
-    FileTwice {
-        /// What names it.
-        option: &'static str,
-        /// The file.
-        path: PathBuf,
-    },
-    /// `--stop-at` has no such moment.
-    #[error("cannot work out when `--stop-at` is")]
-    StopAt(#[source] jiff::Error),
-}
-
 impl JobSettings {
     /// For `run`, at `now`.
     ///
     /// # Errors
     /// If the arguments make no sense together.
-    pub fn of_run(args: RunArgs, now: &ZonedDateTime) -> Result<Self, SettingsError> {
+    pub fn of_run(args: RunArgs, now: &ZonedDateTime) -> anyhow::Result<Self> {
         let shown = args.output.as_deref().is_some_and(is_stream);
         let report = match args.output {
             Some(output) if !shown => output,
-            None if is_stream(&args.input) => return Err(SettingsError::ReportUnnamed),
+            None if is_stream(&args.input) => bail!(
+                "standard input has no name to derive the report's from: name the report with --output, or show it \
+                 with `--output -`"
+            ),
             _ => report_of(&args.input, args.job.simulate),
         };
         if !args.input.is_dir() && same_file(&report, &args.input) {
-            return Err(SettingsError::ReportIsInput(report));
+            bail!(Hinted::new(
+                format!("the report `{}` would replace the input", report.display()),
+                "--output names another file"
+            ));
         }
         // A simulated report is no result that could be lost.
         let replace = args.overwrite || args.job.simulate;
@@ -169,10 +150,8 @@ impl JobSettings {
     ///
     /// # Errors
     /// If the arguments make no sense together.
-    pub fn of_rerun(args: RerunArgs, now: &ZonedDateTime) -> Result<Self, SettingsError> {
-        if is_stream(&args.report) {
-            return Err(SettingsError::RerunOfStdin);
-        }
+    pub fn of_rerun(args: RerunArgs, now: &ZonedDateTime) -> anyhow::Result<Self> {
+        ensure!(!is_stream(&args.report), "a report on standard input cannot be updated: name its file");
         let shown = args.output.as_deref().is_some_and(is_stream);
         let report = match args.output {
             Some(output) if !shown && !same_file(&output, &args.report) => output,
@@ -194,7 +173,7 @@ impl JobSettings {
         report: PathBuf,
         existing: ExistingReport,
         now: &ZonedDateTime,
-    ) -> Result<Self, SettingsError> {
+    ) -> anyhow::Result<Self> {
         let PaceArgs { batch_size, connect_timeout, request_timeout, no_remember, .. } = job.pace;
         let settings = Self {
             command,
@@ -220,7 +199,7 @@ impl JobSettings {
             batch_size,
             pool: pool(&job.pace, &job.stop, now.timestamp()),
             max_failures: job.stop.max_failures,
-            time_limit: time_limit(&job.stop, now).map_err(SettingsError::StopAt)?,
+            time_limit: time_limit(&job.stop, now).context("cannot work out when `--stop-at` is")?,
             connect_timeout,
             request_timeout,
             remember: !no_remember,
@@ -230,13 +209,16 @@ impl JobSettings {
     }
 
     /// A file that does not exist yet can be told from no other by what is in it.
-    fn check_files(&self) -> Result<(), SettingsError> {
+    fn check_files(&self) -> anyhow::Result<()> {
         let mut taken = vec![self.report.clone(), self.journal()];
         for (option, path) in [("--summary-json", &self.summary_json), ("--html", &self.html)] {
             let Some(path) = path else { continue };
-            if taken.iter().any(|other| same_file(other, path) || same_place(other, path)) {
-                return Err(SettingsError::FileTwice { option, path: path.clone() });
-            }
+            let is_taken = taken.iter().any(|other| same_file(other, path) || same_place(other, path));
+            ensure!(
+                !is_taken,
+                "{option} `{}` is the report or its journal, or is named twice",
+                path.display()
+            );
             taken.push(path.clone());
         }
         Ok(())

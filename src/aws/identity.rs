@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{AwsArgs, AwsSettings, AwsSettingsError, ChosenProfile, Environment, Profiles};
+use crate::hint::Hint;
 
 /// What is known without asking anybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,7 +28,7 @@ impl Identity {
             Ok(profiles) => profiles,
             Err(error) => {
                 let unknown = || "unknown, because of the profile".to_owned();
-                return Self { credentials: error.to_string(), region: unknown(), endpoint: unknown() };
+                return Self { credentials: error.with_hint(), region: unknown(), endpoint: unknown() };
             }
         };
         let credentials = credentials(args, env, &chosen, &profiles);
@@ -42,7 +43,7 @@ impl Identity {
                 let none = "none is configured; a run needs --region, `AWS_REGION` or a profile with one";
                 (none.to_owned(), "the region's".to_owned())
             }
-            Err(error) => (region_source(args, env, &chosen), error.to_string()),
+            Err(error) => (region_source(args, env, &chosen), error.with_hint()),
         };
         Self { credentials, region, endpoint }
     }

@@ -16,6 +16,7 @@ pub use identity::Identity;
 pub use profile::{ProfileError, Profiles};
 
 use crate::endpoint::{Endpoint, EndpointError, Region, Variant};
+use crate::hint::Hint;
 
 /// What was typed. Empty means: look further.
 #[derive(Debug, Clone, Default)]
@@ -206,7 +207,7 @@ pub enum AwsSettingsError {
     /// No source names a region.
     #[error(
         "no region is set{}{why}; looked at --region, `AWS_REGION`, `AWS_DEFAULT_REGION`, and `region` of profile \
-         `{profile}` in {files}\nhint: `--region us-east-1`, or where the connectors are",
+         `{profile}` in {files}",
         if why.is_empty() { "" } else { ", and one is needed " }
     )]
     NoRegion {
@@ -231,4 +232,14 @@ pub enum AwsSettingsError {
     /// The profile cannot be used.
     #[error(transparent)]
     Profile(#[from] ProfileError),
+}
+
+impl Hint for AwsSettingsError {
+    fn hint(&self) -> Option<&str> {
+        match self {
+            Self::NoRegion { .. } => Some("`--region us-east-1`, or where the connectors are"),
+            Self::Profile(error) => error.hint(),
+            Self::NotBool { .. } | Self::Endpoint(_) => None,
+        }
+    }
 }

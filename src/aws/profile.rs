@@ -14,6 +14,7 @@ use aws_runtime::env_config::source;
 use aws_types::os_shim_internal::Fs;
 
 use super::{ChosenProfile, Environment};
+use crate::hint::Hint;
 
 /// The profile files' contents, and which profile of them is used.
 pub struct Profiles {
@@ -107,9 +108,7 @@ impl fmt::Debug for Profiles {
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     /// A profile was asked for that does not exist. AWS's Rust chain would go on to this machine's own role.
-    #[error(
-        "profile `{name}`, chosen by {chosen_by}, is not in {files}, which have {known}\nhint: `aws configure` makes a profile, `--profile` chooses one"
-    )]
+    #[error("profile `{name}`, chosen by {chosen_by}, is not in {files}, which have {known}")]
     Missing {
         /// The profile's name.
         name: String,
@@ -126,4 +125,13 @@ pub enum ProfileError {
     /// A file cannot be read.
     #[error("a profile file cannot be read")]
     Unreadable(#[source] EnvConfigFileLoadError),
+}
+
+impl Hint for ProfileError {
+    fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Missing { .. } => Some("`aws configure` makes a profile, `--profile` chooses one"),
+            Self::Unparsable(_) | Self::Unreadable(_) => None,
+        }
+    }
 }

@@ -127,9 +127,9 @@ impl Chain {
             return Ok(Answer::Nothing(format!("{place}: there is none")));
         }
         let hint = if profiles.get("sso_session").or_else(|| profiles.get("sso_start_url")).is_some() {
-            format!("\nhint: `aws sso login --profile {name}`")
+            format!("`aws sso login --profile {name}`")
         } else if profiles.get("login_session").is_some() {
-            "\nhint: `aws login` sessions can be used through \
+            "`aws login` sessions can be used through \
              `credential_process = aws configure export-credentials --format process`"
                 .to_owned()
         } else {

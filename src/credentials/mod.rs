@@ -13,6 +13,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError as AwsError;
 
 use crate::aws::{AwsSettings, Environment, ProfileError};
+use crate::hint::Hint;
 use crate::transport::CredentialsTransport;
 use chain::Chain;
 
@@ -263,7 +264,7 @@ fn without_properties(found: &Credentials) -> Credentials {
 pub enum CredentialsError {
     /// No source is configured. Names each, and why it gave nothing.
     #[error(
-        "no AWS credentials were found; looked at\n{}\nhint: `aws configure`, `aws sso login` or --profile NAME",
+        "no AWS credentials were found; looked at\n{}",
         looked_at.iter().map(|place| format!("  {place}")).collect::<Vec<_>>().join("\n")
     )]
     NotFound {
@@ -271,11 +272,11 @@ pub enum CredentialsError {
         looked_at: Arc<[String]>,
     },
     /// A source is configured but gives no keys. The next ones are not asked: they might be somebody else's.
-    #[error("{place} gave no credentials{hint}")]
+    #[error("{place} gave no credentials")]
     Failed {
         /// The source.
         place: Arc<str>,
-        /// What to do, on a line of its own; may be empty.
+        /// What to do; may be empty.
         hint: Arc<str>,
         /// Why.
         source: Arc<AwsError>,
@@ -289,4 +290,15 @@ pub enum CredentialsError {
     /// The sources did not answer in time.
     #[error("no credentials within {} s", LOAD_TIMEOUT.as_secs())]
     TimedOut,
+}
+
+impl Hint for CredentialsError {
+    fn hint(&self) -> Option<&str> {
+        match self {
+            Self::NotFound { .. } => Some("`aws configure`, `aws sso login` or --profile NAME"),
+            Self::Failed { hint, .. } => Some(&**hint).filter(|hint| !hint.is_empty()),
+            Self::Profile(error) => error.hint(),
+            Self::HalfSet | Self::TimedOut => None,
+        }
+    }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::event::{Event, Inbox};
+use crate::hint::Hint;
 use crate::journal::entry::Entry;
 use crate::journal::history::{History, HistoryError, Replayed, replay};
 
@@ -28,7 +29,7 @@ pub struct Journal {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// Another process has it.
-    #[error("another chime-sweep is at work on this report: it holds `{}`\nhint: wait for its end", .0.display())]
+    #[error("another chime-sweep is at work on this report: it holds `{}`", .0.display())]
     InUse(PathBuf),
     /// It cannot be created, read, written, synced or removed.
     #[error("cannot {action} the journal `{}`", .path.display())]
@@ -41,17 +42,25 @@ pub enum JournalError {
         source: io::Error,
     },
     /// It cannot be read as a journal.
-    #[error(
-        "the journal `{}` cannot be used, and is left as it is\n\
-         hint: nothing else tells what its run did: mend it if it is damaged, or move it away to begin anew",
-        .path.display()
-    )]
+    #[error("the journal `{}` cannot be used, and is left as it is", .path.display())]
     Unusable {
         /// The journal.
         path: PathBuf,
         /// Why not.
         source: HistoryError,
     },
+}
+
+impl Hint for JournalError {
+    fn hint(&self) -> Option<&str> {
+        match self {
+            Self::InUse(_) => Some("wait for its end"),
+            Self::Io { .. } => None,
+            Self::Unusable { .. } => Some(
+                "nothing else tells what its run did: mend it if it is damaged, or move it away to begin anew",
+            ),
+        }
+    }
 }
 
 impl Journal {

@@ -10,6 +10,7 @@ use askama::Template;
 
 use super::rows::Gathered;
 use super::view::Page;
+use crate::hint::Hinted;
 use crate::report;
 use crate::summary::Summary;
 
@@ -30,8 +31,10 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
     file.take(MARK.len() as u64).read_to_end(&mut start).with_context(looked)?;
     anyhow::ensure!(
         start == MARK,
-        "`{}` is no page of chime-sweep, and is not overwritten\nhint: `--html` names another file",
-        path.display()
+        Hinted::new(
+            format!("`{}` is no page of chime-sweep, and is not overwritten", path.display()),
+            "`--html` names another file"
+        )
     );
     Ok(())
 }

@@ -6,6 +6,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::hint::Hinted;
+
 /// Whether a file could be written there, as far as its folder goes: better asked before the night than after it.
 ///
 /// # Errors
@@ -13,7 +15,10 @@ use std::path::{Path, PathBuf};
 pub fn check_folder(path: &Path) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let is_there = folder.is_none_or(Path::is_dir);
-    anyhow::ensure!(is_there, "the folder of `{}` is not there\nhint: create it first", path.display());
+    anyhow::ensure!(
+        is_there,
+        Hinted::new(format!("the folder of `{}` is not there", path.display()), "create it first")
+    );
     Ok(())
 }
 

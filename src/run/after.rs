@@ -67,7 +67,7 @@ impl After<'_> {
             return Ok(Concluded { status: ExitStatus::of_run(end.stop, false), summary: None, is_aborted });
         }
         let counted = finish::finish(journal, &settings.report, self.source, self.input, end.stop)
-            .map_err(|error| noted(error.into(), kept()))?;
+            .map_err(|error| noted(error, kept()))?;
         if let Some(rate) = end.rate_found {
             self.service.remember_rate(rate, wall_clock());
         }
@@ -99,7 +99,7 @@ impl After<'_> {
         };
         let text = match (concluded, summary) {
             (_, Some(summary)) => summary.to_string(),
-            (Err(error), None) => format!("error: {error:#}\n{}", advice::kept(self.settings, self.tally)),
+            (Err(error), None) => super::explained(error),
             (Ok(_), None) => advice::kept(self.settings, self.tally),
         };
         let rows = summary.map_or_else(|| self.settled(), |summary| summary.counted.rows);

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::event::StopReason;
+use crate::hint::Hinted;
 use crate::report;
 use crate::timeline::Timeline;
 pub use counts::{Counted, Counter, Counts, ErrorCount};
@@ -102,8 +103,10 @@ pub fn check_json(path: &Path) -> anyhow::Result<()> {
         .is_ok_and(|json| json["version"].is_u64() && json["report"].is_string());
     anyhow::ensure!(
         is_ours,
-        "`{}` is no summary of chime-sweep, and is not overwritten\nhint: `--summary-json` names another file",
-        path.display()
+        Hinted::new(
+            format!("`{}` is no summary of chime-sweep, and is not overwritten", path.display()),
+            "`--summary-json` names another file"
+        )
     );
     Ok(())
 }

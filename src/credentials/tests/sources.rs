@@ -70,7 +70,9 @@ async fn probe() {
     let found = source.get(at(0)).await;
     let mut told = match &found {
         Ok(keys) => show(keys),
-        Err(error) => chain(error),
+        Err(error) => {
+            error.hint().into_iter().fold(chain(error), |told, hint| format!("{told}\nhint: {hint}"))
+        }
     };
     if let (Some(then), Ok(refused)) = (then, &found) {
         assert!(std::process::Command::new("sh").args(["-c", &then]).status().unwrap().success());

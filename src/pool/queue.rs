@@ -3,8 +3,7 @@
 //! Intents are written ahead in blocks, so that no request waits for the disk. Must not decide what is sent when; it
 //! only keeps the order.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use crate::plan::Batch;
@@ -19,10 +18,11 @@ const AHEAD_AT_MOST: usize = 1024;
 pub struct Queue<'a> {
     planned: Box<dyn Iterator<Item = Batch> + Send + 'a>,
     exhausted: bool,
-    /// Blocks whose intent is not acknowledged yet, each with the number of its event.
-    intended: VecDeque<(u64, Vec<Job>)>,
+    /// The block whose intent is not acknowledged yet, with the number of its event.
+    intended: Option<(u64, Vec<Job>)>,
     ready: VecDeque<Job>,
-    delayed: BinaryHeap<Reverse<Delayed>>,
+    /// By when they are due; the number keeps the order of those that are due at the same moment.
+    delayed: BTreeMap<(Instant, u64), Job>,
     delays: u64,
     ahead: usize,
 }
@@ -33,9 +33,9 @@ impl<'a> Queue<'a> {
         Self {
             planned: Box::new(planned),
             exhausted: false,
-            intended: VecDeque::new(),
+            intended: None,
             ready: VecDeque::new(),
-            delayed: BinaryHeap::new(),
+            delayed: BTreeMap::new(),
             delays: 0,
             ahead: AHEAD_AT_FIRST,
         }
@@ -43,7 +43,7 @@ impl<'a> Queue<'a> {
 
     /// The next block whose intent should be written now, if one should.
     pub fn next_block(&mut self) -> Option<Vec<Job>> {
-        if self.exhausted || self.ready.len() >= self.ahead || !self.intended.is_empty() {
+        if self.exhausted || self.ready.len() >= self.ahead || self.intended.is_some() {
             return None;
         }
         let block: Vec<Job> = self
@@ -58,23 +58,23 @@ impl<'a> Queue<'a> {
 
     /// The intent of `block` was emitted as event `number`.
     pub fn intend(&mut self, number: u64, block: Vec<Job>) {
-        self.intended.push_back((number, block));
+        self.intended = Some((number, block));
     }
 
     /// All events up to number `durable` are durable: what they intend may be sent.
     pub fn acknowledge(&mut self, durable: u64) {
-        while self.intended.front().is_some_and(|(number, _)| *number <= durable) {
+        if let Some((_, block)) = self.intended.take_if(|(number, _)| *number <= durable) {
             if self.ready.is_empty() && !self.exhausted {
                 self.ahead = (2 * self.ahead).min(AHEAD_AT_MOST);
             }
-            self.ready.extend(self.intended.pop_front().into_iter().flat_map(|(_, block)| block));
+            self.ready.extend(block);
         }
     }
 
     /// Whether an acknowledgement is awaited.
     #[must_use]
     pub fn awaits_acknowledgement(&self) -> bool {
-        !self.intended.is_empty()
+        self.intended.is_some()
     }
 
     /// Puts a batch at the head: it has waited already.
@@ -110,22 +110,22 @@ impl<'a> Queue<'a> {
     /// Keeps a batch back until `due`.
     pub fn delay(&mut self, job: Job, due: Instant) {
         self.delays += 1;
-        self.delayed.push(Reverse(Delayed { due, order: self.delays, job }));
+        self.delayed.insert((due, self.delays), job);
     }
 
     /// Makes ready what was delayed until `now` at most, before what was never sent.
     pub fn wake(&mut self, now: Instant) {
-        while self.delayed.peek().is_some_and(|Reverse(delayed)| delayed.due <= now) {
-            if let Some(Reverse(delayed)) = self.delayed.pop() {
-                self.ready.push_front(delayed.job);
-            }
+        while let Some(first) = self.delayed.first_entry()
+            && first.key().0 <= now
+        {
+            self.ready.push_front(first.remove());
         }
     }
 
     /// When the next delayed batch becomes ready.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
-        self.delayed.peek().map(|Reverse(delayed)| delayed.due)
+        self.delayed.first_key_value().map(|((due, _), _)| *due)
     }
 
     /// The batch to be sent next.
@@ -142,50 +142,22 @@ impl<'a> Queue<'a> {
     /// Whether nothing is left, planned or otherwise.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.exhausted && self.ready.is_empty() && self.intended.is_empty() && self.delayed.is_empty()
+        self.exhausted && self.ready.is_empty() && self.intended.is_none() && self.delayed.is_empty()
     }
 
     /// Whether there is a batch that never failed while the service was there.
     #[must_use]
     pub fn has_innocent(&self) -> bool {
-        let delayed = self.delayed.iter().map(|Reverse(delayed)| &delayed.job);
         !self.exhausted
-            || !self.intended.is_empty()
-            || self.ready.iter().chain(delayed).any(|job| job.failures == 0)
+            || self.intended.is_some()
+            || self.ready.iter().chain(self.delayed.values()).any(|job| job.failures == 0)
     }
 
     /// Takes everything that was intended; what is only planned stays unknown to everybody.
     pub fn drain(&mut self) -> Vec<Job> {
         self.exhausted = true;
-        let intended = self.intended.drain(..).flat_map(|(_, block)| block);
-        let delayed = self.delayed.drain().map(|Reverse(delayed)| delayed.job);
+        let intended = self.intended.take().into_iter().flat_map(|(_, block)| block);
+        let delayed = std::mem::take(&mut self.delayed).into_values();
         self.ready.drain(..).chain(intended).chain(delayed).collect()
-    }
-}
-
-struct Delayed {
-    due: Instant,
-    /// Keeps the order of batches that are due at the same moment.
-    order: u64,
-    job: Job,
-}
-
-impl PartialEq for Delayed {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Delayed {}
-
-impl PartialOrd for Delayed {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Delayed {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.due, self.order).cmp(&(other.due, other.order))
     }
 }

@@ -6,9 +6,11 @@
 mod landing;
 mod silence;
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use tokio::task::Id;
 
 use crate::event::{Event, Outbox, Phase, Settlement, StopReason};
 use crate::input::{RowFlags, Rows};
@@ -31,9 +33,8 @@ pub struct Dispatcher<'a> {
     /// Rows of which an attempt of an earlier run may have worked.
     earlier: RowFlags,
     queue: Queue<'a>,
-    in_flight: usize,
-    /// Those of them that never failed while the service was there.
-    innocent_in_flight: usize,
+    /// The requests in flight, by the task that each is.
+    flights: HashMap<Id, Flight>,
     blame: Blame,
     /// Batches whose attempts are used up if what they are suspected of counts.
     held: Vec<Job>,
@@ -69,8 +70,7 @@ impl<'a> Dispatcher<'a> {
             rows,
             earlier,
             queue: Queue::new(planned),
-            in_flight: 0,
-            innocent_in_flight: 0,
+            flights: HashMap::new(),
             blame: Blame::default(),
             held: Vec::new(),
             probes: 0,
@@ -101,7 +101,7 @@ impl<'a> Dispatcher<'a> {
             return next;
         }
         self.retire_queue(at);
-        if self.in_flight == 0 { Next::Done(self.end()) } else { Next::Wait(None) }
+        if self.flights.is_empty() { Next::Done(self.end()) } else { Next::Wait(None) }
     }
 
     fn decide(&mut self, now: Instant, at: Timestamp) -> Next {
@@ -123,10 +123,10 @@ impl<'a> Dispatcher<'a> {
             self.queue.bring_unforgiven();
         }
         let give_up = self.watch.gives_up_at();
-        if self.in_flight >= self.concurrency {
+        if self.flights.len() >= self.concurrency {
             return Next::Wait(give_up);
         }
-        match self.gate.pass(now, self.in_flight) {
+        match self.gate.pass(now, self.flights.len()) {
             Pass::Go | Pass::One => {}
             Pass::Renew => return Next::Renew,
             Pass::Until(until) => return Next::Wait(earlier(Some(until), give_up)),
@@ -136,7 +136,7 @@ impl<'a> Dispatcher<'a> {
                 return Next::Wait(None);
             }
         }
-        match self.pace.try_acquire(now, self.in_flight) {
+        match self.pace.try_acquire(now, self.flights.len()) {
             Ok(permit) => self.send(permit),
             Err(Wait::Until(until)) => Next::Wait(earlier(Some(until), give_up)),
             Err(Wait::ForAnswer) => Next::Wait(earlier(self.queue.due(), give_up)),
@@ -150,13 +150,16 @@ impl<'a> Dispatcher<'a> {
         let mut pieces = self.splits.cut(first).into_iter();
         let Some(job) = pieces.next() else { return Next::Wait(None) };
         pieces.rev().for_each(|piece| self.queue.put_first(piece));
-        self.in_flight += 1;
-        self.innocent_in_flight += usize::from(job.failures == 0);
         self.emit(Event::Sent { again: job.attempts > 0 || job.last_error.is_some() });
         let mut numbers = Vec::with_capacity(job.rows.len());
         numbers.extend(job.rows.iter().filter_map(|&row| self.rows.number(row)));
         let submission = Submission { connector: self.rows.connector_name(job.connector).into(), numbers };
         Next::Send(Flight { job, permit, epoch: self.gate.epoch(), request: self.blame.sent() }, submission)
+    }
+
+    /// What [`Next::Send`] gave is under way as this task.
+    pub fn departed(&mut self, task: Id, flight: Flight) {
+        self.flights.insert(task, flight);
     }
 
     /// Settles what waits for connectors that the service refused.

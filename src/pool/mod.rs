@@ -18,20 +18,19 @@ pub mod worker;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use crate::api::{ApiError, BatchReply, ErrorKind};
 use crate::event::StopReason;
 use crate::pool::dispatch::Dispatcher;
 use crate::pool::gate::Renewal;
-use crate::pool::next::{Flight, Next, Submission};
+use crate::pool::next::{Next, Submission};
 use crate::pool::pace::PaceSettings;
 use crate::pool::retry::RetryPolicy;
 
@@ -83,7 +82,6 @@ where
     RF: Future<Output = Renewal> + Send + 'static,
 {
     let mut under_way: JoinSet<Ended> = JoinSet::new();
-    let mut flights: HashMap<Id, Flight> = HashMap::new();
     loop {
         let reason = *stop.borrow_and_update();
         if let Some(reason) = reason {
@@ -99,7 +97,7 @@ where
                 let request = submit(submission);
                 // Boxed: the runtime moves a task's memory more than once, and this is most of it.
                 let task = under_way.spawn(Box::pin(async { Ended::Request(request.await) }));
-                flights.insert(task.id(), flight);
+                dispatcher.departed(task.id(), flight);
                 continue;
             }
             Next::Renew => {
@@ -111,7 +109,14 @@ where
         };
         let awaits = dispatcher.awaits_acknowledgement();
         tokio::select! {
-            Some(ended) = under_way.join_next_with_id() => land(&mut dispatcher, &mut flights, ended, wall()),
+            Some(ended) = under_way.join_next_with_id() => {
+                let (now, at) = (Instant::now().into_std(), wall());
+                match ended {
+                    Ok((_, Ended::Renewal(renewal))) => dispatcher.renewed(renewal, now),
+                    Ok((id, Ended::Request(result))) => dispatcher.ended(id, result, now, at),
+                    Err(error) => dispatcher.ended(error.id(), Err(broken_down(&error)), now, at),
+                }
+            }
             () = dispatcher.acknowledged(), if awaits => {}
             Ok(()) = stop.changed() => {}
             () = sleep_until(until), if until.is_some() => {}
@@ -120,26 +125,8 @@ where
     }
 }
 
-fn land(
-    dispatcher: &mut Dispatcher<'_>,
-    flights: &mut HashMap<Id, Flight>,
-    ended: Result<(Id, Ended), JoinError>,
-    at: Timestamp,
-) {
-    let now = Instant::now().into_std();
-    let (id, result) = match ended {
-        Ok((_, Ended::Renewal(renewal))) => return dispatcher.renewed(renewal, now),
-        Ok((id, Ended::Request(result))) => (id, result),
-        Err(error) => (error.id(), Err(lost(&error))),
-    };
-    match flights.remove(&id) {
-        Some(flight) => dispatcher.landed(flight, result, now, at),
-        None => dispatcher.renewed(Renewal::Nothing, now), // the renewal itself broke down
-    }
-}
-
 /// A request that broke down inside this program: nobody knows what it did.
-fn lost(error: &JoinError) -> ApiError {
+fn broken_down(error: &JoinError) -> ApiError {
     ApiError {
         kind: ErrorKind::NoAnswer,
         status: None,

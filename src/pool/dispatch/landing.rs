@@ -5,25 +5,22 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio::task::Id;
 
 use super::Dispatcher;
 use crate::api::{ApiError, BatchReply, ErrorKind};
 use crate::event::{AttemptOutcome, Event};
+use crate::pool::gate::Renewal;
 use crate::pool::next::Flight;
 use crate::pool::retry::ShouldAttempt;
 use crate::pool::worker::{Job, Rest};
 
 impl Dispatcher<'_> {
-    /// A batch's request ended.
-    pub fn landed(
-        &mut self,
-        flight: Flight,
-        result: Result<BatchReply, ApiError>,
-        now: Instant,
-        at: Timestamp,
-    ) {
-        self.in_flight -= 1;
-        self.innocent_in_flight -= usize::from(flight.job.failures == 0);
+    /// A request ended; or, if the task is none, a renewal of the credentials that broke down.
+    pub fn ended(&mut self, task: Id, result: Result<BatchReply, ApiError>, now: Instant, at: Timestamp) {
+        let Some(flight) = self.flights.remove(&task) else {
+            return self.renewed(Renewal::Nothing, now);
+        };
         let outcome = match &result {
             Ok(_) => AttemptOutcome::Answered,
             Err(ApiError { kind: ErrorKind::Throttled { .. }, .. }) => AttemptOutcome::Throttled,

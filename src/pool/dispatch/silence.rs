@@ -26,7 +26,7 @@ impl Dispatcher<'_> {
 
     /// Whether nothing is left to be sent or waited for.
     pub(super) fn is_idle(&self) -> bool {
-        self.in_flight == 0 && self.queue.is_empty() && self.held.is_empty()
+        self.flights.is_empty() && self.queue.is_empty() && self.held.is_empty()
     }
 
     /// The service answered a request, whatever it said.
@@ -92,7 +92,7 @@ impl Dispatcher<'_> {
 
     /// Whether a batch that has not failed while the service was there is still to be answered.
     fn has_innocent(&self) -> bool {
-        self.innocent_in_flight > 0
+        self.flights.values().any(|flight| flight.job.failures == 0)
             || self.queue.has_innocent()
             || self.held.iter().any(|job| job.failures == 0)
     }
@@ -108,7 +108,7 @@ impl Dispatcher<'_> {
     /// after the other are asked again, until one is answered or it is an outage; a single one has had its
     /// attempts, and so have those that failed before while others were answered.
     pub(super) fn release_held(&mut self, now: Instant, at: Timestamp) {
-        if self.in_flight > 0 || !self.queue.is_empty() {
+        if !self.flights.is_empty() || !self.queue.is_empty() {
             return;
         }
         let held = std::mem::take(&mut self.held);

@@ -9,7 +9,7 @@
 
 use super::evidence::{Evidence, Mark, Overrun};
 use super::limit::{Feedback, Limit};
-use super::stage::{Belief, Opening, Paced, Probe, Stage, Start};
+use super::stage::{Belief, MIN_RATE, Opening, Paced, Probe, Stage, Start};
 
 /// A first refusal at more than this multiple of the remembered rate is no evidence for that rate.
 const STILL_REMEMBERED: f64 = 2.5;
@@ -32,8 +32,7 @@ const HOLD_PER_HEADROOM: f64 = 200.0;
 /// The user's bounds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// `0 < min <= max <=` [`NO_LIMIT`](super::stage::NO_LIMIT).
-    pub(super) min: f64,
+    /// At most [`NO_LIMIT`](super::stage::NO_LIMIT).
     pub(super) max: f64,
     /// The share of the limit that is left to others: 0 to 0.9.
     pub(super) headroom: f64,
@@ -283,7 +282,7 @@ impl Adaptive {
 
     /// Paces at an estimate that rests on so many `granted` requests.
     fn pace_at(&mut self, rate: f64, granted: f64, refusal: Refusal) {
-        let limit = Limit::measured(rate.max(self.bounds.min), granted, self.feedback);
+        let limit = Limit::measured(rate.max(MIN_RATE), granted, self.feedback);
         self.stage = Stage::Paced(Paced::new(limit, refusal.now));
         let exact =
             granted >= WORTH_HOLDING && granted >= WORTH_HOLDING_DELAYS * self.feedback.delay * limit.rate;
@@ -310,7 +309,7 @@ impl Adaptive {
         refusal: Refusal,
     ) {
         let Refusal { now, mark } = refusal;
-        let gap = gap.max(SHORTEST_GAP).min(1.0 / self.bounds.min);
+        let gap = gap.max(SHORTEST_GAP).min(1.0 / MIN_RATE);
         let (rate, began) = (1.0 / gap, mark.at);
         self.next_send = (mark.at + gap).max(now);
         self.stage =
@@ -325,7 +324,7 @@ mod tests {
     const FEEDBACK: Feedback = Feedback { delay: 0.05, pause: 0.0 };
 
     fn adaptive(stage: impl FnOnce(Limit) -> Stage) -> Adaptive {
-        let bounds = Bounds { min: 0.01, max: 1e9, headroom: 0.03 };
+        let bounds = Bounds { max: 1e9, headroom: 0.03 };
         let mut adaptive = Adaptive::new(0.0, bounds, Opening::Unknown(10.0));
         let mark = adaptive.evidence.refused(1, 0.0);
         adaptive.evidence.push(mark);
@@ -369,8 +368,7 @@ mod tests {
 
     #[test]
     fn two_refusals_at_one_moment_are_one_piece_of_news() {
-        let mut adaptive =
-            Adaptive::new(0.0, Bounds { min: 0.01, max: 1e9, headroom: 0.03 }, Opening::Unknown(10.0));
+        let mut adaptive = Adaptive::new(0.0, Bounds { max: 1e9, headroom: 0.03 }, Opening::Unknown(10.0));
         adaptive.refused(0.0, 1, 0.0, None);
         let due = adaptive.due();
         assert!(due >= 1.0);

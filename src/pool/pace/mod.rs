@@ -24,12 +24,10 @@ use std::time::{Duration, Instant};
 use adaptive::{Adaptive, Bounds};
 use breaker::Breaker;
 use ceiling::Ceiling;
-use stage::{NO_LIMIT, Opening, START_RATE, Stage};
+use stage::{MIN_RATE, NO_LIMIT, Opening, START_RATE, Stage};
 
 use crate::event::Phase;
 
-/// Below this, in requests/s, no estimate is believed, unless the user says so: it would be 100 s to the next request.
-const MIN_RATE: f64 = 0.01;
 /// More than this cannot be left to others.
 const MOST_HEADROOM: f64 = 0.9;
 /// Seconds since the beginning (32 years) beyond which no instant is named, so that adding them cannot overflow.
@@ -52,8 +50,6 @@ pub struct PaceSettings {
     /// The share of the found limit that is left to the account's other users: 0 to 0.9. At 0 two jobs on one account
     /// do not share fairly; 0.03 costs nothing that could be measured.
     pub headroom: f64,
-    /// Requests/s that are sent even if the service refuses them; for jobs beside a client without manners.
-    pub min_rate: Option<f64>,
     /// [`Pace::found`] of an earlier run against the same endpoint, account and region, in requests/s.
     pub remembered: Option<f64>,
     /// For the jitter of an outage's probes.
@@ -62,7 +58,7 @@ pub struct PaceSettings {
 
 impl Default for PaceSettings {
     fn default() -> Self {
-        Self { rate: Rate::Auto, headroom: 0.03, min_rate: None, remembered: None, seed: 0 }
+        Self { rate: Rate::Auto, headroom: 0.03, remembered: None, seed: 0 }
     }
 }
 
@@ -114,18 +110,17 @@ impl Pace {
             Rate::Auto => (None, NO_LIMIT),
             Rate::Fixed(rate) => (Some(Ceiling::new(rate)), ceiling::countable(rate)),
         };
-        let min = settings.min_rate.filter(positive).map_or(MIN_RATE, ceiling::countable).min(max);
         let headroom =
             if settings.headroom.is_nan() { 0.0 } else { settings.headroom.clamp(0.0, MOST_HEADROOM) };
         let opening = match settings.remembered.filter(positive) {
-            Some(rate) => Opening::Remembered(rate.clamp(min, NO_LIMIT)),
+            Some(rate) => Opening::Remembered(rate.clamp(MIN_RATE, NO_LIMIT)),
             None if ceiling.is_some() => Opening::Told,
             None => Opening::Unknown(START_RATE),
         };
         Self {
             origin: now,
             ceiling,
-            adaptive: Adaptive::new(0.0, Bounds { min, max, headroom }, opening),
+            adaptive: Adaptive::new(0.0, Bounds { max, headroom }, opening),
             breaker: Breaker::new(0.0),
             jitter: fastrand::Rng::with_seed(settings.seed),
             sent: 0,

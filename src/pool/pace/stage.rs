@@ -24,6 +24,8 @@ const REMEMBERED_FOR: f64 = 2.5;
 const REMEMBERED_DOUBLING: f64 = 1.0;
 /// Exponents beyond this say nothing more, and would overflow one day.
 const MOST_DOUBLINGS: f64 = 30.0;
+/// Below this, in requests/s, no estimate is believed: it would be 100 s to the next request.
+pub(super) const MIN_RATE: f64 = 0.01;
 /// Above this there is no pace, in requests/s. Finite, so that no arithmetic ends in a NaN.
 pub(super) const NO_LIMIT: f64 = 1e9;
 

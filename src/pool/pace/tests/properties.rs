@@ -55,16 +55,13 @@ fn settings() -> impl Strategy<Value = PaceSettings> {
     let rates = || prop_oneof![6 => 0.05..500.0, 1 => any::<f64>()];
     let rate = prop_oneof![Just(Rate::Auto), rates().prop_map(Rate::Fixed)];
     let headroom = prop_oneof![4 => Just(0.03), 1 => Just(0.0), 2 => 0.0..0.9, 1 => any::<f64>()];
-    let seldom = || prop::option::weighted(0.3, rates());
-    (rate, headroom, seldom(), seldom(), any::<u64>()).prop_map(
-        |(rate, headroom, min_rate, remembered, seed)| PaceSettings {
-            rate,
-            headroom,
-            min_rate,
-            remembered,
-            seed,
-        },
-    )
+    let remembered = prop::option::weighted(0.3, rates());
+    (rate, headroom, remembered, any::<u64>()).prop_map(|(rate, headroom, remembered, seed)| PaceSettings {
+        rate,
+        headroom,
+        remembered,
+        seed,
+    })
 }
 
 /// A caller that keeps the rules, and checks that the pace does.

@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 
 use serde_json::Value;
 
-use super::super::{Adaptive, Bounds, MIN_RATE, Opening, Pace, PaceSettings, Permit, Stage};
+use super::super::{Adaptive, Bounds, Opening, Pace, PaceSettings, Permit, Stage};
 use super::{origin, seconds};
 use crate::pool::retry::{RetryPolicy, ShouldAttempt};
 
@@ -30,7 +30,7 @@ fn replay(trace: &Value) {
     let mut pace = Pace::new(&PaceSettings::default(), start);
     let [max, headroom] = ["max", "headroom"].map(|name| trace[name].as_f64().unwrap());
     // Not by `Rate::Fixed`, which would start at once at `max`.
-    pace.adaptive = Adaptive::new(0.0, Bounds { min: MIN_RATE, max, headroom }, Opening::Unknown(FIRST_RATE));
+    pace.adaptive = Adaptive::new(0.0, Bounds { max, headroom }, Opening::Unknown(FIRST_RATE));
     let mut permits: Vec<Option<Permit>> = Vec::new();
     for call in trace["calls"].as_array().unwrap() {
         let context = format!("{}: {call}", trace["name"]);

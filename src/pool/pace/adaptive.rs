@@ -29,19 +29,11 @@ const WORTH_HOLDING_DELAYS: f64 = 5.0;
 const HOLD: f64 = 10.0;
 const HOLD_PER_HEADROOM: f64 = 200.0;
 
-/// The user's bounds.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
-    /// At most [`NO_LIMIT`](super::stage::NO_LIMIT).
-    pub(super) max: f64,
-    /// The share of the limit that is left to others: 0 to 0.9.
-    pub(super) headroom: f64,
-}
-
 /// The adaptive pace.
 #[derive(Debug)]
 pub(super) struct Adaptive {
-    bounds: Bounds,
+    /// The share of the limit that is left to others: 0 to 0.9.
+    headroom: f64,
     stage: Stage,
     evidence: Evidence,
     feedback: Feedback,
@@ -63,9 +55,9 @@ struct Refusal {
 }
 
 impl Adaptive {
-    pub(super) fn new(now: f64, bounds: Bounds, opening: Opening) -> Self {
+    pub(super) fn new(now: f64, headroom: f64, opening: Opening) -> Self {
         Self {
-            bounds,
+            headroom,
             stage: Stage::Start(Start::new(now, opening)),
             evidence: Evidence::default(),
             feedback: Feedback { delay: 0.1, pause: 0.0 },
@@ -111,13 +103,12 @@ impl Adaptive {
 
     /// The pace.
     pub(super) fn rate(&self, now: f64) -> f64 {
-        let rate = match self.stage {
+        match self.stage {
             Stage::Start(start) => start.rate(now),
             Stage::Probe(probe) => probe.rate,
-            Stage::Paced(paced) if now < self.hold_until => paced.limit.rate * (1.0 - self.bounds.headroom),
+            Stage::Paced(paced) if now < self.hold_until => paced.limit.rate * (1.0 - self.headroom),
             Stage::Paced(paced) => paced.limit.tested(paced.sends, now - paced.since),
-        };
-        rate.min(self.bounds.max)
+        }
     }
 
     /// A request goes out that is not an outage's probe.
@@ -202,7 +193,7 @@ impl Adaptive {
 
     fn first_refusal(&mut self, start: Start, refusal: Refusal) {
         let at = refusal.mark.at;
-        let rate = start.rate(at).min(self.bounds.max);
+        let rate = start.rate(at);
         self.evidence.push(refusal.mark);
         if let Opening::Remembered(remembered) = start.opening
             && rate <= STILL_REMEMBERED * remembered
@@ -286,8 +277,8 @@ impl Adaptive {
         self.stage = Stage::Paced(Paced::new(limit, refusal.now));
         let exact =
             granted >= WORTH_HOLDING && granted >= WORTH_HOLDING_DELAYS * self.feedback.delay * limit.rate;
-        if self.bounds.headroom > 0.0 && exact {
-            self.hold_until = refusal.now + HOLD.max(HOLD_PER_HEADROOM * self.bounds.headroom);
+        if self.headroom > 0.0 && exact {
+            self.hold_until = refusal.now + HOLD.max(HOLD_PER_HEADROOM * self.headroom);
         }
         self.next_send = self.next_send.max(refusal.mark.at + 1.0 / limit.rate);
     }
@@ -309,7 +300,7 @@ impl Adaptive {
         refusal: Refusal,
     ) {
         let Refusal { now, mark } = refusal;
-        let gap = gap.max(SHORTEST_GAP).min(1.0 / MIN_RATE);
+        let gap = gap.clamp(SHORTEST_GAP, 1.0 / MIN_RATE);
         let (rate, began) = (1.0 / gap, mark.at);
         self.next_send = (mark.at + gap).max(now);
         self.stage =
@@ -324,8 +315,7 @@ mod tests {
     const FEEDBACK: Feedback = Feedback { delay: 0.05, pause: 0.0 };
 
     fn adaptive(stage: impl FnOnce(Limit) -> Stage) -> Adaptive {
-        let bounds = Bounds { max: 1e9, headroom: 0.03 };
-        let mut adaptive = Adaptive::new(0.0, bounds, Opening::Unknown(10.0));
+        let mut adaptive = Adaptive::new(0.0, 0.03, Opening::Unknown(10.0));
         let mark = adaptive.evidence.refused(1, 0.0);
         adaptive.evidence.push(mark);
         adaptive.stage = stage(Limit::measured(10.0, 50.0, FEEDBACK));
@@ -368,7 +358,7 @@ mod tests {
 
     #[test]
     fn two_refusals_at_one_moment_are_one_piece_of_news() {
-        let mut adaptive = Adaptive::new(0.0, Bounds { max: 1e9, headroom: 0.03 }, Opening::Unknown(10.0));
+        let mut adaptive = Adaptive::new(0.0, 0.03, Opening::Unknown(10.0));
         adaptive.refused(0.0, 1, 0.0, None);
         let due = adaptive.due();
         assert!(due >= 1.0);

@@ -21,7 +21,7 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
-use adaptive::{Adaptive, Bounds};
+use adaptive::Adaptive;
 use breaker::Breaker;
 use ceiling::Ceiling;
 use stage::{MIN_RATE, NO_LIMIT, Opening, START_RATE, Stage};
@@ -106,21 +106,22 @@ impl Pace {
     #[must_use]
     pub fn new(settings: &PaceSettings, now: Instant) -> Self {
         let positive = |rate: &f64| rate.is_finite() && *rate > 0.0;
-        let (ceiling, max) = match settings.rate {
-            Rate::Auto => (None, NO_LIMIT),
-            Rate::Fixed(rate) => (Some(Ceiling::new(rate)), ceiling::countable(rate)),
-        };
         let headroom =
             if settings.headroom.is_nan() { 0.0 } else { settings.headroom.clamp(0.0, MOST_HEADROOM) };
         let opening = match settings.remembered.filter(positive) {
             Some(rate) => Opening::Remembered(rate.clamp(MIN_RATE, NO_LIMIT)),
-            None if ceiling.is_some() => Opening::Told,
-            None => Opening::Unknown(START_RATE),
+            None => match settings.rate {
+                Rate::Fixed(rate) if positive(&rate) => Opening::Told(rate.clamp(MIN_RATE, NO_LIMIT)),
+                Rate::Fixed(_) | Rate::Auto => Opening::Unknown(START_RATE),
+            },
         };
         Self {
             origin: now,
-            ceiling,
-            adaptive: Adaptive::new(0.0, Bounds { max, headroom }, opening),
+            ceiling: match settings.rate {
+                Rate::Auto => None,
+                Rate::Fixed(rate) => Some(Ceiling::new(rate)),
+            },
+            adaptive: Adaptive::new(0.0, headroom, opening),
             breaker: Breaker::new(0.0),
             jitter: fastrand::Rng::with_seed(settings.seed),
             sent: 0,

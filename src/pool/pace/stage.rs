@@ -61,7 +61,7 @@ pub(super) enum Opening {
     /// What the service granted in an earlier run.
     Remembered(f64),
     /// The user named a rate, and it is the ceiling.
-    Told,
+    Told(f64),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -136,7 +136,7 @@ impl Start {
                 let doublings = (now - self.since - REMEMBERED_FOR) / REMEMBERED_DOUBLING;
                 ABOVE_REMEMBERED * rate * doublings.clamp(0.0, MOST_DOUBLINGS).exp2()
             }
-            Opening::Told => NO_LIMIT,
+            Opening::Told(rate) => rate,
         }
     }
 

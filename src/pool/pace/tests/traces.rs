@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 
 use serde_json::Value;
 
-use super::super::{Adaptive, Bounds, Opening, Pace, PaceSettings, Permit, Stage};
+use super::super::{Adaptive, Opening, Pace, PaceSettings, Permit, Stage};
 use super::{origin, seconds};
 use crate::pool::retry::{RetryPolicy, ShouldAttempt};
 
@@ -28,9 +28,8 @@ fn assert_near(found: Option<f64>, expected: &Value, context: &str) {
 fn replay(trace: &Value) {
     let start = origin();
     let mut pace = Pace::new(&PaceSettings::default(), start);
-    let [max, headroom] = ["max", "headroom"].map(|name| trace[name].as_f64().unwrap());
-    // Not by `Rate::Fixed`, which would start at once at `max`.
-    pace.adaptive = Adaptive::new(0.0, Bounds { max, headroom }, Opening::Unknown(FIRST_RATE));
+    let headroom = trace["headroom"].as_f64().unwrap();
+    pace.adaptive = Adaptive::new(0.0, headroom, Opening::Unknown(FIRST_RATE));
     let mut permits: Vec<Option<Permit>> = Vec::new();
     for call in trace["calls"].as_array().unwrap() {
         let context = format!("{}: {call}", trace["name"]);

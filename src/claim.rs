@@ -95,7 +95,7 @@ impl Claim {
             bail!(Hinted::new(
                 format!(
                     "a run of this job{begun} was cut short: {settled} of {} rows are settled and kept in `{own}`",
-                    HumanCount(history.header.rows)
+                    HumanCount(history.header.rows.into())
                 ),
                 "--resume goes on with the rest; --discard forgets what was done"
             ));

@@ -9,7 +9,7 @@ use csv::ByteRecord;
 
 use super::dialect::{BYTE_ORDER_MARK, Dialect, is_line_end};
 use super::error::InputError;
-use super::source::{Source, SourceReader};
+use super::source::Source;
 use crate::digest::Digest;
 
 /// What csv reads after the source's last byte. It reads the second byte as part of a record only if a quote is still
@@ -40,7 +40,7 @@ pub(crate) struct Record<'r> {
 
 impl<'a> Records<'a> {
     /// Starts at the beginning of `source`.
-    pub fn open(source: &'a Source, dialect: Dialect) -> Result<Self, InputError> {
+    pub(crate) fn open(source: &'a Source, dialect: Dialect) -> Result<Self, InputError> {
         let tap = Tap {
             source: source.reader()?,
             digest: Digest::new(),
@@ -54,7 +54,7 @@ impl<'a> Records<'a> {
     }
 
     /// The next record, or `None` at the end. Blank lines are skipped.
-    pub fn next(&mut self) -> Result<Option<Record<'_>>, InputError> {
+    pub(crate) fn next(&mut self) -> Result<Option<Record<'_>>, InputError> {
         let start = self.csv.position().byte();
         self.csv.get_mut().wanted_from = start;
         let found = self
@@ -70,7 +70,7 @@ impl<'a> Records<'a> {
         if start == 0 {
             bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         }
-        let blank = bytes.iter().take_while(|byte| is_line_end(byte)).count();
+        let blank = bytes.iter().take_while(|byte| is_line_end(**byte)).count();
         let (blank, text) = bytes.split_at(blank);
         let line = self.line + line_ends(self.last, blank);
         if tap.has_ended_at(end) {
@@ -85,7 +85,7 @@ impl<'a> Records<'a> {
     }
 
     /// The digest of what was read: of the whole source, once [`Self::next`] has returned `None`.
-    pub fn digest(&self) -> Box<str> {
+    pub(crate) fn digest(&self) -> Box<str> {
         self.csv.get_ref().digest.finish()
     }
 }
@@ -99,7 +99,7 @@ fn line_ends(last: u8, bytes: &[u8]) -> u64 {
 
 /// Digests what csv reads, and keeps the bytes of the record that it is reading.
 struct Tap<'a> {
-    source: SourceReader<'a>,
+    source: Box<dyn Read + 'a>,
     digest: Digest,
     sentinel: &'static [u8],
     /// The bytes from `start` on.

@@ -2,6 +2,7 @@
 //!
 //! Must not know what the bytes mean.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::Path;
@@ -13,7 +14,6 @@ use super::error::InputError;
 ///
 /// A regular file stays open, so that it is the same file the second time even if its name has been given to another
 /// (a report may replace its own source). Anything else, such as a pipe, is kept in memory.
-#[derive(Debug)]
 pub struct Source {
     name: String,
     bytes: Bytes,
@@ -22,12 +22,6 @@ pub struct Source {
 enum Bytes {
     File(File),
     Memory(Vec<u8>),
-}
-
-/// Reads a [`Source`] from its start. One at a time: a file has one position.
-pub(crate) enum SourceReader<'a> {
-    File(&'a File),
-    Memory(&'a [u8]),
 }
 
 impl Source {
@@ -68,13 +62,14 @@ impl Source {
         file.metadata().ok()?.modified().ok()?.elapsed().ok()
     }
 
-    pub(crate) fn reader(&self) -> Result<SourceReader<'_>, InputError> {
+    /// Reads it from its start. One at a time: a file has one position.
+    pub(crate) fn reader(&self) -> Result<Box<dyn Read + '_>, InputError> {
         match &self.bytes {
-            Bytes::Memory(bytes) => Ok(SourceReader::Memory(bytes)),
+            Bytes::Memory(bytes) => Ok(Box::new(&**bytes)),
             Bytes::File(file) => {
-                let mut position = file;
-                position.rewind().map_err(|source| InputError::Read { name: self.name.clone(), source })?;
-                Ok(SourceReader::File(file))
+                let mut file = file;
+                file.rewind().map_err(|source| InputError::Read { name: self.name.clone(), source })?;
+                Ok(Box::new(file))
             }
         }
     }
@@ -88,20 +83,9 @@ impl Source {
     }
 }
 
-impl Read for SourceReader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::File(file) => file.read(buffer),
-            Self::Memory(bytes) => bytes.read(buffer),
-        }
-    }
-}
-
-impl std::fmt::Debug for Bytes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::File(_) => f.write_str("File"),
-            Self::Memory(bytes) => write!(f, "Memory({} bytes)", bytes.len()),
-        }
+/// Numbers are personal data: none is shown.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("name", &self.name).finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 //! Must not be used against an adversary: XXH3 (128 bits) tells apart what was edited, cut short or replaced. Whoever
 //! could forge a digest here could as well write the files it is about, and SHA-256 takes as long as reading them.
 
+use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 
 use twox_hash::xxhash3_128::Hasher;
@@ -47,7 +48,9 @@ impl Write for Digest {
 
 /// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    bytes.iter().for_each(|byte| _ = write!(text, "{byte:02x}"));
+    text
 }
 
 #[cfg(test)]

@@ -35,13 +35,13 @@ pub fn can_delimit(byte: u8) -> bool {
 }
 
 /// Any of them, or `\r\n`, ends a line.
-pub(crate) fn is_line_end(byte: &u8) -> bool {
+pub(crate) fn is_line_end(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 
 impl Dialect {
     /// How `source` is written, with this `delimiter` or, if none is given, the one that its header has.
-    pub fn of(source: &Source, delimiter: Option<u8>) -> Result<Self, InputError> {
+    pub(crate) fn of(source: &Source, delimiter: Option<u8>) -> Result<Self, InputError> {
         let mut bytes = Vec::new();
         let read = source.reader()?.take(HEADER_BYTES).read_to_end(&mut bytes);
         read.map_err(|error| InputError::Read { name: source.name().into(), source: error })?;
@@ -55,22 +55,22 @@ impl Dialect {
         let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
         // A doubled quote inside of quotes leaves them and enters them again.
         let outside_quotes = text.split(|byte| *byte == b'"').step_by(2).flatten();
-        let text: Vec<u8> = outside_quotes.copied().skip_while(is_line_end).collect();
-        let end = text.iter().position(is_line_end).unwrap_or(text.len());
+        let text: Vec<u8> = outside_quotes.copied().skip_while(|byte| is_line_end(*byte)).collect();
+        let end = text.iter().position(|byte| is_line_end(*byte)).unwrap_or(text.len());
         let (header, rest) = text.split_at(end);
         let line_end = match rest {
             [b'\r', b'\n', ..] => Terminator::CRLF,
             [b'\r', ..] => Terminator::Any(b'\r'),
             _ => Terminator::Any(b'\n'),
         };
-        let count = |candidate: &u8| header.iter().filter(|byte| *byte == candidate).count();
+        let count = |candidate: &u8| header.split(|byte| byte == candidate).count();
         // `max_by_key` takes the last of equals.
         let most_frequent = || DELIMITERS.into_iter().rev().max_by_key(count);
         let delimiter = delimiter.or_else(|| report_delimiter(header)).or_else(most_frequent);
         Ok(Self { delimiter: delimiter.unwrap_or(b','), line_end, byte_order_mark })
     }
 
-    pub fn reader<R: Read>(self, from: R) -> csv::Reader<R> {
+    pub(crate) fn reader<R: Read>(self, from: R) -> csv::Reader<R> {
         csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -78,13 +78,13 @@ impl Dialect {
             .from_reader(from)
     }
 
-    pub fn writer<W: Write>(self, to: W) -> csv::Writer<W> {
+    pub(crate) fn writer<W: Write>(self, to: W) -> csv::Writer<W> {
         csv::WriterBuilder::new().delimiter(self.delimiter).terminator(self.line_end).from_writer(to)
     }
 
     /// Where the fields of a record begin in its bytes, quotes included, and where the last one ends. `raw` has a
     /// delimiter after each of them, also after the last.
-    pub fn field_starts(self, raw: &[u8]) -> Vec<usize> {
+    pub(crate) fn field_starts(self, raw: &[u8]) -> Vec<usize> {
         let mut csv = csv_core::ReaderBuilder::new().delimiter(self.delimiter).build();
         let (mut start, mut starts, mut text) = (0, vec![0], vec![0; raw.len()]);
         csv.read_field(b"\n", &mut text); // what comes first is then no byte order mark

@@ -80,12 +80,12 @@ impl Layout {
 
 impl Prior<'_> {
     /// `status`, if it is one.
-    pub fn status(&self) -> Option<Status> {
-        text(self.cells[0]).trim().parse().ok()
+    pub(crate) fn status(&self) -> Option<Status> {
+        Status::of(text(self.cells[0]).trim())
     }
 
     /// `attempts`. A cell that is no number counts as none.
-    pub fn attempts(&self) -> u32 {
+    pub(crate) fn attempts(&self) -> u32 {
         text(self.cells[3]).trim().parse().unwrap_or(0)
     }
 }
@@ -132,7 +132,7 @@ const NUMBER: Wanted = Wanted {
 
 impl<'a> Header<'a> {
     /// Reads the header of `source`. What is left of the records are its rows.
-    pub fn read(source: &'a Source, delimiter: Option<u8>) -> Result<(Self, Records<'a>), InputError> {
+    pub(crate) fn read(source: &'a Source, delimiter: Option<u8>) -> Result<(Self, Records<'a>), InputError> {
         let name = source.name();
         let dialect = Dialect::of(source, delimiter)?;
         let mut records = Records::open(source, dialect)?;
@@ -147,12 +147,12 @@ impl<'a> Header<'a> {
     }
 
     /// Whether it has the columns of a report.
-    pub fn is_report(&self) -> bool {
+    pub(crate) fn is_report(&self) -> bool {
         self.prior.is_some()
     }
 
     /// Finds the columns.
-    pub fn layout(&self, options: &InputOptions) -> Result<Layout, InputError> {
+    pub(crate) fn layout(&self, options: &InputOptions) -> Result<Layout, InputError> {
         let number = self.find(&NUMBER, options.number_column.as_deref())?;
         let connector = match &options.connector {
             None => Connector::Column(self.find(&CONNECTOR, options.connector_column.as_deref())?),

@@ -152,7 +152,7 @@ fn number<'a>(layout: &Layout, row: &'a ByteRecord) -> Result<PhoneNumber, RowEr
 
 impl RowError<'_> {
     /// The report's `error_code`.
-    pub fn code(self) -> &'static str {
+    pub(crate) fn code(self) -> &'static str {
         match self {
             Self::Ragged { .. } | Self::StillRagged => RAGGED_ROW,
             Self::BrokenUtf8 => "BrokenUtf8",

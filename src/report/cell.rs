@@ -44,7 +44,7 @@ mod tests {
     use super::*;
     use crate::status::Status;
 
-    fn result<'a>(text: &'a str, completed_at: Option<Timestamp>) -> RowResult<'a> {
+    fn result(text: &str, completed_at: Option<Timestamp>) -> RowResult<'_> {
         let (code, message, request_id) = (text.into(), text.into(), text);
         RowResult { status: Status::Failed, code, message, attempts: 2, request_id, completed_at }
     }

@@ -114,18 +114,19 @@ pub fn write<'a>(
     while let Some(record) = records.next()? {
         let row = ids.next().ok_or_else(changed)?;
         let prior = layout.prior(record.fields);
-        let line = if let Some(result) = result(input, row, &record, &mut result_of).ok_or_else(changed)? {
-            let RowResult { status, code, message, request_id, .. } = &result;
-            written(Written { row, status: *status, code, message, request_id });
-            let prior_attempts = prior.as_ref().map_or(0, Prior::attempts);
-            line(layout, &record, prior.as_ref(), cell::cells(&result, prior_attempts))?
-        } else {
-            let prior = prior.ok_or_else(changed)?;
-            let [_, code, message, _, request_id, _] = prior.cells.map(text);
-            let status = prior.status().ok_or_else(changed)?;
-            written(Written { row, status, code, message, request_id });
-            line(layout, &record, Some(&prior), prior.cells)?
-        };
+        let line =
+            if let Some(result) = result(input, row, &record, &mut result_of).map_err(|Changed| changed())? {
+                let RowResult { status, code, message, request_id, .. } = &result;
+                written(Written { row, status: *status, code, message, request_id });
+                let prior_attempts = prior.as_ref().map_or(0, Prior::attempts);
+                line(layout, &record, prior.as_ref(), cell::cells(&result, prior_attempts))?
+            } else {
+                let prior = prior.ok_or_else(changed)?;
+                let [_, code, message, _, request_id, _] = prior.cells.map(text);
+                let status = prior.status().ok_or_else(changed)?;
+                written(Written { row, status, code, message, request_id });
+                line(layout, &record, Some(&prior), prior.cells)?
+            };
         out.write_all(&line)?;
     }
     out.flush()?;
@@ -135,21 +136,23 @@ pub fn write<'a>(
     Ok(())
 }
 
-/// What becomes of a row; `Some(None)` if it keeps the cells of an earlier report, `None` if it is not what it was when
-/// the input was read.
+/// A row is not what it was when the input was read.
+struct Changed;
+
+/// What the report says of a row; `None` if it keeps the cells of an earlier report.
 fn result<'a>(
     input: &Input,
     row: RowId,
     record: &Record<'_>,
     result_of: &mut impl FnMut(RowId) -> RowResult<'a>,
-) -> Option<Option<RowResult<'a>>> {
-    Some(match input.rows.standing(row) {
+) -> Result<Option<RowResult<'a>>, Changed> {
+    Ok(match input.rows.standing(row) {
         Standing::Finished => None,
         Standing::Pending { unanswered } => {
             Some(result_of(row)).filter(|result| !(unanswered && result.status == Status::NotAttempted))
         }
         Standing::Duplicate => {
-            let first = input.rows.line(input.rows.duplicate_of(row)?);
+            let first = input.rows.line(input.rows.duplicate_of(row).ok_or(Changed)?);
             let message = format!("line {}: same connector and number as line {first}", record.line);
             Some(verdict(Status::Duplicate, "", message))
         }
@@ -158,7 +161,7 @@ fn result<'a>(
             Verdict::Invalid(error) => {
                 Some(verdict(Status::Invalid, error.code(), format!("line {}: {error}", record.line)))
             }
-            Verdict::Pending { .. } | Verdict::Finished { .. } => return None,
+            Verdict::Pending { .. } | Verdict::Finished { .. } => return Err(Changed),
         },
     })
 }

@@ -19,7 +19,7 @@ use chime_sweep::journal::entry::{Entry, Header};
 use chime_sweep::journal::history::{History, replay};
 use chime_sweep::number::PhoneNumber;
 use chime_sweep::plan::Plan;
-use chime_sweep::summary::Counter;
+use chime_sweep::summary::Counted;
 use chime_sweep::{reconcile, report};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
@@ -166,9 +166,10 @@ fn file_report(bencher: Bencher) {
     let source = source();
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         let result_of = |row| reconcile::result_of(&history, row, None);
-        let mut counter = Counter::new(&input);
-        report::write(io::sink(), &source, &input, result_of, |row| counter.add(&row)).unwrap();
-        counter.finish()
+        let mut counted = Counted::default();
+        report::write(io::sink(), &source, &input, result_of, |row| counted.add_written(&row, &input.rows))
+            .unwrap();
+        counted
     });
 }
 

@@ -14,7 +14,7 @@ use crate::journal::history::History;
 use crate::journal::writer::Journal;
 use crate::reconcile;
 use crate::report;
-use crate::summary::{Counted, Counter};
+use crate::summary::Counted;
 
 /// Writes the report, removes the journal, and counts the report's rows.
 ///
@@ -28,8 +28,7 @@ pub fn finish(
     stop: Option<StopReason>,
 ) -> anyhow::Result<Counted> {
     let history = journal.history()?;
-    let counter = report::replace(report, |file| write(file, &mut journal, &history, source, input, stop))?;
-    drop(history); // makes room for the counts, which have the names of all connectors
+    let counted = report::replace(report, |file| write(file, &mut journal, &history, source, input, stop))?;
     if let Err(error) = journal.remove() {
         // The report is whole, and the journal knows it: the next run removes what is left.
         tracing::warn!(
@@ -37,25 +36,25 @@ pub fn finish(
             "the report is complete, but its journal remains"
         );
     }
-    Ok(counter.finish())
+    Ok(counted)
 }
 
 /// The journal hears of the report before that takes its place: a crash between the two steps after this one leaves a
 /// journal that knows that nothing is left to do. Until the report is synced, and has its place, nobody believes it.
-fn write<'i>(
+fn write(
     file: &mut std::fs::File,
     journal: &mut Journal,
     history: &History,
     source: &Source,
-    input: &'i Input,
+    input: &Input,
     stop: Option<StopReason>,
-) -> Result<Counter<'i>, Box<dyn std::error::Error + Send + Sync>> {
-    let mut counter = Counter::new(input);
+) -> Result<Counted, Box<dyn std::error::Error + Send + Sync>> {
+    let mut counted = Counted::default();
     let mut out = Hashing { file, digest: Digest::new() };
     let result_of = |row| reconcile::result_of(history, row, stop);
-    report::write(&mut out, source, input, result_of, |row| counter.add(&row))?;
+    report::write(&mut out, source, input, result_of, |row| counted.add_written(&row, &input.rows))?;
     journal.append(&[Entry::Reported { xxh3: out.digest.finish().into_string().into() }])?;
-    Ok(counter)
+    Ok(counted)
 }
 
 /// Writes through, and hashes what it writes.

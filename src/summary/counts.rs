@@ -8,14 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::hints::hint;
 use super::masked::masked;
-use crate::input::Input;
+use crate::input::Rows;
 use crate::report::{Reported, Status, Written};
-
-/// Error codes told apart. A service has a few dozen; what a file makes up beyond that is counted together.
-const CODES: usize = 1_000;
-
-/// What stands for the codes beyond [`CODES`].
-const OTHER_CODES: &str = "(other codes)";
 
 /// The report's rows, counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -75,89 +69,58 @@ impl Counted {
         self.rows.succeeded + self.rows.duplicate == self.rows.total
     }
 
-    /// Counts a row of a report.
+    /// Counts a row of a report that is read.
     pub fn add(&mut self, row: &Reported<'_>) {
-        self.rows.add(row.status);
-        if !row.connector.is_empty() && row.status != Some(Status::Invalid) {
-            if let Some(counts) = self.connectors.get_mut(&*row.connector) {
-                counts.add(row.status);
-            } else {
-                self.connectors.entry((*row.connector).into()).or_default().add(row.status);
-            }
-        }
-        let is_valid = row.status != Some(Status::Invalid);
-        let number = || is_valid.then(|| row.masked_number()).flatten();
-        let example = || (row.message.as_ref(), row.request_id.as_ref(), row.line, number());
-        self.add_error(row.status, &row.code, example);
+        let number = || row.masked_number().filter(|_| row.status != Some(Status::Invalid));
+        let connector = Some(&*row.connector).filter(|name| !name.is_empty());
+        self.count(row.status, connector, &row.code, || {
+            ErrorCount::first(&row.code, &row.message, &row.request_id, row.line, number())
+        });
     }
 
-    fn add_error<'a>(
+    /// Counts a row of a report that is being written on `rows`.
+    pub fn add_written(&mut self, row: &Written<'_>, rows: &Rows) {
+        let number = || rows.number(row.row).map(|number| number.masked().to_string());
+        let connector = rows.connector(row.row).map(|id| rows.connector_name(id));
+        self.count(Some(row.status), connector, row.code, || {
+            ErrorCount::first(row.code, row.message, row.request_id, rows.line(row.row), number())
+        });
+    }
+
+    fn count(
         &mut self,
         status: Option<Status>,
+        connector: Option<&str>,
         code: &str,
-        example: impl FnOnce() -> (&'a str, &'a str, u64, Option<String>),
+        first: impl FnOnce() -> ErrorCount,
     ) {
-        if matches!(status, None | Some(Status::Succeeded | Status::Duplicate)) {
-            return;
+        self.rows.add(status);
+        // A row with a bad number is of no connector's doing.
+        if let Some(name) = connector.filter(|_| status != Some(Status::Invalid)) {
+            match self.connectors.get_mut(name) {
+                Some(counts) => counts.add(status),
+                None => self.connectors.entry(name.into()).or_default().add(status),
+            }
         }
-        if let Some(error) = self.errors.get_mut(code) {
-            error.rows += 1;
-            return;
+        if !matches!(status, None | Some(Status::Succeeded | Status::Duplicate)) {
+            match self.errors.get_mut(code) {
+                Some(error) => error.rows += 1,
+                None => drop(self.errors.insert(code.into(), first())),
+            }
         }
-        let code = if self.errors.len() < CODES { code } else { OTHER_CODES };
-        let (message, request_id, line, number) = example();
-        let first = || ErrorCount {
-            rows: 0,
+    }
+}
+
+impl ErrorCount {
+    fn first(code: &str, message: &str, request_id: &str, line: u64, number: Option<String>) -> Self {
+        Self {
+            rows: 1,
             example: masked(message).into(),
             request_id: request_id.into(),
             line,
             number: number.map(Into::into),
             hint: hint(code),
-        };
-        self.errors.entry(code.into()).or_insert_with(first).rows += 1;
-    }
-}
-
-/// Counts the rows of a report that is being written.
-#[derive(Debug)]
-pub struct Counter<'a> {
-    input: &'a Input,
-    counted: Counted,
-    /// By connector: to look its name up for every row would take longer than to write the row.
-    connectors: Vec<Counts>,
-}
-
-impl<'a> Counter<'a> {
-    /// Nothing is counted yet of the report on `input`.
-    #[must_use]
-    pub fn new(input: &'a Input) -> Self {
-        let connectors = vec![Counts::default(); input.rows.connector_count() as usize];
-        Self { input, counted: Counted::default(), connectors }
-    }
-
-    /// Counts a row.
-    pub fn add(&mut self, row: &Written<'_>) {
-        let rows = &self.input.rows;
-        self.counted.rows.add(Some(row.status));
-        // A row with a bad number is of no connector's doing.
-        let connector = rows.connector(row.row).filter(|_| row.status != Status::Invalid);
-        if let Some(counts) = connector.and_then(|id| self.connectors.get_mut(id.get() as usize)) {
-            counts.add(Some(row.status));
         }
-        let example = || {
-            let number = rows.number(row.row).map(|number| number.masked().to_string());
-            (row.message, row.request_id, rows.line(row.row), number)
-        };
-        self.counted.add_error(Some(row.status), row.code, example);
-    }
-
-    /// What was counted.
-    #[must_use]
-    pub fn finish(self) -> Counted {
-        let names = self.input.rows.connector_names();
-        let counted = names.zip(self.connectors).filter(|(_, counts)| counts.total > 0);
-        let connectors = counted.map(|(name, counts)| (name.into(), counts)).collect();
-        Counted { connectors, ..self.counted }
     }
 }
 

@@ -7,8 +7,9 @@ use std::fmt;
 
 use indicatif::HumanCount;
 
+use super::counts::{Counted, Counts, ErrorCount};
+use super::json::{Run, Summary};
 use super::masked::masked;
-use super::{Counts, ErrorCount, Run, Summary};
 use crate::progress::{counted, span};
 
 /// Connectors and codes shown; the JSON has all.
@@ -19,57 +20,46 @@ pub const STILL_BILLED: &str = "a number that was removed from its connector sta
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Lines(self).to_string().trim_end())
+        f.write_str(&lines(self).join("\n"))
     }
 }
 
-/// Each part ends its own lines, and whichever is the last must not.
-struct Lines<'a>(&'a Summary);
-
-impl fmt::Display for Lines<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.write(f)
+fn lines(summary: &Summary) -> Vec<String> {
+    let rows = &summary.counted.rows;
+    let mut lines = Vec::new();
+    if summary.simulated {
+        lines.push("SIMULATED: no number was removed anywhere".to_owned());
     }
-}
-
-impl Summary {
-    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.simulated {
-            writeln!(f, "SIMULATED: no number was removed anywhere")?;
-        }
-        if let Some(reason) = self.run.as_ref().and_then(|run| run.stopped) {
-            writeln!(f, "stopped early: {}", reason.because())?;
-        }
-        let rows = &self.counted.rows;
-        writeln!(f, "{} in {}", counted(rows.total, "row"), self.report.display())?;
-        for (name, count) in rows.named().into_iter().filter(|(_, count)| *count > 0) {
-            let meaning = meaning(name).map(|text| format!(": {text}")).unwrap_or_default();
-            writeln!(f, "  {:>9}  {name}{meaning}", HumanCount(count).to_string())?;
-        }
-        self.write_connectors(f)?;
-        self.write_errors(f)?;
-        match &self.run {
-            Some(run) => write_pace(f, run)?,
-            None => writeln!(f, "the pace is known to the run alone: its --summary-json file has it")?,
-        }
-        if rows.succeeded > 0 && !self.simulated {
-            writeln!(f, "note: {STILL_BILLED}")?;
-        }
-        if let Some(command) = &self.next_command {
-            writeln!(f, "\nall of this is in the report; what succeeded is not sent again")?;
-            write!(f, "to go on with the rest: {command}")?;
-        }
-        Ok(())
+    if let Some(reason) = summary.run.as_ref().and_then(|run| run.stopped) {
+        lines.push(format!("stopped early: {}", reason.because()));
     }
+    lines.push(format!("{} in {}", counted(rows.total, "row"), summary.report.display()));
+    for (name, count) in rows.named().into_iter().filter(|(_, count)| *count > 0) {
+        lines.push(format!("  {:>9}  {name}{}", HumanCount(count).to_string(), meaning(name)));
+    }
+    lines.extend(connectors(&summary.counted));
+    lines.extend(errors(&summary.counted));
+    match &summary.run {
+        Some(run) => lines.extend(pace(run)),
+        None => lines.push("the pace is known to the run alone: its --summary-json file has it".to_owned()),
+    }
+    if rows.succeeded > 0 && !summary.simulated {
+        lines.push(format!("note: {STILL_BILLED}"));
+    }
+    if let Some(command) = &summary.next_command {
+        lines.push("\nall of this is in the report; what succeeded is not sent again".to_owned());
+        lines.push(format!("to go on with the rest: {command}"));
+    }
+    lines
 }
 
 /// What a count means, where its name does not say it.
-fn meaning(name: &str) -> Option<&'static str> {
+fn meaning(name: &str) -> &'static str {
     match name {
-        "unknown" => Some("no definite answer, it may have happened; a rerun finds out"),
-        "not attempted" => Some("never sent, nothing was changed"),
-        "without a status" => Some("a rerun sends them"),
-        _ => None,
+        "unknown" => ": no definite answer, it may have happened; a rerun finds out",
+        "not attempted" => ": never sent, nothing was changed",
+        "without a status" => ": a rerun sends them",
+        _ => "",
     }
 }
 
@@ -84,65 +74,58 @@ pub fn worst_first<T>(
     sorted
 }
 
-impl Summary {
-    fn write_connectors(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = worst_first(&self.counted.connectors, Counts::trouble);
-        if all.is_empty() {
-            return Ok(());
-        }
-        writeln!(f, "by connector")?;
-        for (name, counts) in all.iter().take(SHOWN) {
-            let parts = counts.named().into_iter().filter(|(_, count)| *count > 0);
-            let parts: Vec<_> = parts.map(|(name, count)| format!("{} {name}", HumanCount(count))).collect();
-            writeln!(f, "  {}: {}", masked(name), parts.join(", "))?;
-        }
-        let rest = all.get(SHOWN..).unwrap_or_default();
-        let troubled = rest.iter().filter(|(_, counts)| counts.trouble() > 0).count() as u64;
-        match (rest.len() as u64, troubled) {
-            (0, _) => Ok(()),
-            (rest, 0) => writeln!(f, "  … and {}, all well", counted(rest, "more connector")),
-            (rest, _) => {
-                writeln!(
-                    f,
-                    "  … and {}, {} with trouble",
-                    counted(rest, "more connector"),
-                    HumanCount(troubled)
-                )
-            }
-        }
+fn connectors(all: &Counted) -> Vec<String> {
+    let all = worst_first(&all.connectors, Counts::trouble);
+    let mut lines = heading("by connector", all.len());
+    for (name, counts) in all.iter().take(SHOWN) {
+        let parts = counts.named().into_iter().filter(|(_, count)| *count > 0);
+        let parts: Vec<_> = parts.map(|(name, count)| format!("{} {name}", HumanCount(count))).collect();
+        lines.push(format!("  {}: {}", masked(name), parts.join(", ")));
     }
-
-    fn write_errors(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.counted.errors.is_empty() {
-            return Ok(());
-        }
-        writeln!(f, "by error")?;
-        let errors = worst_first(&self.counted.errors, |error| error.rows);
-        for (code, error) in errors.iter().take(SHOWN) {
-            write_error(f, code, error)?;
-        }
-        match errors.len().saturating_sub(SHOWN) as u64 {
-            0 => Ok(()),
-            rest => writeln!(f, "  … and {}", counted(rest, "more error code")),
-        }
+    let rest = all.get(SHOWN..).unwrap_or_default();
+    let troubled = rest.iter().filter(|(_, counts)| counts.trouble() > 0).count() as u64;
+    if !rest.is_empty() {
+        let state = if troubled == 0 {
+            "all well".to_owned()
+        } else {
+            format!("{} with trouble", HumanCount(troubled))
+        };
+        lines.push(format!("  … and {}, {state}", counted(rest.len() as u64, "more connector")));
     }
+    lines
 }
 
-fn write_error(f: &mut fmt::Formatter<'_>, code: &str, error: &ErrorCount) -> fmt::Result {
-    let code = if code.is_empty() { "(no code)".into() } else { masked(code) };
-    write!(f, "  {:>9}  {code}", HumanCount(error.rows).to_string())?;
-    if !error.example.is_empty() {
-        write!(f, ": {}", without_line(&error.example))?;
+fn errors(all: &Counted) -> Vec<String> {
+    let all = worst_first(&all.errors, |error| error.rows);
+    let mut lines = heading("by error", all.len());
+    lines.extend(all.iter().take(SHOWN).map(|(code, error)| one_error(code, error)));
+    if all.len() > SHOWN {
+        lines.push(format!("  … and {}", counted((all.len() - SHOWN) as u64, "more error code")));
     }
-    write!(f, "\n             such as line {}", error.line)?;
+    lines
+}
+
+fn heading(text: &str, entries: usize) -> Vec<String> {
+    (entries > 0).then(|| text.to_owned()).into_iter().collect()
+}
+
+fn one_error(code: &str, error: &ErrorCount) -> String {
+    let code = if code.is_empty() { "(no code)".into() } else { masked(code) };
+    let mut text = format!("  {:>9}  {code}", HumanCount(error.rows).to_string());
+    if !error.example.is_empty() {
+        text += &format!(": {}", without_line(&error.example));
+    }
+    text += &format!("\n             such as line {}", error.line);
     if let Some(number) = &error.number {
-        write!(f, ", number {number}")?;
+        text += &format!(", number {number}");
     }
     if !error.request_id.is_empty() {
-        write!(f, ", request {}", error.request_id)?;
+        text += &format!(", request {}", error.request_id);
     }
-    writeln!(f)?;
-    error.hint.map_or(Ok(()), |hint| writeln!(f, "             hint: {hint}"))
+    if let Some(hint) = error.hint {
+        text += &format!("\n             hint: {hint}");
+    }
+    text
 }
 
 /// `line 9: the connector is empty` → `the connector is empty`. Its line in the report follows, and that may be another.
@@ -151,22 +134,17 @@ fn without_line(message: &str) -> &str {
     rest.filter(|(line, _)| line.bytes().all(|byte| byte.is_ascii_digit())).map_or(message, |(_, rest)| rest)
 }
 
-fn write_pace(f: &mut fmt::Formatter<'_>, run: &Run) -> fmt::Result {
-    if run.requests == 0 {
-        return Ok(());
-    }
-    write!(f, "{} in ", counted(run.requests, "request"))?;
+fn pace(run: &Run) -> Option<String> {
+    let requests = Some(run.requests).filter(|requests| *requests > 0)?;
     // Of less than a second there is no pace to speak of.
-    match run.elapsed.as_secs() {
-        0 => write!(f, "less than a second")?,
-        _ => write!(f, "{}, {:.1} a second", span(run.elapsed), run.rate())?,
-    }
-    match run.throttled {
-        0 => write!(f, ", none throttled")?,
-        throttled => write!(f, ", {} throttled ({:.1} %)", HumanCount(throttled), run.throttled_percent())?,
-    }
-    if let Some(found) = run.rate_found {
-        write!(f, "; limit found: {found:.1} requests a second")?;
-    }
-    writeln!(f)
+    let pace = match run.elapsed.as_secs() {
+        0 => "less than a second".to_owned(),
+        _ => format!("{}, {:.1} a second", span(run.elapsed), run.rate()),
+    };
+    let throttled = match run.throttled {
+        0 => "none throttled".to_owned(),
+        throttled => format!("{} throttled ({:.1} %)", HumanCount(throttled), run.throttled_percent()),
+    };
+    let found = run.rate_found.map(|found| format!("; limit found: {found:.1} requests a second"));
+    Some(format!("{} in {pace}, {throttled}{}", counted(requests, "request"), found.unwrap_or_default()))
 }

@@ -1,0 +1,159 @@
+//! A summary as JSON, as `--summary-json` writes it and `--run` reads it.
+//!
+//! Must not count anything.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::counts::{Counted, Counts};
+use crate::event::StopReason;
+use crate::hint::Hinted;
+use crate::report;
+use crate::timeline::Timeline;
+
+/// The version of the JSON that [`Summary`] serialises to. A field is only ever added within a version.
+pub const VERSION: u32 = 1;
+
+/// The JSON Schema of that JSON.
+pub const SCHEMA: &str = include_str!("schema.json");
+
+/// What a job came to. Serialises to the `--summary-json` file.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The report.
+    #[serde(serialize_with = "lossily")]
+    pub report: PathBuf,
+    /// Nothing of it happened at AWS.
+    pub simulated: bool,
+    /// The report's rows.
+    #[serde(flatten)]
+    pub counted: Counted,
+    /// Whether every row succeeded or is a duplicate of one that did.
+    pub all_succeeded: bool,
+    /// The command that tries the rest again.
+    pub next_command: Option<String>,
+    /// What the report does not tell.
+    #[serde(flatten)]
+    pub run: Option<Run>,
+}
+
+/// What only the run knows of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Where the numbers were removed.
+    pub target: String,
+    /// When this process began.
+    pub started_at: Timestamp,
+    /// How long it took.
+    #[serde(rename = "elapsed_seconds", serialize_with = "seconds", deserialize_with = "from_seconds")]
+    pub elapsed: Duration,
+    /// Why it ended early, if it did.
+    pub stopped: Option<StopReason>,
+    /// Requests of this process, throttled ones included.
+    pub requests: u64,
+    /// Requests that the service throttled.
+    pub throttled: u64,
+    /// The limit that the service was found to have, in requests per second.
+    pub rate_found: Option<f64>,
+    /// Its requests over time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<Timeline>,
+}
+
+impl Run {
+    /// Requests per second.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
+    pub fn rate(&self) -> f64 {
+        self.requests as f64 / self.elapsed.as_secs_f64().max(1e-3)
+    }
+
+    /// The share of the requests that were throttled, in percent.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
+    pub fn throttled_percent(&self) -> f64 {
+        100.0 * self.throttled as f64 / self.requests.max(1) as f64
+    }
+}
+
+/// Whether `path` may take the summary: nothing is there yet, or an earlier summary.
+///
+/// # Errors
+/// If something else is there, or it cannot be read.
+pub fn check_json(path: &Path) -> anyhow::Result<()> {
+    let text = match std::fs::read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return report::check_folder(path),
+        text => text.with_context(|| format!("cannot look at `{}`", path.display()))?,
+    };
+    let is_ours = serde_json::from_slice::<serde_json::Value>(&text)
+        .is_ok_and(|json| json["version"].is_u64() && json["report"].is_string());
+    anyhow::ensure!(
+        is_ours,
+        Hinted::new(
+            format!("`{}` is no summary of chime-sweep, and is not overwritten", path.display()),
+            "`--summary-json` names another file"
+        )
+    );
+    Ok(())
+}
+
+/// Writes the summary as JSON.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_json(summary: &Summary, path: &Path) -> anyhow::Result<()> {
+    let json = serde_json::to_string_pretty(summary)?;
+    report::replace(path, |file| writeln!(file, "{json}"))?;
+    Ok(())
+}
+
+/// What the `--summary-json` file at `path` says of the run, and whether that was simulated, if it is about a report with
+/// these counts.
+///
+/// # Errors
+/// If it is no such file, or about other rows.
+pub fn read_run(path: &Path, rows: &Counts) -> anyhow::Result<(Run, bool)> {
+    #[derive(Deserialize)]
+    struct Written {
+        version: u32,
+        simulated: bool,
+        rows: Counts,
+        #[serde(flatten)]
+        run: Run,
+    }
+    let text = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let written: Written = serde_json::from_slice(&text)
+        .with_context(|| format!("`{}` is no summary of a run: --summary-json writes one", path.display()))?;
+    anyhow::ensure!(
+        written.version == VERSION,
+        "`{}` has version {}, and this chime-sweep reads version {VERSION}",
+        path.display(),
+        written.version
+    );
+    anyhow::ensure!(
+        written.rows == *rows,
+        "`{}` is about another run: its rows are not those of the report",
+        path.display()
+    );
+    Ok((written.run, written.simulated))
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+fn from_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}
+
+/// A path that is no Unicode is no reason to lose the summary.
+fn lossily<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}

@@ -16,11 +16,8 @@ use crate::hint::Hinted;
 use crate::report;
 use crate::timeline::Timeline;
 
-/// The version of the JSON that [`Summary`] serialises to. A field is only ever added within a version.
+/// The version of the JSON that [`Summary`] serializes to, described by `schema.json`. A field is only ever added within a version.
 pub const VERSION: u32 = 1;
-
-/// The JSON Schema of that JSON.
-pub const SCHEMA: &str = include_str!("schema.json");
 
 /// What a job came to. Serialises to the `--summary-json` file.
 #[derive(Debug, Clone, Serialize)]

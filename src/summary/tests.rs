@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::counts::ErrorCount;
 use super::*;
 use crate::event::StopReason;
 use crate::input::{InputOptions, RowId, Source};
@@ -135,7 +136,7 @@ fn no_whole_number_is_shown() {
 
 #[test]
 fn each_json_is_as_the_schema_says() {
-    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let schema: Value = serde_json::from_str(include_str!("schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let all = [summary(some(), Some(run())), summary(some(), None), summary(Counted::default(), None)];
     for summary in &all {

@@ -98,7 +98,7 @@ fn connectors(all: &Counted) -> Vec<String> {
 fn errors(all: &Counted) -> Vec<String> {
     let all = worst_first(&all.errors, |error| error.rows);
     let mut lines = heading("by error", all.len());
-    lines.extend(all.iter().take(SHOWN).map(|(code, error)| one_error(code, error)));
+    lines.extend(all.iter().take(SHOWN).flat_map(|(code, error)| one_error(code, error)));
     if all.len() > SHOWN {
         lines.push(format!("  … and {}", counted((all.len() - SHOWN) as u64, "more error code")));
     }
@@ -109,23 +109,20 @@ fn heading(text: &str, entries: usize) -> Vec<String> {
     (entries > 0).then(|| text.to_owned()).into_iter().collect()
 }
 
-fn one_error(code: &str, error: &ErrorCount) -> String {
+fn one_error(code: &str, error: &ErrorCount) -> Vec<String> {
     let code = if code.is_empty() { "(no code)".into() } else { masked(code) };
-    let mut text = format!("  {:>9}  {code}", HumanCount(error.rows).to_string());
-    if !error.example.is_empty() {
-        text += &format!(": {}", without_line(&error.example));
-    }
-    text += &format!("\n             such as line {}", error.line);
-    if let Some(number) = &error.number {
-        text += &format!(", number {number}");
-    }
-    if !error.request_id.is_empty() {
-        text += &format!(", request {}", error.request_id);
-    }
-    if let Some(hint) = error.hint {
-        text += &format!("\n             hint: {hint}");
-    }
-    text
+    let example = Some(without_line(&error.example)).filter(|text| !text.is_empty());
+    let what: Vec<&str> = [Some(&*code), example].into_iter().flatten().collect();
+    let number = error.number.as_ref().map(|number| format!("number {number}"));
+    let request = Some(&error.request_id).filter(|id| !id.is_empty()).map(|id| format!("request {id}"));
+    let place = [Some(format!("such as line {}", error.line)), number, request];
+    let place: Vec<String> = place.into_iter().flatten().collect();
+    let mut lines = vec![
+        format!("  {:>9}  {}", HumanCount(error.rows).to_string(), what.join(": ")),
+        format!("             {}", place.join(", ")),
+    ];
+    lines.extend(error.hint.map(|hint| format!("             hint: {hint}")));
+    lines
 }
 
 /// `line 9: the connector is empty` → `the connector is empty`. Its line in the report follows, and that may be another.

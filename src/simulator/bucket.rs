@@ -36,8 +36,9 @@ impl Bucket {
         let capacity = u128::from(throttle.burst()) * TOKEN;
         let mut changes = throttle.changes.clone();
         changes.sort_by_key(|change| std::cmp::Reverse(change.at));
+        let interval = |rate: Rate| 1_000_000_000_000_u64.checked_div(rate.0).map(Duration::from_nanos);
         let other_client =
-            throttle.others.and_then(Rate::interval).map(|interval| OtherClient { interval, next: interval });
+            throttle.others.and_then(interval).map(|interval| OtherClient { interval, next: interval });
         Self { capacity, level: capacity, rate: throttle.rate, at: Duration::ZERO, changes, other_client }
     }
 
@@ -50,11 +51,10 @@ impl Bucket {
         if self.try_take() {
             return Ok(());
         }
-        let missing = TOKEN - self.level;
-        let nanos = missing.div_ceil(u128::from(self.rate.per_1000s()).max(1));
-        let nanos =
-            if self.rate.per_1000s() == 0 { u64::MAX } else { u64::try_from(nanos).unwrap_or(u64::MAX) };
-        Err(if nanos == u64::MAX { Duration::MAX } else { Duration::from_nanos(nanos) })
+        Err(match u128::from(self.rate.0) {
+            0 => Duration::MAX,
+            rate => Duration::from_nanos_u128((TOKEN - self.level).div_ceil(rate)),
+        })
     }
 
     fn try_take(&mut self) -> bool {
@@ -87,7 +87,7 @@ impl Bucket {
 
     fn refill(&mut self, now: Duration) {
         let passed = now.saturating_sub(self.at).as_nanos();
-        self.level = (self.level + passed * u128::from(self.rate.per_1000s())).min(self.capacity);
+        self.level = (self.level + passed * u128::from(self.rate.0)).min(self.capacity);
         self.at = self.at.max(now);
     }
 }

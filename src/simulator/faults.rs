@@ -6,27 +6,26 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, DATE, HeaderValue, LOCATION};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 
 use super::seed;
 use super::values::{Share, duration, http_error, optional_number};
-use super::wire::{Refusal, Stamp, reply};
+use super::wire::{Refusal, Stamp, page, reply, set};
 use crate::number::PhoneNumber;
 
 /// What the simulated service does with a request, and after how long.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// Counted from the request's arrival.
-    pub delay: Duration,
+    pub(crate) delay: Duration,
     /// What happens then.
-    pub delivery: Delivery,
+    pub(crate) delivery: Delivery,
 }
 
 /// What reaches the client.
 #[derive(Debug)]
-pub enum Delivery {
+pub(crate) enum Delivery {
     /// A whole reply.
     Reply(Response<Bytes>),
     /// The connection is closed without a byte.
@@ -46,7 +45,7 @@ pub enum Delivery {
 /// What goes wrong, as a scenario writes it: `does = "reset"`, `does.error = { status = 503 }`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Effect {
+pub(super) enum Effect {
     /// The connection is closed without a byte.
     Drop,
     /// The connection is reset without a byte.
@@ -99,62 +98,58 @@ pub enum Effect {
 /// What goes wrong with single batches of the disassociate call.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Fault {
+pub(super) struct Fault {
     /// What happens.
-    pub does: Effect,
+    pub(super) does: Effect,
     /// Whether the change is made before (and the client not told). No, unless the effect is one that alters the
     /// reply to a change that was made: `cut`, `truncated`, `missing-key`, `drip`.
-    pub applied: Option<bool>,
+    pub(super) applied: Option<bool>,
     /// The share of the attempts that are hit; all if absent.
-    #[serde(default = "all")]
-    pub p: Share,
+    #[serde(default = "Share::all")]
+    pub(super) p: Share,
     /// Only batches of this connector.
-    pub connector: Option<String>,
+    pub(super) connector: Option<String>,
     /// Only batches with this number among theirs.
     #[serde(default, deserialize_with = "optional_number")]
-    pub number: Option<PhoneNumber>,
+    pub(super) number: Option<PhoneNumber>,
     /// Only these attempts, counted from 1 for every set of numbers of a connector; all if absent. Attempts that end
     /// in the signature check, the rate limit or an outage do not count.
     #[serde(default)]
-    pub attempts: Vec<u32>,
+    pub(super) attempts: Vec<u32>,
 }
 
 /// What goes wrong with every request for a while, whatever it asks.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Outage {
+pub(super) struct Outage {
     /// From when.
     #[serde(deserialize_with = "duration")]
-    pub from: Duration,
+    pub(super) from: Duration,
     /// Until when.
     #[serde(deserialize_with = "duration")]
-    pub to: Duration,
+    pub(super) to: Duration,
     /// What happens. Nothing is applied.
-    pub does: Effect,
+    pub(super) does: Effect,
 }
 
 /// An attempt at a batch.
 pub(super) struct Attempt<'a> {
     pub(super) connector: &'a str,
-    pub(super) numbers: &'a [super::wire::Asked],
+    pub(super) numbers: &'a [PhoneNumber],
     /// Identifies connector and numbers, whatever their order.
     pub(super) batch: u64,
     /// From 1.
     pub(super) nth: u32,
 }
 
-fn all() -> Share {
-    Share::ALL
-}
-
 /// The fault that hits an attempt, if any does.
 pub(super) fn choose<'a>(faults: &'a [Fault], seed: u64, attempt: &Attempt<'_>) -> Option<&'a Fault> {
-    let mut faults = faults.iter().zip(0_u64..);
-    faults
-        .find(|(fault, index)| {
-            fault.fits(attempt) && fault.p.holds(seed::chance(seed, (index, attempt.batch, attempt.nth)))
-        })
-        .map(|(fault, _)| fault)
+    let Attempt { batch, nth, .. } = attempt;
+    let hits = |(index, fault): &(usize, &Fault)| {
+        let draw = || seed::chance(seed, format_args!("fault {index} {batch} {nth}"));
+        fault.fits(attempt) && fault.p.holds(draw)
+    };
+    faults.iter().enumerate().find(hits).map(|(_, fault)| fault)
 }
 
 /// The outage at a time, if there is one.
@@ -166,7 +161,7 @@ impl Fault {
     fn fits(&self, attempt: &Attempt<'_>) -> bool {
         self.connector.as_ref().is_none_or(|connector| connector == attempt.connector)
             && (self.attempts.is_empty() || self.attempts.contains(&attempt.nth))
-            && self.number.is_none_or(|number| attempt.numbers.iter().any(|asked| asked.0 == number))
+            && self.number.is_none_or(|number| attempt.numbers.contains(&number))
     }
 
     /// Whether the change is made all the same.
@@ -200,54 +195,44 @@ impl Effect {
     }
 
     /// What it makes of a reply. `draw` decides where the reply is cut.
-    pub(super) fn deliver(&self, mut original: Response<Bytes>, stamp: &Stamp, draw: u64) -> Delivery {
+    pub(super) fn deliver(&self, original: Response<Bytes>, stamp: &Stamp, draw: u64) -> Delivery {
         let place = usize::try_from(draw % (original.body().len().max(2) as u64 - 1)).unwrap_or(0) + 1;
+        let ok = |body: &'static [u8]| reply(StatusCode::OK, Bytes::from_static(body), stamp);
         match self {
             Self::Drop => Delivery::Drop,
             Self::Reset => Delivery::Reset,
             Self::Stall => Delivery::Stall,
             Self::Cut => Delivery::Cut(original, place),
-            Self::Truncated => {
-                original.body_mut().truncate(place);
-                Delivery::Reply(original)
-            }
+            Self::Truncated => Delivery::Reply(original.map(|body| body.slice(..place.min(body.len())))),
             Self::MissingKey => Delivery::Reply(original.map(|_| Bytes::from_static(b"{}"))),
-            Self::Garbage => Delivery::Reply(ok(b"\x00\xff{\"PhoneNumberErrors\":\xfe", stamp)),
-            Self::Flood { bytes } => Delivery::Flood(ok(b"{\"PhoneNumberErrors\":[", stamp), *bytes),
+            Self::Garbage => Delivery::Reply(ok(b"\x00\xff{\"PhoneNumberErrors\":\xfe")),
+            Self::Flood { bytes } => Delivery::Flood(ok(b"{\"PhoneNumberErrors\":["), *bytes),
             Self::Drip { every } => Delivery::Drip(original, *every),
             Self::Html { status } => Delivery::Reply(page(*status, stamp)),
-            Self::Error { status, code, message } => {
-                let mut refusal = Refusal::named(*status, message.clone());
-                if let Some(code) = code {
-                    refusal.code = code.clone().into();
-                }
-                Delivery::Reply(refusal.reply(stamp))
+            Self::Error { status, code: None, message } => {
+                Delivery::Reply(Refusal::named(*status, message).reply(stamp))
+            }
+            Self::Error { status, code: Some(code), message } => {
+                Delivery::Reply(Refusal::new(*status, code, message).reply(stamp))
             }
             Self::Redirect { location } => {
                 let mut response = reply(StatusCode::TEMPORARY_REDIRECT, Bytes::new(), stamp);
-                response
-                    .headers_mut()
-                    .extend(HeaderValue::from_str(location).ok().map(|location| (LOCATION, location)));
+                set(&mut response, "location", location);
                 Delivery::Reply(response)
             }
         }
     }
 }
 
-fn ok(body: &'static [u8], stamp: &Stamp) -> Response<Bytes> {
-    reply(StatusCode::OK, Bytes::from_static(body), stamp)
-}
-
-/// A load balancer's error page: it knows neither the request's id nor the error's name.
-fn page(status: StatusCode, stamp: &Stamp) -> Response<Bytes> {
-    let reason = status.canonical_reason().unwrap_or("Error");
-    let title = format!("{} {reason}", status.as_u16());
-    let html = format!(
-        "<html><head><title>{title}</title></head><body><center><h1>{title}</h1></center></body></html>\r\n"
-    );
-    let mut response = Response::new(Bytes::from(html));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
-    response.headers_mut().insert(DATE, stamp.date.clone());
-    response
+impl Delivery {
+    /// The status of the reply, if there is one.
+    pub(crate) fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Reply(response)
+            | Self::Cut(response, _)
+            | Self::Drip(response, _)
+            | Self::Flood(response, _) => Some(response.status()),
+            Self::Drop | Self::Reset | Self::Stall => None,
+        }
+    }
 }

@@ -15,34 +15,28 @@
 //! client's mistakes instead of finding them. Every request id begins with `sim-`, so that a simulated result cannot
 //! be mistaken for a real one.
 
-mod bucket;
-mod faults;
-mod operations;
-mod payload;
-mod scenario;
-mod seed;
-mod server;
-mod service;
-mod signature;
 mod values;
+mod seed;
 mod wire;
+mod faults;
+mod scenario;
+mod bucket;
+mod signature;
 mod world;
+mod call;
+mod operations;
+mod service;
+mod server;
 
-pub use faults::{Answer, Delivery, Effect, Fault, Outage};
-pub use scenario::{
-    Connector, Expect, IdForm, Key, Latency, NumberErrorRule, RateChange, RetryAfter, Scenario,
-    ScenarioError, Throttle, Unassociated,
-};
+pub use scenario::{ACCESS_KEY_ID, Expect, SECRET_ACCESS_KEY, Scenario, ScenarioError};
 pub use server::{Simulator, StartError};
-pub use service::{Service, Tally};
-pub use values::{Rate, Secret, Share};
+pub use service::Tally;
 pub use world::{Application, Ledger, NumberRecord};
 
-/// The access key that every scenario accepts, unless it lists keys of its own.
-pub const ACCESS_KEY_ID: &str = "AKIDSIMULATED";
-
-/// The secret of [`ACCESS_KEY_ID`]. It opens nothing but a simulator.
-pub const SECRET_ACCESS_KEY: &str = "simulated-secret-that-opens-nothing";
+#[cfg(test)]
+pub(crate) use faults::{Answer, Delivery};
+#[cfg(test)]
+pub(crate) use service::Service;
 
 #[cfg(test)]
 mod tests;

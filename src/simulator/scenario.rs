@@ -17,55 +17,61 @@ use super::values::{
 };
 use crate::number::PhoneNumber;
 
+/// The access key that every scenario accepts, unless it lists keys of its own.
+pub const ACCESS_KEY_ID: &str = "AKIDSIMULATED";
+
+/// The secret of [`ACCESS_KEY_ID`]. It opens nothing but a simulator.
+pub const SECRET_ACCESS_KEY: &str = "simulated-secret-that-opens-nothing";
+
 /// A scenario. Durations are written `250ms`, `10s`, `1h 30m`; numbers `+12065550100`; shares 0 to 1.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scenario {
     /// For the reader.
-    pub description: String,
+    pub(super) description: String,
     /// What all chance depends on.
-    pub seed: u64,
+    pub(super) seed: u64,
     /// The service's clock less the real one, such as `-10m`.
     #[serde(deserialize_with = "signed_duration")]
-    pub clock_offset: SignedDuration,
+    pub(super) clock_offset: SignedDuration,
     /// The region that requests must be signed for; any if absent.
-    pub region: Option<String>,
+    pub(super) region: Option<String>,
     /// How long an answer takes.
-    pub latency: Latency,
+    pub(super) latency: Latency,
     /// The rate limit; none if absent.
-    pub throttle: Option<Throttle>,
-    /// The access keys that are known; [`ACCESS_KEY_ID`](super::ACCESS_KEY_ID) alone if there are none here.
+    pub(super) throttle: Option<Throttle>,
+    /// The access keys that are known; [`ACCESS_KEY_ID`] alone if there are none here.
     #[serde(rename = "key")]
-    pub keys: Vec<Key>,
+    pub(super) keys: Vec<Key>,
     /// The connectors that exist, with their numbers. If there are none here the world is open: every connector
     /// exists, and every number is associated with the connector it is asked for until it is disassociated.
     #[serde(rename = "connector")]
-    pub connectors: Vec<Connector>,
+    pub(super) connectors: Vec<Connector>,
     /// Connectors that answer 403 `ForbiddenException`.
-    pub forbidden: HashSet<String>,
+    pub(super) forbidden: HashSet<String>,
     /// Connectors that answer 404 `NotFoundException`.
-    pub missing: HashSet<String>,
+    pub(super) missing: HashSet<String>,
     /// Numbers that make the whole call fail with 400 `BadRequestException`.
     #[serde(deserialize_with = "numbers")]
-    pub poison: HashSet<PhoneNumber>,
+    pub(super) poison: HashSet<PhoneNumber>,
     /// The most numbers in a call; more are answered with 400 `BadRequestException`.
-    pub batch_limit: Option<usize>,
+    pub(super) batch_limit: Option<usize>,
     /// Numbers that are refused inside an answer of 200; the first rule that fits decides.
     #[serde(rename = "number_error")]
-    pub number_errors: Vec<NumberErrorRule>,
+    pub(super) number_errors: Vec<NumberErrorRule>,
     /// The answer for a number that is not associated (any more).
-    pub unassociated: Unassociated,
+    pub(super) unassociated: Unassociated,
     /// How `PhoneNumberId` is written in an answer.
-    pub id_form: IdForm,
+    pub(super) id_form: IdForm,
     /// Numbers that are listed as refused (`Forbidden`) in every answer of 200, asked for or not.
     #[serde(deserialize_with = "numbers")]
-    pub strangers: Vec<PhoneNumber>,
+    pub(super) strangers: Vec<PhoneNumber>,
     /// What goes wrong with single batches; the first that fits decides.
     #[serde(rename = "fault")]
-    pub faults: Vec<Fault>,
+    pub(super) faults: Vec<Fault>,
     /// What goes wrong with every request for a while.
     #[serde(rename = "outage")]
-    pub outages: Vec<Outage>,
+    pub(super) outages: Vec<Outage>,
     /// What a job against this scenario should end with; the simulator itself ignores it.
     pub expect: Option<Expect>,
 }
@@ -73,56 +79,55 @@ pub struct Scenario {
 /// How long an answer takes: evenly distributed over `mean` ± `jitter`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Latency {
+pub(super) struct Latency {
     /// The middle.
     #[serde(deserialize_with = "duration")]
-    pub mean: Duration,
+    pub(super) mean: Duration,
     /// The most that it differs from the middle.
     #[serde(deserialize_with = "duration")]
-    pub jitter: Duration,
+    pub(super) jitter: Duration,
 }
 
 /// The rate limit, a token bucket of which a 429 takes nothing.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Throttle {
+pub(super) struct Throttle {
     /// Requests a second.
-    pub rate: Rate,
+    pub(super) rate: Rate,
     /// The bucket's size in requests; one second's worth if absent.
     burst: Option<u64>,
     /// Later rates.
     #[serde(default)]
-    pub changes: Vec<RateChange>,
+    pub(super) changes: Vec<RateChange>,
     /// Requests a second that another client of the account sends.
-    pub others: Option<Rate>,
+    pub(super) others: Option<Rate>,
     /// Whether a 429 says when to come again.
     #[serde(default)]
-    pub retry_after: RetryAfter,
+    pub(super) retry_after: RetryAfter,
 }
 
 impl Throttle {
     /// The bucket's size in requests.
-    #[must_use]
-    pub fn burst(&self) -> u64 {
-        self.burst.unwrap_or_else(|| self.rate.per_1000s().div_ceil(1000)).max(1)
+    pub(super) fn burst(&self) -> u64 {
+        self.burst.unwrap_or_else(|| self.rate.0.div_ceil(1000)).max(1)
     }
 }
 
 /// A rate that holds from some time on.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RateChange {
+pub(super) struct RateChange {
     /// From when.
     #[serde(deserialize_with = "duration")]
-    pub at: Duration,
+    pub(super) at: Duration,
     /// Requests a second.
-    pub rate: Rate,
+    pub(super) rate: Rate,
 }
 
 /// What a 429 says about when to come again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum RetryAfter {
+pub(super) enum RetryAfter {
     /// Nothing.
     #[default]
     Silent,
@@ -135,63 +140,64 @@ pub enum RetryAfter {
 /// An access key that the service knows.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Key {
+#[expect(clippy::struct_field_names, reason = "AWS's names")]
+pub(super) struct Key {
     /// Its id.
-    pub access_key_id: String,
+    pub(super) access_key_id: String,
     /// Its secret.
-    pub secret_access_key: Secret,
+    pub(super) secret_access_key: Secret,
     /// The session token that must come with it; any or none if absent.
-    pub session_token: Option<Secret>,
+    pub(super) session_token: Option<Secret>,
     /// When it stops working: `ExpiredTokenException` from then on.
     #[serde(default, deserialize_with = "optional_duration")]
-    pub expires_after: Option<Duration>,
+    pub(super) expires_after: Option<Duration>,
     /// After how many requests it stops working.
-    pub requests: Option<u64>,
+    pub(super) requests: Option<u64>,
 }
 
 /// A connector of a closed world, with its numbers.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Connector {
+pub(super) struct Connector {
     /// Its id.
-    pub id: String,
+    pub(super) id: String,
     /// Its numbers.
     #[serde(deserialize_with = "numbers")]
-    pub numbers: Vec<PhoneNumber>,
+    pub(super) numbers: Vec<PhoneNumber>,
     /// A file with more numbers, one a line, beside the scenario.
-    pub numbers_file: Option<PathBuf>,
+    pub(super) numbers_file: Option<PathBuf>,
     /// The first of `count` consecutive numbers.
     #[serde(deserialize_with = "optional_number")]
-    pub first: Option<PhoneNumber>,
+    pub(super) first: Option<PhoneNumber>,
     /// How many numbers there are from `first` on.
-    pub count: u64,
+    pub(super) count: u64,
 }
 
 /// Numbers that are refused inside an answer of 200.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NumberErrorRule {
+pub(super) struct NumberErrorRule {
     /// `ErrorCode`, such as `Throttled`.
-    pub code: String,
+    pub(super) code: String,
     /// `ErrorMessage`.
     #[serde(default)]
-    pub message: String,
+    pub(super) message: String,
     /// The numbers.
     #[serde(default, deserialize_with = "numbers")]
-    pub numbers: HashSet<PhoneNumber>,
+    pub(super) numbers: HashSet<PhoneNumber>,
     /// The share of all numbers that are refused as well; the seed chooses which.
     #[serde(default)]
-    pub p: Share,
+    pub(super) p: Share,
     /// Only for this connector.
-    pub connector: Option<String>,
+    pub(super) connector: Option<String>,
     /// How often a number is refused before it is let through; always if absent.
-    pub times: Option<u32>,
+    pub(super) times: Option<u32>,
 }
 
 /// The answer for a number that is not associated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Unassociated {
+pub(super) enum Unassociated {
     /// `NotFound`.
     #[default]
     NotFound,
@@ -202,7 +208,7 @@ pub enum Unassociated {
 /// How `PhoneNumberId` is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum IdForm {
+pub(super) enum IdForm {
     /// `+12065550100`.
     #[default]
     Plus,
@@ -234,22 +240,12 @@ pub struct Expect {
 /// Why a scenario cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
-    /// The text is not TOML, or not a scenario.
-    #[error("{}:{line}: {message}", file.display())]
-    Syntax {
-        /// The scenario.
-        file: PathBuf,
-        /// The line, from 1.
-        line: usize,
+    /// The text is not TOML, or no scenario, or contradicts itself.
+    #[error("{place}: {message}")]
+    Invalid {
+        /// The file and, if there is one at fault, the line.
+        place: String,
         /// What is wrong there.
-        message: String,
-    },
-    /// Two settings contradict each other.
-    #[error("{}: {message}", file.display())]
-    Contradiction {
-        /// The scenario.
-        file: PathBuf,
-        /// Which settings.
         message: String,
     },
     /// A file that the scenario names cannot be read.
@@ -262,6 +258,12 @@ pub enum ScenarioError {
     },
 }
 
+impl ScenarioError {
+    fn at(file: &Path, line: usize, message: impl Into<String>) -> Self {
+        Self::Invalid { place: format!("{}:{line}", file.display()), message: message.into() }
+    }
+}
+
 impl Scenario {
     /// Parses a scenario. `file` is where the text is from: for messages, and as the place of the files that it names.
     ///
@@ -270,18 +272,30 @@ impl Scenario {
     pub fn from_toml(text: &str, file: &Path) -> Result<Self, ScenarioError> {
         let mut scenario: Self = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
-            let line = before.matches('\n').count() + 1;
-            ScenarioError::Syntax { file: file.to_owned(), line, message: error.message().to_owned() }
+            ScenarioError::at(file, before.matches('\n').count() + 1, error.message())
         })?;
-        scenario
-            .contradiction()
-            .map_or(Ok(()), |message| Err(ScenarioError::Contradiction { file: file.to_owned(), message }))?;
+        if let Some(message) = scenario.contradiction() {
+            return Err(ScenarioError::Invalid { place: file.display().to_string(), message });
+        }
         for connector in &mut scenario.connectors {
             connector.gather(file)?;
         }
         Ok(scenario)
     }
 
+    /// The access keys that are known.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        let usual = || Key {
+            access_key_id: ACCESS_KEY_ID.to_owned(),
+            secret_access_key: Secret(SECRET_ACCESS_KEY.to_owned()),
+            session_token: None,
+            expires_after: None,
+            requests: None,
+        };
+        if self.keys.is_empty() { vec![usual()] } else { self.keys.clone() }
+    }
+
+    /// Two settings that cannot both hold.
     fn contradiction(&self) -> Option<String> {
         let ids: HashSet<&str> = self.connectors.iter().map(|connector| connector.id.as_str()).collect();
         if ids.len() < self.connectors.len() {
@@ -293,14 +307,12 @@ impl Scenario {
         if let Some(outage) = self.outages.iter().position(|outage| outage.from >= outage.to) {
             return Some(format!("`outage` {} ends before it begins", outage + 1));
         }
-        let fault = self
-            .faults
-            .iter()
-            .position(|fault| fault.applied == Some(false) && fault.does.alters_the_reply())?;
-        let effect = self.faults[fault].does.name();
+        let hides = |fault: &Fault| fault.applied == Some(false) && fault.does.alters_the_reply();
+        let fault = self.faults.iter().position(hides)?;
         Some(format!(
-            "`fault` {}: `{effect}` alters the reply to a call that was applied, so it cannot have `applied = false`",
-            fault + 1
+            "`fault` {}: `{}` alters the reply to a call that was applied, so it cannot have `applied = false`",
+            fault + 1,
+            self.faults[fault].does.name()
         ))
     }
 }
@@ -309,25 +321,18 @@ impl Connector {
     /// Adds the numbers of `numbers_file` and of the range to `numbers`.
     fn gather(&mut self, scenario: &Path) -> Result<(), ScenarioError> {
         if let Some(name) = &self.numbers_file {
-            let file = scenario.parent().unwrap_or(Path::new("")).join(name);
+            let file = scenario.with_file_name(name);
             let text = std::fs::read_to_string(&file)
                 .map_err(|source| ScenarioError::Read { file: file.clone(), source })?;
             for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-                let number = PhoneNumber::parse(line).map_err(|error| ScenarioError::Syntax {
-                    file: file.clone(),
-                    line: index + 1,
-                    message: format!("this is no phone number: it {error}"),
-                })?;
-                self.numbers.push(number);
+                self.numbers.push(PhoneNumber::parse(line).map_err(|error| {
+                    ScenarioError::at(&file, index + 1, format!("this is no phone number: it {error}"))
+                })?);
             }
         }
-        if let Some(first) = self.first {
-            let digits = first.e164().to_string();
-            let first: u64 = digits.trim_start_matches('+').parse().unwrap_or(u64::MAX);
-            self.numbers.extend(
-                (0..self.count).filter_map(|n| PhoneNumber::parse(&first.saturating_add(n).to_string()).ok()),
-            );
-        }
+        let first = self.first.map_or(u64::MAX, PhoneNumber::digits);
+        let range = (0..self.count).map(|n| PhoneNumber::parse(&first.saturating_add(n).to_string()));
+        self.numbers.extend(range.map_while(Result::ok));
         Ok(())
     }
 }

@@ -3,49 +3,50 @@
 //! Runs on a thread and a runtime of its own, so that a job in the same process meets real sockets and keeps its own
 //! threads to itself. Must not listen anywhere but on loopback, and must not decide anything: [`Service`] does.
 
-use std::convert::Infallible;
-use std::future::poll_fn;
+use std::error::Error as _;
+use std::future::{pending, poll_fn, ready};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
+use http::header::CONTENT_LENGTH;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::faults::{Answer, Delivery};
-use super::payload::Payload;
 use super::scenario::Scenario;
 use super::service::{Service, Tally};
 use super::world::Ledger;
 
-/// The largest request: over a million numbers.
-const BODY_LIMIT: usize = 32 << 20;
 /// How long a stop waits for replies that are on their way. Stalls never end by themselves.
 const GRACE: Duration = Duration::from_millis(200);
 /// The pause after a connection could not be accepted (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+/// The most requests without their reply: more than there can be sockets.
+const MAX_IN_FLIGHT: u32 = 1 << 20;
+/// White space for a flood, in pieces of this size.
+static SPACES: [u8; 1 << 16] = [b' '; 1 << 16];
 
 /// A simulator that is running. It stops when it is dropped.
-#[derive(Debug)]
 pub struct Simulator {
     address: SocketAddr,
     shared: Arc<Shared>,
-    stop: watch::Sender<bool>,
-    thread: Option<JoinHandle<()>>,
+    /// What tells its thread to stop, and the thread.
+    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 /// Why a simulator did not start.
@@ -54,7 +55,7 @@ pub enum StartError {
     /// The simulator has no business on a network.
     #[error("the simulator listens on loopback only, not on `{0}`")]
     NotLoopback(SocketAddr),
-    /// The address cannot be had.
+    /// The address cannot be had, or the system has no thread left.
     #[error("cannot listen on `{address}`")]
     Listen {
         /// The address.
@@ -62,34 +63,13 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
-    /// The system has no thread for it.
-    #[error("cannot start the simulator's thread")]
-    Thread(#[source] io::Error),
 }
 
-#[derive(Debug)]
 struct Shared {
     service: Mutex<Service>,
     started: Instant,
-    in_flight: AtomicU32,
-}
-
-/// A request that has no reply yet.
-struct InFlight<'a>(&'a AtomicU32);
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// How a connection ends instead of a reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-enum Ending {
-    #[error("the scenario closes the connection")]
-    Close,
-    #[error("the scenario resets the connection")]
-    Reset,
+    /// A permit is out for each request that has no reply yet.
+    permits: Semaphore,
 }
 
 impl Simulator {
@@ -101,33 +81,27 @@ impl Simulator {
         if !address.ip().is_loopback() {
             return Err(StartError::NotLoopback(address));
         }
-        let listener = TcpListener::bind(address).map_err(|source| StartError::Listen { address, source })?;
-        Self::serve(scenario, listener)
+        Self::listen(scenario, address).map_err(|source| StartError::Listen { address, source })
     }
 
-    /// Starts a simulator on a socket that listens already.
-    ///
-    /// # Errors
-    /// As [`Simulator::start`].
-    pub fn serve(scenario: Scenario, listener: TcpListener) -> Result<Self, StartError> {
-        let address = listener.local_addr().map_err(StartError::Thread)?;
-        if !address.ip().is_loopback() {
-            return Err(StartError::NotLoopback(address));
-        }
-        listener.set_nonblocking(true).map_err(StartError::Thread)?;
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
-        let (stop, stopped) = watch::channel(false);
-        let service = Mutex::new(Service::new(scenario));
-        let shared = Arc::new(Shared { service, started: Instant::now(), in_flight: AtomicU32::new(0) });
+    fn listen(scenario: Scenario, address: SocketAddr) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
         let listener = {
             let _context = runtime.enter();
-            tokio::net::TcpListener::from_std(listener).map_err(StartError::Thread)?
+            TcpListener::from_std(listener)?
         };
-        let accept = accept(listener, Arc::clone(&shared), stopped);
-        let thread =
-            std::thread::Builder::new().name("simulator".to_owned()).spawn(move || runtime.block_on(accept));
-        Ok(Self { address, shared, stop, thread: Some(thread.map_err(StartError::Thread)?) })
+        let address = listener.local_addr()?;
+        let service = Mutex::new(Service::new(scenario));
+        let permits = Semaphore::new(MAX_IN_FLIGHT as usize);
+        let shared = Arc::new(Shared { service, started: Instant::now(), permits });
+        let (stop, stopped) = oneshot::channel();
+        let serve = serve(listener, Arc::clone(&shared), stopped);
+        let thread = std::thread::Builder::new()
+            .name("simulator".to_owned())
+            .spawn(move || runtime.block_on(serve))?;
+        Ok(Self { address, shared, running: Some((stop, thread)) })
     }
 
     /// Where it listens: `http://127.0.0.1:PORT`.
@@ -156,8 +130,8 @@ impl Simulator {
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        self.stop.send_replace(true);
-        if let Some(thread) = self.thread.take() {
+        if let Some((stop, thread)) = self.running.take() {
+            drop(stop);
             // A panic of that thread has been printed by then; a drop must not add a second one.
             let _ = thread.join();
         }
@@ -169,46 +143,39 @@ impl Shared {
         self.service.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer(&self, request: &Request<Bytes>, in_flight: u32) -> Answer {
+    fn answer(&self, request: &Request<Bytes>) -> Answer {
         #[expect(
             clippy::disallowed_methods,
             reason = "the shell of the simulator, where its time comes from"
         )]
         let now = Timestamp::now();
-        let elapsed = self.started.elapsed();
+        let in_flight = MAX_IN_FLIGHT as usize - self.permits.available_permits();
         let mut service = self.service();
-        service.note_in_flight(in_flight);
-        service.answer(request, now, elapsed)
+        service.note_in_flight(u32::try_from(in_flight).unwrap_or(MAX_IN_FLIGHT));
+        service.answer(request, now, self.started.elapsed())
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            () = told_to_stop(&mut stopped) => break,
+            _ = &mut stopped => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(converse(stream, Arc::clone(&shared), stopped.clone()));
+                    connections.spawn(converse(stream, Arc::clone(&shared)));
                 }
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                Err(_) => sleep(ACCEPT_PAUSE).await,
             },
         }
     }
     drop(listener);
-    let drained = async { while connections.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(GRACE, drained).await;
-    connections.shutdown().await;
-}
-
-/// Also ends when the simulator itself is gone.
-async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
-    let _ = stopped.wait_for(|stopped| *stopped).await;
+    let _ = timeout(GRACE, shared.permits.acquire_many(MAX_IN_FLIGHT)).await;
 }
 
 /// Serves one connection to its end, which may be one that the scenario asks for.
-async fn converse(stream: TcpStream, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+async fn converse(stream: TcpStream, shared: Arc<Shared>) {
     // Without it, a reply may wait for the acknowledgement of the last one; but it is only speed.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
@@ -218,39 +185,65 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>, mut stopped: watch::Re
     });
     let mut http = http1::Builder::new();
     let mut connection = http.auto_date_header(false).serve_connection(TokioIo::new(stream), service);
-    let finished = tokio::select! {
-        ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => Some(ended),
-        () = told_to_stop(&mut stopped) => None,
+    let ended = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
+    let is_reset = |error: hyper::Error| {
+        let error = error.source().and_then(|error| error.downcast_ref::<io::Error>());
+        error.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionReset)
     };
-    let ended = if let Some(ended) = finished {
-        ended
-    } else {
-        Pin::new(&mut connection).graceful_shutdown();
-        poll_fn(|cx| connection.poll_without_shutdown(cx)).await
-    };
-    let ending =
-        ended.err().and_then(|error| std::error::Error::source(&error)?.downcast_ref::<Ending>().copied());
-    if ending == Some(Ending::Reset) {
+    if ended.is_err_and(is_reset) {
         let _ = connection.into_parts().io.into_inner().set_zero_linger();
     }
 }
 
-async fn respond(request: Request<Incoming>, shared: &Shared) -> Result<Response<Payload>, Ending> {
-    let in_flight = shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
-    let _in_flight = InFlight(&shared.in_flight);
+type Payload = UnsyncBoxBody<Bytes, io::Error>;
+
+/// # Errors
+/// How the connection ends instead of a reply.
+async fn respond(request: Request<Incoming>, shared: &Shared) -> io::Result<Response<Payload>> {
+    let _in_flight = shared.permits.acquire().await.map_err(io::Error::other)?;
     let (head, body) = request.into_parts();
-    let body = Limited::new(body, BODY_LIMIT).collect().await.map_err(|_| Ending::Close)?;
-    let Answer { delay, delivery } = shared.answer(&Request::from_parts(head, body.to_bytes()), in_flight);
+    let body = body.collect().await.map_err(io::Error::other)?;
+    let Answer { delay, delivery } = shared.answer(&Request::from_parts(head, body.to_bytes()));
     if !delay.is_zero() {
-        tokio::time::sleep(delay).await;
+        sleep(delay).await;
     }
     match delivery {
-        Delivery::Reply(response) => Ok(response.map(Payload::whole)),
-        Delivery::Cut(response, after) => Ok(response.map(|body| Payload::cut(body, after))),
-        Delivery::Drip(response, every) => Ok(response.map(|body| Payload::drip(body, every))),
-        Delivery::Flood(response, bytes) => Ok(response.map(|body| Payload::flood(body, bytes))),
-        Delivery::Drop => Err(Ending::Close),
-        Delivery::Reset => Err(Ending::Reset),
-        Delivery::Stall => match std::future::pending::<Infallible>().await {},
+        Delivery::Reply(response) => {
+            Ok(response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync()))
+        }
+        Delivery::Cut(response, after) => Ok(promised(response).map(|body| {
+            // hyper must have its chance to write what it has: an error discards what is in its buffer.
+            let cut = stream::once(async {
+                tokio::task::yield_now().await;
+                Err(io::ErrorKind::ConnectionAborted.into())
+            });
+            streamed(stream::once(ready(Ok(body.slice(..after.min(body.len()))))).chain(cut))
+        })),
+        Delivery::Drip(response, every) => Ok(promised(response).map(|body| {
+            streamed(stream::iter(body).then(move |byte| async move {
+                sleep(every).await;
+                Ok(Bytes::from(vec![byte]))
+            }))
+        })),
+        Delivery::Flood(response, bytes) => Ok(response.map(|body| {
+            let starts = (0..bytes).step_by(SPACES.len());
+            let piece = move |start| usize::try_from(bytes - start).unwrap_or(usize::MAX).min(SPACES.len());
+            let spaces = starts.map(move |start| Bytes::from_static(&SPACES[..piece(start)]));
+            streamed(stream::iter([body].into_iter().chain(spaces).map(Ok)))
+        })),
+        Delivery::Drop => Err(io::ErrorKind::ConnectionAborted.into()),
+        Delivery::Reset => Err(io::ErrorKind::ConnectionReset.into()),
+        Delivery::Stall => pending().await,
     }
+}
+
+/// The response with its length, which a stream does not know.
+fn promised(mut response: Response<Bytes>) -> Response<Bytes> {
+    let length = response.body().len().into();
+    response.headers_mut().insert(CONTENT_LENGTH, length);
+    response
+}
+
+fn streamed(pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Payload {
+    StreamBody::new(pieces.map_ok(Frame::data)).boxed_unsync()
 }

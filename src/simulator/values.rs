@@ -1,4 +1,6 @@
 //! The values that a scenario is written in, each checked where it is read, so that a mistake is named with its line.
+//!
+//! Must not know what the values are for.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,82 +12,57 @@ use serde::de::{Deserializer, Error as _};
 
 use crate::number::PhoneNumber;
 
-/// Requests a second, in steps of 0.001; may be 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate(u64);
+/// Requests in 1,000 seconds; may be 0. Written as requests a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "f64")]
+pub(super) struct Rate(pub(super) u64);
 
-impl Rate {
-    /// Requests in 1,000 seconds.
-    #[must_use]
-    pub fn per_1000s(self) -> u64 {
-        self.0
-    }
+impl TryFrom<f64> for Rate {
+    type Error = String;
 
-    /// The time between two requests, unless there are none.
-    pub(super) fn interval(self) -> Option<Duration> {
-        1_000_000_000_000_u64.checked_div(self.0).map(Duration::from_nanos)
-    }
-}
-
-impl<'de> Deserialize<'de> for Rate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let per_second = f64::deserialize(deserializer)?;
-        if !(0.0..=1_000_000.0).contains(&per_second) {
-            return Err(D::Error::custom(format!(
-                "`{per_second}` is not a rate from 0 to 1,000,000 requests/s"
-            )));
-        }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
-        Ok(Self((per_second * 1000.0).round() as u64))
-    }
-}
-
-/// A text that `Debug` does not show.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for Secret {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked in the same line")]
+    fn try_from(per_second: f64) -> Result<Self, String> {
+        let checked =
+            (0.0..=1_000_000.0).contains(&per_second).then_some((per_second * 1000.0).round() as u64);
+        checked
+            .map(Self)
+            .ok_or_else(|| format!("`{per_second}` is not a rate from 0 to 1,000,000 requests/s"))
     }
 }
 
 /// A share from 0 to 1.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Share(f64);
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(try_from = "f64")]
+pub(super) struct Share(f64);
 
 impl Share {
     /// All of them.
-    pub(super) const ALL: Self = Self(1.0);
+    pub(super) fn all() -> Self {
+        Self(1.0)
+    }
 
     /// Whether a draw from `[0, 1)` falls into the share.
-    pub(super) fn holds(self, draw: f64) -> bool {
-        draw < self.0
+    pub(super) fn holds(self, draw: impl FnOnce() -> f64) -> bool {
+        self.0 > 0.0 && draw() < self.0
     }
 }
 
-impl<'de> Deserialize<'de> for Share {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let share = f64::deserialize(deserializer)?;
-        if (0.0..=1.0).contains(&share) {
-            Ok(Self(share))
-        } else {
-            Err(D::Error::custom(format!("`{share}` is not a share from 0 to 1")))
-        }
+impl TryFrom<f64> for Share {
+    type Error = String;
+
+    fn try_from(share: f64) -> Result<Self, String> {
+        let checked = (0.0..=1.0).contains(&share).then_some(Self(share));
+        checked.ok_or_else(|| format!("`{share}` is not a share from 0 to 1"))
+    }
+}
+
+/// A text that `Debug` does not show.
+#[derive(Clone, Deserialize)]
+pub(super) struct Secret(pub(super) String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
     }
 }
 

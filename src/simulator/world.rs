@@ -2,57 +2,27 @@
 //!
 //! Must not know of faults: what is written here has happened, whatever the client was told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use indexmap::IndexSet;
 use serde::{Serialize, Serializer};
 
 use super::scenario::Connector;
-use super::wire::e164;
 use crate::number::PhoneNumber;
 
 /// A connector's place in its world; only [`World::connector`] gives one out.
 pub(super) type Index = usize;
 
-#[derive(Debug, Default)]
+/// Not `Debug`: it would show whole numbers.
+#[derive(Default)]
 pub(super) struct World {
     /// Whether connectors and numbers come into being when they are asked for.
     open: bool,
-    connectors: Vec<Holdings>,
-    indices: HashMap<Arc<str>, Index>,
-    changes: Vec<Change>,
-}
-
-/// A connector, and every number that it has, had, or was asked for.
-#[derive(Debug)]
-struct Holdings {
-    name: Arc<str>,
-    numbers: HashMap<PhoneNumber, Record>,
-}
-
-/// Small, because a rehearsal may have a million: looking them up is most of the simulator's work.
-#[derive(Debug, Default)]
-struct Record {
-    asked: u16,
-    applied: u16,
-    associated: bool,
-}
-
-#[derive(Debug)]
-struct Change {
-    number: PhoneNumber,
-    by: Cause,
-}
-
-/// The call that asks for a change.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Cause {
-    pub(super) connector: Index,
-    /// The `n` of request id `sim-n`.
-    pub(super) request: u64,
-    /// Which attempt at its batch it is, from 1.
-    pub(super) attempt: u32,
+    connectors: IndexSet<Arc<str>>,
+    /// By connector and digits: every number that a connector has, had, or was asked for.
+    numbers: BTreeMap<(Index, u64), NumberRecord>,
+    applications: Vec<Application>,
 }
 
 /// What really happened to the numbers, whatever the client was told.
@@ -68,7 +38,6 @@ pub struct Ledger {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Application {
     /// The connector's id.
-    #[serde(serialize_with = "text")]
     pub connector: Arc<str>,
     /// The number.
     #[serde(serialize_with = "e164")]
@@ -83,21 +52,16 @@ pub struct Application {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct NumberRecord {
     /// The connector's id.
-    #[serde(serialize_with = "text")]
     pub connector: Arc<str>,
     /// The number.
     #[serde(serialize_with = "e164")]
     pub number: PhoneNumber,
-    /// How many disassociate calls that reached the account named it (at most 65,535 are counted).
-    pub asked: u16,
+    /// How many disassociate calls that reached the account named it.
+    pub asked: u32,
     /// How often it was disassociated.
-    pub applied: u16,
+    pub applied: u32,
     /// Whether it is associated now.
     pub associated: bool,
-}
-
-impl Record {
-    const ASSOCIATED: Self = Self { asked: 0, applied: 0, associated: true };
 }
 
 impl World {
@@ -105,60 +69,70 @@ impl World {
     pub(super) fn new(connectors: &[Connector]) -> Self {
         let mut world = Self { open: connectors.is_empty(), ..Self::default() };
         for connector in connectors {
-            let numbers = connector.numbers.iter().map(|number| (*number, Record::ASSOCIATED)).collect();
-            world.add(&connector.id, numbers);
+            let (index, _) = world.connectors.insert_full(connector.id.as_str().into());
+            for number in &connector.numbers {
+                world.record(index, *number).associated = true;
+            }
         }
         world
     }
 
-    fn add(&mut self, id: &str, numbers: HashMap<PhoneNumber, Record>) -> Index {
-        let name: Arc<str> = id.into();
-        let index = self.connectors.len();
-        self.indices.insert(Arc::clone(&name), index);
-        self.connectors.push(Holdings { name, numbers });
-        index
+    /// The record of a number of a connector; a new one is not associated.
+    fn record(&mut self, connector: Index, number: PhoneNumber) -> &mut NumberRecord {
+        self.numbers.entry((connector, number.digits())).or_insert_with(|| NumberRecord {
+            connector: Arc::clone(&self.connectors[connector]),
+            number,
+            asked: 0,
+            applied: 0,
+            associated: false,
+        })
+    }
+
+    fn holds(&self, connector: Index, number: PhoneNumber) -> bool {
+        self.numbers.get(&(connector, number.digits())).is_some_and(|record| record.associated)
     }
 
     /// The connector of this id, if it exists; in an open world it does.
     pub(super) fn connector(&mut self, id: &str) -> Option<Index> {
-        let known = self.indices.get(id).copied();
-        if known.is_none() && self.open { Some(self.add(id, HashMap::new())) } else { known }
+        let known = self.connectors.get_index_of(id);
+        known.or_else(|| self.open.then(|| self.connectors.insert_full(id.into()).0))
     }
 
     /// The connectors' ids.
-    pub(super) fn connectors(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.connectors.iter().map(|connector| &*connector.name)
+    pub(super) fn connectors(&self) -> impl Iterator<Item = &str> {
+        self.connectors.iter().map(|id| &**id)
     }
 
-    /// Asks to disassociate a number. `refuse` is told the how many-th time it is asked for, from 1, and may prevent it.
-    /// `Ok(false)` if the number is not associated with the connector.
-    ///
-    /// # Errors
-    /// What `refuse` said.
-    pub(super) fn disassociate<R>(
+    /// Writes down that a number is to be disassociated. Returns the how many-th time it is, from 1.
+    pub(super) fn ask(&mut self, connector: Index, number: PhoneNumber) -> u32 {
+        let is_known = self.numbers.contains_key(&(connector, number.digits()));
+        if !is_known && !self.open {
+            return 1;
+        }
+        let record = self.record(connector, number);
+        record.asked += 1;
+        record.associated |= !is_known;
+        record.asked
+    }
+
+    /// Disassociates a number, in this `request` and this `attempt` at its batch. `false` if it is not associated with
+    /// the connector.
+    pub(super) fn disassociate(
         &mut self,
-        by: Cause,
+        connector: Index,
         number: PhoneNumber,
-        refuse: impl FnOnce(u32) -> Option<R>,
-    ) -> Result<bool, R> {
-        let numbers = &mut self.connectors[by.connector].numbers;
-        let record = if self.open {
-            Some(numbers.entry(number).or_insert(Record::ASSOCIATED))
-        } else {
-            numbers.get_mut(&number)
-        };
-        let Some(record) = record else { return refuse(1).map_or(Ok(false), Err) };
-        record.asked = record.asked.saturating_add(1);
-        if let Some(refusal) = refuse(u32::from(record.asked)) {
-            return Err(refusal);
+        request: u64,
+        attempt: u32,
+    ) -> bool {
+        if !self.holds(connector, number) {
+            return false;
         }
-        if record.associated {
-            record.associated = false;
-            record.applied = record.applied.saturating_add(1);
-            self.changes.push(Change { number, by });
-            return Ok(true);
-        }
-        Ok(false)
+        let record = self.record(connector, number);
+        record.associated = false;
+        record.applied += 1;
+        let connector = Arc::clone(&record.connector);
+        self.applications.push(Application { connector, number, request, attempt });
+        true
     }
 
     /// Associates a number of the account, unless it is associated with another connector.
@@ -171,94 +145,63 @@ impl World {
         number: PhoneNumber,
         force: bool,
     ) -> Result<(), &'static str> {
-        let holders: Vec<Index> = self.holders(number).collect();
         if !self.open && !self.knows(number) {
             return Err("NotFound");
         }
+        let holders: Vec<Index> = self.holders(number).collect();
         if !force && holders.iter().any(|holder| *holder != connector) {
             return Err("PhoneNumberAssociationsExist");
         }
         for holder in holders {
-            self.connectors[holder].numbers.entry(number).or_default().associated = false;
+            self.record(holder, number).associated = false;
         }
-        self.connectors[connector].numbers.entry(number).or_default().associated = true;
+        self.record(connector, number).associated = true;
         Ok(())
     }
 
     /// The connectors that a number is associated with.
     fn holders(&self, number: PhoneNumber) -> impl Iterator<Item = Index> {
-        let holds =
-            move |holdings: &Holdings| holdings.numbers.get(&number).is_some_and(|record| record.associated);
-        self.connectors
-            .iter()
-            .enumerate()
-            .filter(move |(_, holdings)| holds(holdings))
-            .map(|(index, _)| index)
+        (0..self.connectors.len()).filter(move |connector| self.holds(*connector, number))
     }
 
     /// The ids of the connectors that a number is associated with.
     pub(super) fn holder_ids(&self, number: PhoneNumber) -> impl Iterator<Item = &str> {
-        self.holders(number).map(|index| &*self.connectors[index].name)
+        self.holders(number).map(|connector| &*self.connectors[connector])
     }
 
     /// Whether a number is in the account.
     pub(super) fn knows(&self, number: PhoneNumber) -> bool {
-        self.connectors.iter().any(|connector| connector.numbers.contains_key(&number))
+        (0..self.connectors.len()).any(|connector| self.numbers.contains_key(&(connector, number.digits())))
     }
 
-    /// At most `limit` numbers after `after`, in order, and whether there are more: those associated with a
-    /// connector, or all.
-    pub(super) fn page(
-        &self,
-        holder: Option<Index>,
-        after: Option<PhoneNumber>,
-        limit: usize,
-    ) -> (Vec<PhoneNumber>, bool) {
-        let mut first = BTreeSet::new();
-        let shelves = self
-            .connectors
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| holder.is_none_or(|holder| holder == *index));
-        for (number, record) in shelves.flat_map(|(_, holdings)| &holdings.numbers) {
-            if (record.associated || holder.is_none()) && after.is_none_or(|after| *number > after) {
-                first.insert(*number);
-                if first.len() > limit + 1 {
-                    first.pop_last();
-                }
-            }
-        }
-        let more = first.len() > limit;
-        (first.into_iter().take(limit).collect(), more)
+    /// At most `limit` numbers whose digits are more than `after`, in order, and whether there are more: those
+    /// associated with a connector, or all.
+    pub(super) fn page(&self, holder: Option<Index>, after: u64, limit: usize) -> (Vec<PhoneNumber>, bool) {
+        let of_connector = |connector| {
+            let records = self.numbers.range((connector, after.saturating_add(1))..(connector + 1, 0));
+            let listed = records.filter(|(_, record)| record.associated || holder.is_none());
+            listed.map(|(_, record)| record.number).take(limit + 1)
+        };
+        let connectors = holder.map_or(0..self.connectors.len(), |holder| holder..holder + 1);
+        let numbers: BTreeSet<PhoneNumber> = connectors.flat_map(of_connector).collect();
+        let more = numbers.len() > limit;
+        (numbers.into_iter().take(limit).collect(), more)
     }
 
     /// How many disassociations were made.
     pub(super) fn applied(&self) -> u64 {
-        self.changes.len() as u64
+        self.applications.len() as u64
     }
 
     pub(super) fn ledger(&self) -> Ledger {
-        let applications = self.changes.iter().map(|Change { number, by }| Application {
-            connector: Arc::clone(&self.connectors[by.connector].name),
-            number: *number,
-            request: by.request,
-            attempt: by.attempt,
-        });
-        let numbers = self.connectors.iter().flat_map(|connector| {
-            connector.numbers.iter().map(|(number, record)| NumberRecord {
-                connector: Arc::clone(&connector.name),
-                number: *number,
-                asked: record.asked,
-                applied: record.applied,
-                associated: record.associated,
-            })
-        });
-        let mut ledger = Ledger { applications: applications.collect(), numbers: numbers.collect() };
-        ledger.numbers.sort_unstable();
-        ledger
+        let mut numbers: Vec<NumberRecord> = self.numbers.values().cloned().collect();
+        numbers.sort_unstable();
+        Ledger { applications: self.applications.clone(), numbers }
     }
 }
 
-fn text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(text)
+/// A number as `+` and its digits.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn e164<S: Serializer>(number: &PhoneNumber, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&number.e164())
 }

@@ -116,7 +116,7 @@ impl Service {
     /// How many calls that reached the account named this number.
     pub fn asked(&self, number: &str) -> u32 {
         let numbers = self.0.ledger().numbers;
-        numbers.iter().filter(|it| it.number.e164().to_string() == number).map(|it| u32::from(it.asked)).sum()
+        numbers.iter().filter(|it| it.number.e164().to_string() == number).map(|it| it.asked).sum()
     }
 
     /// Whether the number is off the connector.

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{Bench, Signer, body, header, noon, scenario, seen};
 use crate::simulator::{Delivery, Expect, Scenario, Service};
 
@@ -62,7 +64,7 @@ fn debug_shows_no_secret_and_no_number() {
     let signer = Signer { key: "A", secret: "hush", token: Some("hush"), ..Signer::default() };
     let address = "/voice-connectors/abc?operation=disassociate-phone-numbers";
     assert_eq!(seen(bench.ask(&signer.sign("POST", address, &body(&["+12065550101"])), 0)).0, 200);
-    for shown in [format!("{:?}", scenario(text)), format!("{:?}", bench.0)] {
+    for shown in [format!("{:?}", scenario(text)), format!("{:?}", bench.0.ledger())] {
         assert!(!shown.contains("hush") && !shown.contains("206555"), "{shown}");
     }
 }
@@ -96,14 +98,18 @@ fn fate(
             sent_before = true;
             continue;
         };
-        let text = String::from_utf8_lossy(response.body());
-        let about =
-            |code: &str| text.contains(&format!("{}\",\"ErrorCode\":\"{code}\"", number.replace('+', "")));
+        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        let errors = body["PhoneNumberErrors"].as_array();
+        let about = |code: &str| {
+            let mut errors = errors.into_iter().flatten();
+            let id = |error: &Value| error["PhoneNumberId"].to_string().contains(&number.replace('+', ""));
+            errors.any(|error| id(error) && error["ErrorCode"] == code)
+        };
         match (response.status().as_u16(), header(&response, "x-amzn-errortype")) {
-            (200, _) if text.ends_with("]}") && (about("Throttled") || about("ServiceUnavailable")) => {}
-            (200, _) if text.ends_with("]}") && about("Forbidden") => return "failed",
-            (200, _) if text.ends_with("]}") && about("NotFound") && !sent_before => return "failed",
-            (200, _) if text.ends_with("]}") => return "succeeded",
+            (200, _) if about("Throttled") || about("ServiceUnavailable") => {}
+            (200, _) if about("Forbidden") => return "failed",
+            (200, _) if about("NotFound") && !sent_before => return "failed",
+            (200, _) if errors.is_some() => return "succeeded",
             (403, "ExpiredTokenException") => return "not attempted",
             (400 | 403 | 404, _) => return "failed",
             _ => {}

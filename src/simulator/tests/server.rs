@@ -1,7 +1,7 @@
 //! What reaches the socket.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 
 use bytes::Bytes;
 use http::Request;
@@ -143,8 +143,6 @@ fn a_stop_lets_replies_on_their_way_arrive() {
 fn listens_on_loopback_only() {
     let everywhere = "0.0.0.0:0".parse().unwrap();
     assert!(matches!(Simulator::start(scenario(""), everywhere), Err(StartError::NotLoopback(_))));
-    let listener = TcpListener::bind(everywhere).unwrap();
-    assert!(matches!(Simulator::serve(scenario(""), listener), Err(StartError::NotLoopback(_))));
     let first = start("");
     let taken = first.url().strip_prefix("http://").unwrap().parse().unwrap();
     assert!(matches!(Simulator::start(scenario(""), taken), Err(StartError::Listen { .. })));

@@ -239,7 +239,7 @@ proptest! {
         calls in prop::collection::vec((any::<bool>(), 0_u8..3, prop::collection::btree_set(0_u32..12, 1..6)), 1..40),
     ) {
         let mut bench = Bench::new("[[fault]]\ndoes = 'drop'\napplied = true\np = 0.3\n[[fault]]\ndoes.html.status = 503\np = 0.3");
-        let mut associations: BTreeMap<(String, String), (bool, u16)> = BTreeMap::new();
+        let mut associations: BTreeMap<(String, String), (bool, u32)> = BTreeMap::new();
         for (associate, connector, numbers) in calls {
             let numbers: Vec<String> = numbers.iter().map(|n| format!("+1206555{n:04}")).collect();
             let texts: Vec<&str> = numbers.iter().map(String::as_str).collect();

@@ -13,12 +13,12 @@ mod strangers;
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use chime_sweep::simulator::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, Scenario, Simulator};
+use chime_sweep::simulator::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, Scenario, Simulator, StartError};
 use tempfile::TempDir;
 
 /// After this long a process hangs.
@@ -61,7 +61,7 @@ struct Row {
 impl Job {
     /// `rows` numbers on three connectors, against a simulator.
     fn new(rows: u32, scenario: &str) -> Self {
-        let simulator = simulator(scenario, TcpListener::bind("127.0.0.1:0").expect("binds"));
+        let simulator = simulator(scenario, "127.0.0.1:0".parse().expect("an address")).expect("starts");
         let mut job = Self::at(rows, &simulator.url());
         job.simulator = Some(simulator);
         job
@@ -212,9 +212,9 @@ fn csv(rows: u32) -> String {
     ["connector,number\n".to_owned()].into_iter().chain(rows).collect()
 }
 
-fn simulator(scenario: &str, listener: TcpListener) -> Simulator {
+fn simulator(scenario: &str, address: SocketAddr) -> Result<Simulator, StartError> {
     let scenario = Scenario::from_toml(scenario, Path::new("scenario.toml")).expect("a scenario");
-    Simulator::serve(scenario, listener).expect("starts")
+    Simulator::start(scenario, address)
 }
 
 fn read_report(path: &Path) -> Vec<Row> {

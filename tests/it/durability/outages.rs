@@ -9,18 +9,16 @@ fn a_service_that_restarts_in_mid_run_costs_time_and_nothing_else() {
     let mut job = Job::new(600, CALM);
     let running = job.start(&["--batch-size", "5", "--concurrency", "2"]);
     until("requests", || job.simulator().tally().requests >= 10);
-    let address: std::net::SocketAddr = job.url.trim_start_matches("http://").parse().expect("an address");
+    let address: SocketAddr = job.url.trim_start_matches("http://").parse().expect("an address");
     let first = job.simulator.take().expect("a simulator");
     let before = first.ledger();
     first.stop();
     std::thread::sleep(Duration::from_millis(700));
     assert!(!job.path("numbers.report.csv").exists(), "it waits");
-    let mut listener = None;
     until("the port", || {
-        listener = TcpListener::bind(address).ok();
-        listener.is_some()
+        job.simulator = simulator(CALM, address).ok();
+        job.simulator.is_some()
     });
-    job.simulator = Some(simulator(CALM, listener.expect("bound")));
     running.wait().exits(0);
     let rows = job.report();
     assert_eq!(count(&rows, "succeeded"), 600);

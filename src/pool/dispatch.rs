@@ -4,7 +4,6 @@
 //! read a clock, spawn, or know what records its events.
 
 mod landing;
-mod silence;
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -15,12 +14,12 @@ use tokio::task::Id;
 use crate::event::{Event, Outbox, Phase, Settlement, StopReason};
 use crate::input::{RowFlags, Rows};
 use crate::plan::Batch;
-use crate::pool::blame::Blame;
 use crate::pool::gate::{Gate, Pass, Renewal};
 use crate::pool::next::{Flight, Next, Submission};
+use crate::pool::outage::{Outage, Verdict};
 use crate::pool::pace::{Pace, Permit, Wait};
 use crate::pool::queue::Queue;
-use crate::pool::retry::RetryPolicy;
+use crate::pool::retry::{RetryPolicy, ShouldAttempt};
 use crate::pool::scope::Connectors;
 use crate::pool::split::Splits;
 use crate::pool::stop::Watch;
@@ -35,14 +34,7 @@ pub struct Dispatcher<'a> {
     queue: Queue<'a>,
     /// The requests in flight, by the task that each is.
     flights: HashMap<Id, Flight>,
-    blame: Blame,
-    /// Batches whose attempts are used up if what they are suspected of counts.
-    held: Vec<Job>,
-    /// Probes of the present outage that failed.
-    probes: u32,
-    /// Until when the service asked to be left alone, in an outage.
-    rest_until: Option<Instant>,
-    last_sent_was_forgiven: bool,
+    outage: Outage,
     concurrency: usize,
     connectors: Connectors,
     splits: Splits,
@@ -71,11 +63,7 @@ impl<'a> Dispatcher<'a> {
             earlier,
             queue: Queue::new(planned),
             flights: HashMap::new(),
-            blame: Blame::default(),
-            held: Vec::new(),
-            probes: 0,
-            rest_until: None,
-            last_sent_was_forgiven: false,
+            outage: Outage::default(),
             concurrency: settings.concurrency.get(),
             connectors: Connectors::default(),
             splits: Splits::default(),
@@ -107,22 +95,19 @@ impl<'a> Dispatcher<'a> {
     fn decide(&mut self, now: Instant, at: Timestamp) -> Next {
         self.write_ahead();
         self.queue.wake(now);
-        self.settle_closed(at);
+        self.settle_first(at);
+        let give_up = self.watch.gives_up_at();
         if self.queue.first().is_none() {
-            self.release_held(now, at);
-            return if self.is_idle() {
+            let is_idle = self.flights.is_empty() && self.queue.is_empty();
+            return if is_idle {
                 Next::Done(self.end())
             } else {
-                Next::Wait(earlier(self.queue.due(), self.watch.gives_up_at()))
+                Next::Wait(earlier(self.queue.due(), give_up))
             };
         }
-        if let Some(until) = self.rest_until.filter(|until| now < *until && self.is_outage(now)) {
-            return Next::Wait(earlier(Some(until), self.watch.gives_up_at()));
+        if let Some(until) = self.outage.rest_until(now) {
+            return Next::Wait(earlier(Some(until), give_up));
         }
-        if self.last_sent_was_forgiven && !self.is_outage(now) {
-            self.queue.bring_unforgiven();
-        }
-        let give_up = self.watch.gives_up_at();
         if self.flights.len() >= self.concurrency {
             return Next::Wait(give_up);
         }
@@ -144,17 +129,16 @@ impl<'a> Dispatcher<'a> {
     }
 
     fn send(&mut self, permit: Permit) -> Next {
-        let Some(mut first) = self.queue.take_first() else { return Next::Wait(None) };
-        first.resolve(&self.blame);
-        self.last_sent_was_forgiven = first.forgiven;
+        let Some(first) = self.queue.take_first() else { return Next::Wait(None) };
         let mut pieces = self.splits.cut(first).into_iter();
-        let Some(job) = pieces.next() else { return Next::Wait(None) };
+        let Some(mut job) = pieces.next() else { return Next::Wait(None) };
         pieces.rev().for_each(|piece| self.queue.put_first(piece));
         self.emit(Event::Sent { again: job.attempts > 0 || job.last_error.is_some() });
         let mut numbers = Vec::with_capacity(job.rows.len());
         numbers.extend(job.rows.iter().filter_map(|&row| self.rows.number(row)));
         let submission = Submission { connector: self.rows.connector_name(job.connector).into(), numbers };
-        Next::Send(Flight { job, permit, epoch: self.gate.epoch(), request: self.blame.sent() }, submission)
+        let request = self.outage.sent(&mut job);
+        Next::Send(Flight { job, permit, epoch: self.gate.epoch(), request }, submission)
     }
 
     /// What [`Next::Send`] gave is under way as this task.
@@ -162,17 +146,31 @@ impl<'a> Dispatcher<'a> {
         self.flights.insert(task, flight);
     }
 
-    /// Settles what waits for connectors that the service refused.
-    fn settle_closed(&mut self, at: Timestamp) {
-        while let Some(error) =
-            self.queue.first().and_then(|job| self.connectors.closed(job.connector)).cloned()
-        {
-            if let Some(mut job) = self.queue.take_first() {
-                job.resolve(&self.blame);
-                self.settle(job.refused(&error, &self.earlier, at));
+    /// Brings forward what is to be sent next, and settles what is not to be sent after all: its connector was refused,
+    /// or its last attempt turned out to count.
+    fn settle_first(&mut self, at: Timestamp) {
+        if self.queue.first().is_some_and(|first| self.outage.wants_fresh(first)) {
+            self.queue.bring_fresh_forward();
+        }
+        while let Some(mut first) = self.queue.take_first() {
+            if self.outage.verdict(&first, self.is_alone()) == Some(Verdict::Counts) {
+                first.count();
+            }
+            if let Some(error) = self.connectors.closed(first.connector) {
+                self.settle(first.refused(&error.clone(), &self.earlier, at));
+            } else if self.retry.next(first.failures, 0.0) == ShouldAttempt::No {
+                self.give_up(first, at);
+            } else {
+                return self.queue.put_first(first);
             }
             self.write_ahead();
         }
+    }
+
+    /// Whether every batch in the queue or in flight has failed while the service was there.
+    fn is_alone(&self) -> bool {
+        let has_failed = |job: &Job| self.outage.has_failed_by_itself(job);
+        self.queue.all(has_failed) && self.flights.values().all(|flight| has_failed(&flight.job))
     }
 
     fn settle(&mut self, settlements: Vec<Settlement>) {

@@ -36,6 +36,6 @@ pub struct Flight {
     pub(super) permit: Permit,
     /// Which credentials it is signed with.
     pub(super) epoch: u32,
-    /// Its number, for [`Blame`](super::blame::Blame).
+    /// Its number, for [`Blame`](super::outage::Outage).
     pub(super) request: u64,
 }

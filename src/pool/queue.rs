@@ -82,27 +82,16 @@ impl<'a> Queue<'a> {
         self.ready.push_front(job);
     }
 
-    /// Puts a batch back whose probe failed in an outage, so that the next probe tries another one: a batch that can
-    /// never be answered must not keep up the rest.
-    ///
-    /// If it may have been applied, it goes behind its like only: a probe should put no further rows in doubt. Now and
-    /// then (`fresh`) one that was never sent is next all the same: the others may be what the service cannot answer.
-    pub fn put_back(&mut self, job: Job, fresh: bool) {
-        let doubtful = self.ready.iter().take_while(|ready| ready.unanswered).count();
-        self.ready.insert(if job.unanswered { doubtful } else { self.ready.len() }, job);
-        if fresh {
-            self.bring_forward(|job| !job.unanswered);
-        }
+    /// Puts a batch that failed behind the others that did: they take turns, before what was never sent.
+    pub fn put_behind_failed(&mut self, job: Job) {
+        let behind = self.ready.iter().rposition(Job::has_failed).map_or(0, |last| last + 1);
+        self.ready.insert(behind, job);
     }
 
-    /// Makes the first batch that an outage was not blamed for the next one, if there is one: those that may themselves
-    /// be what the service cannot answer must not follow each other, or they would look like the next outage.
-    pub fn bring_unforgiven(&mut self) {
-        self.bring_forward(|job| !job.forgiven);
-    }
-
-    fn bring_forward(&mut self, is_wanted: impl Fn(&Job) -> bool) {
-        if let Some(job) = self.ready.iter().position(is_wanted).and_then(|at| self.ready.remove(at)) {
+    /// Makes the first batch that has not failed the next one, if there is one.
+    pub fn bring_fresh_forward(&mut self) {
+        let fresh = self.ready.iter().position(|job| !job.has_failed());
+        if let Some(job) = fresh.and_then(|at| self.ready.remove(at)) {
             self.ready.push_front(job);
         }
     }
@@ -145,12 +134,10 @@ impl<'a> Queue<'a> {
         self.exhausted && self.ready.is_empty() && self.intended.is_none() && self.delayed.is_empty()
     }
 
-    /// Whether there is a batch that never failed while the service was there.
-    #[must_use]
-    pub fn has_innocent(&self) -> bool {
-        !self.exhausted
-            || self.intended.is_some()
-            || self.ready.iter().chain(self.delayed.values()).any(|job| job.failures == 0)
+    /// Whether `is_so` of all that is left.
+    pub fn all(&self, is_so: impl FnMut(&Job) -> bool) -> bool {
+        let is_all_ready = self.exhausted && self.intended.is_none();
+        is_all_ready && self.ready.iter().chain(self.delayed.values()).all(is_so)
     }
 
     /// Takes everything that was intended; what is only planned stays unknown to everybody.

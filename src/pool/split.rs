@@ -40,13 +40,7 @@ impl Splits {
         self.next += 1;
         let larger = job.rows.len().div_ceil(2);
         self.open.insert(id, (larger, false));
-        let half = |rows: &[_]| Job {
-            rows: rows.to_vec(),
-            failures: 0,
-            suspected: Vec::new(),
-            split: Some(id),
-            ..job.clone()
-        };
+        let half = |rows: &[_]| Job { rows: rows.to_vec(), failures: 0, split: Some(id), ..job.clone() };
         let (first, second) = job.rows.split_at(larger);
         Ok([half(first), half(second)])
     }

@@ -49,12 +49,6 @@ impl Watch {
         self.worked = true;
     }
 
-    /// Whether the service ever answered for a connector's numbers.
-    #[must_use]
-    pub fn has_worked(&self) -> bool {
-        self.worked
-    }
-
     /// The service throttled, was away, or refused the credentials.
     pub fn trouble(&mut self, now: Instant) {
         self.trouble_since.get_or_insert(now);

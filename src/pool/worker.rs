@@ -13,7 +13,6 @@ use crate::api::{ApiError, BatchReply, ErrorKind, NumberError, reply};
 use crate::event::{Fate, Settlement};
 use crate::input::{ConnectorId, RowFlags, RowId, Rows};
 use crate::number::PhoneNumber;
-use crate::pool::blame::{Blame, Verdict};
 use crate::pool::split::SplitId;
 
 /// A batch on its way: what was planned, and what has been learned since.
@@ -27,10 +26,8 @@ pub struct Job {
     pub attempts: u32,
     /// Those of them that count against `--max-attempts`: a batch that was split starts again.
     pub failures: u32,
-    /// The marks of those that would, if it turns out that the service was there.
-    pub suspected: Vec<u64>,
-    /// Whether an outage took the blame for one.
-    pub forgiven: bool,
+    /// The mark of a failure of which it is open whether it counts; for [`Outage`](super::outage::Outage).
+    pub failed_at: Option<u64>,
     /// Whether an attempt of this run ended without a definite answer.
     pub unanswered: bool,
     /// The split that this batch is a half of.
@@ -68,54 +65,25 @@ impl Job {
             rows,
             attempts: 0,
             failures: 0,
-            suspected: Vec::new(),
-            forgiven: false,
+            failed_at: None,
             unanswered: false,
             split: None,
             last_error: None,
         }
     }
 
-    /// One attempt that counts ended with `error`.
-    pub fn count(&mut self, error: ApiError) {
+    /// Its last attempt failed, and that counts.
+    pub fn count(&mut self) {
         self.attempts += 1;
         self.failures += 1;
-        self.last_error = Some(Box::new(error));
+        self.failed_at = None;
     }
 
-    /// One attempt failed, and it is open whether it counts.
-    pub fn suspect(&mut self, mark: u64, error: ApiError) {
-        self.attempts += 1;
-        self.suspected.push(mark);
-        self.last_error = Some(Box::new(error));
-    }
-
-    /// An outage takes the blame for an attempt that was not counted.
-    pub fn forgive(&mut self, error: ApiError) {
-        self.forgiven = true;
-        self.last_error = Some(Box::new(error));
-    }
-
-    /// Counts what has turned out to count, and forgets what an outage explains.
-    pub fn resolve(&mut self, blame: &Blame) {
-        let (attempts, failures, forgiven) = (&mut self.attempts, &mut self.failures, &mut self.forgiven);
-        self.suspected.retain(|&mark| {
-            match blame.verdict(mark) {
-                Verdict::Open => return true,
-                Verdict::Counts => *failures += 1,
-                Verdict::Forgiven => {
-                    *attempts = attempts.saturating_sub(1);
-                    *forgiven = true;
-                }
-            }
-            false
-        });
-    }
-
-    /// Failures that count, and those that may.
+    /// Whether its last attempt ended without a word from the service.
     #[must_use]
-    pub fn failures_at_most(&self) -> u32 {
-        self.failures.saturating_add(u32::try_from(self.suspected.len()).unwrap_or(u32::MAX))
+    pub fn has_failed(&self) -> bool {
+        let silent = |error: &ApiError| error.kind == ErrorKind::Unreachable || error.kind.is_silent();
+        self.last_error.as_deref().is_some_and(silent)
     }
 
     /// Settles all rows with an error: `Failed`, or `Unknown` where an earlier attempt had no answer.

@@ -8,12 +8,16 @@ use jiff::Timestamp;
 use tokio::task::Id;
 
 use super::Dispatcher;
-use crate::api::{ApiError, BatchReply, ErrorKind};
-use crate::event::{AttemptOutcome, Event};
+use crate::api::{self, ApiError, BatchReply, ErrorKind};
+use crate::event::{AttemptOutcome, Event, Phase, StopReason};
 use crate::pool::gate::Renewal;
 use crate::pool::next::Flight;
+use crate::pool::outage::Verdict;
 use crate::pool::retry::ShouldAttempt;
 use crate::pool::worker::{Job, Rest};
+
+const UNTRUSTED: &str = "the service's certificate is not trusted: check the endpoint's name, this machine's clock, and \
+                         whether a proxy needs its own authority (--ca-bundle FILE, AWS_CA_BUNDLE)";
 
 impl Dispatcher<'_> {
     /// A request ended; or, if the task is none, a renewal of the credentials that broke down.
@@ -35,16 +39,14 @@ impl Dispatcher<'_> {
 
     fn answered(&mut self, flight: Flight, reply: BatchReply, now: Instant, at: Timestamp) {
         self.pace.on_success(now, flight.permit);
-        self.heard(flight.request, now, at);
+        self.outage.answered(flight.request);
         self.gate.accepted(flight.epoch);
         self.watch.worked();
         self.connectors.worked(flight.job.connector);
         if let Some(limit) = self.splits.accepted(flight.job.split) {
             tracing::warn!(limit, "the service refuses larger batches: this is the batch size from now on");
         }
-        let mut job = flight.job;
-        job.resolve(&self.blame);
-        let answered = job.answered(reply, self.rows, &self.earlier, at);
+        let answered = flight.job.answered(reply, self.rows, &self.earlier, at);
         self.settle(answered.settled);
         match answered.rest {
             Rest::Nothing => {}
@@ -59,13 +61,13 @@ impl Dispatcher<'_> {
         match error.kind {
             ErrorKind::Throttled { retry_after } => {
                 self.pace.on_throttled(now, permit, retry_after);
-                self.heard(request, now, at);
+                self.outage.answered(request);
                 self.watch.trouble(now);
                 self.queue.put_first(job);
             }
             ErrorKind::Credentials if self.connectors.is_denied_alone(job.connector, &error) => {
                 self.pace.on_success(now, permit);
-                self.heard(request, now, at);
+                self.outage.answered(request);
                 self.refused(job, ApiError { kind: ErrorKind::Forbidden, ..error }, now, at);
             }
             ErrorKind::Credentials => {
@@ -82,7 +84,7 @@ impl Dispatcher<'_> {
                 self.pace.on_error(now, permit);
                 self.watch.trouble(now);
                 job.unanswered |= error.kind.is_silent();
-                self.silent(job, request, error, now, at);
+                self.failed(job, request, error, now, at);
             }
             ErrorKind::Rejected if error.status.is_none() => {
                 self.pace.on_abandoned(now, permit);
@@ -94,7 +96,7 @@ impl Dispatcher<'_> {
             | ErrorKind::Conflict
             | ErrorKind::Rejected => {
                 self.pace.on_success(now, permit);
-                self.heard(request, now, at);
+                self.outage.answered(request);
                 self.gate.accepted(epoch);
                 self.refused(job, error, now, at);
             }
@@ -104,15 +106,12 @@ impl Dispatcher<'_> {
     /// The service answered, and not as asked.
     fn refused(&mut self, mut job: Job, error: ApiError, now: Instant, at: Timestamp) {
         self.watch.answered();
-        job.resolve(&self.blame);
         match error.kind {
-            ErrorKind::BadRequest => {
-                job.count(error);
-                return self.halve(job, at);
-            }
-            ErrorKind::Conflict => {
-                job.count(error);
-                return self.again(job, now, at);
+            ErrorKind::BadRequest | ErrorKind::Conflict => {
+                let is_bad = error.kind == ErrorKind::BadRequest;
+                job.last_error = Some(Box::new(error));
+                job.count();
+                return if is_bad { self.halve(job, at) } else { self.again(job, now, at) };
             }
             ErrorKind::Forbidden => self.watch.forbidden(job.connector),
             _ => {}
@@ -133,36 +132,45 @@ impl Dispatcher<'_> {
     /// Sends both halves of a batch instead of it, or settles the one row that is at fault.
     fn halve(&mut self, job: Job, at: Timestamp) {
         match self.splits.halve(job) {
-            Ok(halves) if self.stop.is_none() => {
-                halves.into_iter().rev().for_each(|half| self.queue.put_first(half));
-            }
-            Ok(halves) => halves.into_iter().for_each(|half| self.retire(half, at)),
+            Ok(halves) => halves.into_iter().rev().for_each(|half| self.queue.put_first(half)),
             Err(job) => self.give_up(job, at),
         }
     }
 
-    /// Sends a batch again after a backoff, unless its attempts are used up.
-    pub(super) fn again(&mut self, mut job: Job, now: Instant, at: Timestamp) {
-        if self.stop.is_some() {
-            return self.retire(job, at);
+    /// A request got no answer, or did not reach the service.
+    fn failed(&mut self, mut job: Job, request: u64, error: ApiError, now: Instant, at: Timestamp) {
+        if &*error.code == api::UNTRUSTED && !self.outage.has_answered() && self.stop.is_none() {
+            // No row of the file can change that, and waiting rarely does.
+            tracing::warn!(because = &*error.message, "{UNTRUSTED}");
+            self.stop(StopReason::Untrusted, at);
         }
-        job.resolve(&self.blame);
-        match self.retry.next(job.failures_at_most(), self.jitter.f64()) {
-            ShouldAttempt::YesAfter(delay) => self.delay(job, now, delay),
-            ShouldAttempt::No if job.suspected.is_empty() => self.give_up(job, at),
-            ShouldAttempt::No => self.held.push(job),
+        job.last_error = Some(Box::new(error));
+        let is_outage = matches!(self.pace.phase(now), Phase::Outage { .. });
+        let verdict = self.outage.failed(&mut job, request, is_outage, self.is_alone(), now);
+        match verdict {
+            _ if self.stop.is_some() => self.queue.put_first(job), // to be retired with the rest
+            Verdict::Outage => self.queue.put_behind_failed(job),
+            Verdict::Open => self.again(job, now, at),
+            Verdict::Counts => {
+                job.count();
+                self.again(job, now, at);
+            }
         }
     }
 
-    /// Keeps a batch back for so long, or as long as the service asked for, if that is longer.
-    pub(super) fn delay(&mut self, job: Job, now: Instant, delay: Duration) {
+    /// Sends a batch again after a backoff, unless its attempts are used up.
+    fn again(&mut self, job: Job, now: Instant, at: Timestamp) {
+        if self.retry.next(job.failures, 0.0) == ShouldAttempt::No {
+            return self.give_up(job, at);
+        }
+        let failures = job.failures + u32::from(job.failed_at.is_some());
+        let backoff = self.retry.interval(failures).mul_f64(self.jitter.f64());
         let rest = job.last_error.as_ref().map_or(Duration::ZERO, |error| error.kind.rest());
-        self.queue.delay(job, now + delay.max(rest));
+        self.queue.delay(job, now + backoff.max(rest));
     }
 
     /// Settles a batch with what its last attempt ended with.
     pub(super) fn give_up(&mut self, mut job: Job, at: Timestamp) {
-        job.resolve(&self.blame);
         if let Some(error) = job.last_error.take() {
             self.settle(job.refused(&error, &self.earlier, at));
         } else {
@@ -170,26 +178,18 @@ impl Dispatcher<'_> {
         }
     }
 
-    /// Ends a batch because the run stops: what may have been done is `Unknown`, the rest was not sent.
-    pub(super) fn retire(&mut self, job: Job, at: Timestamp) {
-        if job.unanswered {
-            self.give_up(job, at);
-        } else {
-            self.emit(Event::Released { rows: job.rows });
-        }
-    }
-
+    /// Ends what is in the queue because the run stops: what may have been done is `Unknown`, the rest was not sent.
     pub(super) fn retire_queue(&mut self, at: Timestamp) {
-        let mut released = Vec::new();
-        for job in self.queue.drain().into_iter().chain(std::mem::take(&mut self.held)) {
-            if job.unanswered {
-                self.give_up(job, at);
-            } else {
-                released.extend(job.rows);
+        let (sent, unsent): (Vec<_>, Vec<_>) = self.queue.drain().into_iter().partition(|job| job.unanswered);
+        for mut job in sent {
+            if matches!(self.outage.verdict(&job, false), Some(Verdict::Counts | Verdict::Open)) {
+                job.count();
             }
+            self.give_up(job, at);
         }
-        if !released.is_empty() {
-            self.emit(Event::Released { rows: released });
+        let rows: Vec<_> = unsent.into_iter().flat_map(|job| job.rows).collect();
+        if !rows.is_empty() {
+            self.emit(Event::Released { rows });
         }
     }
 }

@@ -124,6 +124,12 @@ fn a_batch_that_is_never_answered_uses_up_its_attempts_while_others_work() {
                     }
                 }
                 assert!(morning.took < Duration::from_secs(300), "{case}: {:?}", morning.took);
+                if poisoned.len() < 5 {
+                    let is_poisoned =
+                        |seen: &&Seen| poisoned.iter().any(|&row| seen.numbers[0] == number(row));
+                    let requests = morning.seen.iter().filter(is_poisoned).count();
+                    assert_eq!(requests, poisoned.len() * max_attempts as usize, "{case}");
+                }
             }
         }
     }

@@ -130,11 +130,13 @@ fn a_stop_lets_what_is_in_flight_finish_and_sends_nothing_more() {
 
 #[test]
 fn a_stop_settles_what_was_sent_without_an_answer_as_unknown() {
-    let night =
-        Night { stops: vec![(Duration::from_millis(70), StopReason::Terminated)], ..Night::of(&[10]) };
-    let morning = morning(night, |_, _| no_answer());
-    assert_eq!(morning.fates(), BTreeMap::from([("Unknown".into(), 10)]));
-    assert_eq!(morning.end.stop, Some(StopReason::Terminated));
+    for (at, waits) in [(20, "for its answer"), (70, "for its next attempt")] {
+        let stops = vec![(Duration::from_millis(at), StopReason::Terminated)];
+        let morning = morning(Night { stops, ..Night::of(&[10]) }, |_, _| no_answer());
+        assert_eq!(morning.fates(), BTreeMap::from([("Unknown".into(), 10)]), "{waits}");
+        assert_eq!(morning.row(0), Some((Fate::Unknown, "Timeout", 1)), "{waits}");
+        assert_eq!(morning.end.stop, Some(StopReason::Terminated));
+    }
 }
 
 #[test]

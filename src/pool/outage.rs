@@ -1,0 +1,215 @@
+//! Outages: a failure of the whole service costs a batch time, and none of its attempts.
+//!
+//! When a request fails without a word from the service, nobody knows at first whether the batch or the service is at
+//! fault. So the batch carries a mark of the failure. When it is its turn again, the failure counts if the service has
+//! answered a request that was sent after it; else an outage has it, and so it has what fails until the outage is over.
+//! A batch that is never answered would be sent for ever, if no other one could show the difference: when only
+//! batches are left that have failed while the service was there, each failure counts.
+//!
+//! Pure: it numbers requests and compares. Whether there is an outage is told by the pace. Must not send or queue.
+
+use std::time::Instant;
+
+use crate::api::ErrorKind;
+use crate::pool::worker::Job;
+
+/// After how many probes a batch is sent that never failed, in case the others are what the service cannot
+/// answer. Few: an outage of half an hour puts no more than these in doubt.
+const FRESH_PROBES: [u32; 3] = [6, 24, 96];
+
+/// What is known of the service, by the numbers of requests.
+#[derive(Debug, Default)]
+pub struct Outage {
+    /// The last request sent.
+    sent: u64,
+    /// The last one sent of those that the service answered.
+    answered: u64,
+    /// Failures of requests up to this one are an outage's; `u64::MAX` during one.
+    explained: u64,
+    /// Probes of the present outage so far.
+    probes: u32,
+    /// Until when the service asked to be left alone.
+    rest_until: Option<Instant>,
+    /// Whether the batch that was sent last had failed before.
+    last_had_failed: bool,
+}
+
+/// What a failure leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The service was there: the batch's attempt is used up.
+    Counts,
+    /// Not known yet: the batch waits, and keeps its mark.
+    Open,
+    /// An outage's: the batch may go again as a probe.
+    Outage,
+}
+
+impl Outage {
+    /// A batch goes out. Returns the request's number.
+    pub fn sent(&mut self, job: &mut Job) -> u64 {
+        job.failed_at = None; // whatever does not count by now is an outage's
+        self.last_had_failed = job.has_failed();
+        self.probes += u32::from(self.is_now());
+        self.sent += 1;
+        self.sent
+    }
+
+    /// The service answered a request, whatever it said.
+    pub fn answered(&mut self, request: u64) {
+        if self.is_now() {
+            self.explained = self.sent;
+        }
+        self.answered = self.answered.max(request);
+        self.probes = 0;
+        self.rest_until = None;
+    }
+
+    /// Whether the service ever answered.
+    #[must_use]
+    pub fn has_answered(&self) -> bool {
+        self.answered > 0
+    }
+
+    /// A batch's request failed without a word from the service, with its last error. `is_outage`: as the pace sees it;
+    /// `is_alone`: every other batch that is left [has failed by itself](Self::has_failed_by_itself).
+    pub fn failed(
+        &mut self,
+        job: &mut Job,
+        request: u64,
+        is_outage: bool,
+        is_alone: bool,
+        now: Instant,
+    ) -> Verdict {
+        if let Some(error) = job.last_error.as_deref().filter(|_| is_outage) {
+            if !self.is_now() {
+                let because = &*error.message;
+                tracing::warn!(because, "everything fails: asking now and then whether it is over");
+            }
+            self.explained = u64::MAX;
+            self.rest_until = self.rest_until.max(Some(now + error.kind.rest()));
+        }
+        job.failed_at = Some(if request <= self.explained { request } else { self.sent });
+        let counts = is_alone && !self.is_away(job);
+        if counts { Verdict::Counts } else { self.verdict(job, false).unwrap_or(Verdict::Open) }
+    }
+
+    /// Whose fault the batch's marked failure is, if it has one. `is_alone` as above.
+    #[must_use]
+    pub fn verdict(&self, job: &Job, is_alone: bool) -> Option<Verdict> {
+        let mark = job.failed_at?;
+        Some(if mark <= self.explained {
+            Verdict::Outage
+        } else if self.answered > mark || (is_alone && !self.is_away(job)) {
+            Verdict::Counts
+        } else {
+            Verdict::Open
+        })
+    }
+
+    /// Whether a batch failed while the service was there.
+    #[must_use]
+    pub fn has_failed_by_itself(&self, job: &Job) -> bool {
+        job.failures > 0 || self.verdict(job, false) == Some(Verdict::Counts)
+    }
+
+    /// Whether a batch that never failed should be sent before `first`, which failed: to show whether the service is
+    /// there, and because batches that it cannot answer must not follow each other, or they would look like an outage.
+    #[must_use]
+    pub fn wants_fresh(&self, first: &Job) -> bool {
+        if self.is_now() {
+            return !first.unanswered || FRESH_PROBES.contains(&self.probes);
+        }
+        first.has_failed() && (self.last_had_failed || self.verdict(first, false) == Some(Verdict::Open))
+    }
+
+    /// Until when nothing should be sent.
+    #[must_use]
+    pub fn rest_until(&self, now: Instant) -> Option<Instant> {
+        self.rest_until.filter(|until| now < *until)
+    }
+
+    fn is_now(&self) -> bool {
+        self.explained == u64::MAX
+    }
+
+    /// A service that answered before and cannot be reached now is away, whichever batch finds that out. A proxy that
+    /// refuses may have something against the batch.
+    fn is_away(&self, job: &Job) -> bool {
+        let error = job.last_error.as_ref().filter(|error| error.kind == ErrorKind::Unreachable);
+        self.has_answered() && error.is_some_and(|error| error.status.is_none() || job.failures == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ApiError;
+    use crate::input::{ConnectorId, RowId};
+
+    /// Sends a batch whose request then fails; returns the request's number, too.
+    fn sent(outage: &mut Outage, kind: ErrorKind) -> (Job, u64) {
+        let (status, code, message) = (None, "Timeout".into(), "".into());
+        let mut job = Job::new(ConnectorId::for_tests(0), vec![RowId::new(0)]);
+        let request = outage.sent(&mut job);
+        job.last_error = Some(Box::new(ApiError { kind, status, code, message, request_id: None }));
+        (job, request)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
+    fn fail(outage: &mut Outage, (job, request): &mut (Job, u64), is_outage: bool) -> Verdict {
+        outage.failed(job, *request, is_outage, false, Instant::now())
+    }
+
+    #[test]
+    fn a_failure_counts_once_a_later_request_is_answered() {
+        let mut outage = Outage::default();
+        let mut first = sent(&mut outage, ErrorKind::NoAnswer);
+        let (_, second) = sent(&mut outage, ErrorKind::NoAnswer);
+        assert_eq!(fail(&mut outage, &mut first, false), Verdict::Open);
+        outage.answered(second);
+        let verdict = |outage: &Outage| outage.verdict(&first.0, false);
+        assert_eq!(verdict(&outage), Some(Verdict::Open), "sent before the failure: it proves nothing");
+        assert!(outage.wants_fresh(&first.0), "something that can prove it");
+        let (_, third) = sent(&mut outage, ErrorKind::NoAnswer);
+        assert_eq!(verdict(&outage), Some(Verdict::Open));
+        outage.answered(third);
+        assert_eq!(verdict(&outage), Some(Verdict::Counts));
+        assert!(outage.has_failed_by_itself(&first.0));
+    }
+
+    #[test]
+    fn an_outage_explains_what_failed_before_its_end() {
+        let mut outage = Outage::default();
+        let kind = || ErrorKind::NoAnswer;
+        let [mut first, mut second, mut late] = [(); 3].map(|()| sent(&mut outage, kind()));
+        assert_eq!(fail(&mut outage, &mut first, false), Verdict::Open);
+        assert_eq!(fail(&mut outage, &mut second, true), Verdict::Outage);
+        assert_eq!(outage.verdict(&first.0, false), Some(Verdict::Outage), "what led to it, too");
+        let (_, worked) = sent(&mut outage, kind());
+        outage.answered(worked);
+        assert_eq!(outage.verdict(&first.0, true), Some(Verdict::Outage), "for good");
+        assert_eq!(fail(&mut outage, &mut late, false), Verdict::Outage, "sent before its end");
+        let mut after = sent(&mut outage, kind());
+        assert_eq!(fail(&mut outage, &mut after, false), Verdict::Open);
+    }
+
+    #[test]
+    fn with_nothing_to_compare_it_to_a_failure_counts_unless_the_service_is_away() {
+        for (answered, kind, counts) in [
+            (true, ErrorKind::NoAnswer, true),
+            (true, ErrorKind::Unreachable, false),
+            (false, ErrorKind::Unreachable, true),
+        ] {
+            let mut outage = Outage::default();
+            let (_, request) = sent(&mut outage, ErrorKind::NoAnswer);
+            if answered {
+                outage.answered(request);
+            }
+            let (mut job, request) = sent(&mut outage, kind);
+            #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
+            let verdict = outage.failed(&mut job, request, true, true, Instant::now());
+            assert_eq!(verdict == Verdict::Counts, counts, "{:?}", job.last_error);
+        }
+    }
+}

@@ -19,7 +19,7 @@ use crate::pool::next::{Flight, Next, Submission};
 use crate::pool::outage::{Outage, Verdict};
 use crate::pool::pace::{Pace, Permit, Wait};
 use crate::pool::queue::Queue;
-use crate::pool::retry::{RetryPolicy, ShouldAttempt};
+use crate::pool::retry::RetryPolicy;
 use crate::pool::scope::Connectors;
 use crate::pool::split::Splits;
 use crate::pool::stop::Watch;
@@ -69,7 +69,7 @@ impl<'a> Dispatcher<'a> {
             splits: Splits::default(),
             gate: Gate::default(),
             pace: Pace::new(&settings.pace, now),
-            retry: settings.retry.clone(),
+            retry: settings.retry,
             jitter: fastrand::Rng::with_seed(settings.pace.seed),
             watch: Watch::new(settings.max_failures, settings.give_up_after),
             outbox,
@@ -158,7 +158,7 @@ impl<'a> Dispatcher<'a> {
             }
             if let Some(error) = self.connectors.closed(first.connector) {
                 self.settle(first.refused(&error.clone(), &self.earlier, at));
-            } else if self.retry.next(first.failures, 0.0) == ShouldAttempt::No {
+            } else if self.retry.is_used_up(first.failures) {
                 self.give_up(first, at);
             } else {
                 return self.queue.put_first(first);

@@ -13,7 +13,6 @@ use crate::event::{AttemptOutcome, Event, Phase, StopReason};
 use crate::pool::gate::Renewal;
 use crate::pool::next::Flight;
 use crate::pool::outage::Verdict;
-use crate::pool::retry::ShouldAttempt;
 use crate::pool::worker::{Job, Rest};
 
 const UNTRUSTED: &str = "the service's certificate is not trusted: check the endpoint's name, this machine's clock, and \
@@ -160,11 +159,11 @@ impl Dispatcher<'_> {
 
     /// Sends a batch again after a backoff, unless its attempts are used up.
     fn again(&mut self, job: Job, now: Instant, at: Timestamp) {
-        if self.retry.next(job.failures, 0.0) == ShouldAttempt::No {
+        if self.retry.is_used_up(job.failures) {
             return self.give_up(job, at);
         }
         let failures = job.failures + u32::from(job.failed_at.is_some());
-        let backoff = self.retry.interval(failures).mul_f64(self.jitter.f64());
+        let backoff = self.retry.delay(failures, self.jitter.f64());
         let rest = job.last_error.as_ref().map_or(Duration::ZERO, |error| error.kind.rest());
         self.queue.delay(job, now + backoff.max(rest));
     }

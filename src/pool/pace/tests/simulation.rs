@@ -12,7 +12,7 @@ use super::{origin, seconds};
 use crate::event::{AttemptOutcome, Event as Told, Fate, Phase, Settlement};
 use crate::input::RowId;
 use crate::pool::dispatch::{differ, moved};
-use crate::pool::retry::{RetryPolicy, ShouldAttempt};
+use crate::pool::retry::RetryPolicy;
 use crate::tally::Tally;
 
 const CONCURRENCY: u32 = 64;
@@ -268,9 +268,11 @@ impl Simulation {
                 self.waste(t);
                 let attempts = attempts + u32::from(!permit.during_outage());
                 self.pace.on_error(at, permit);
-                match self.retry.next(attempts, self.rng.f64()) {
-                    ShouldAttempt::YesAfter(delay) => self.schedule(now + delay, Event::Retries(attempts)),
-                    ShouldAttempt::No => self.outcome.lost += 1,
+                if self.retry.is_used_up(attempts) {
+                    self.outcome.lost += 1;
+                } else {
+                    let delay = self.retry.delay(attempts, self.rng.f64());
+                    self.schedule(now + delay, Event::Retries(attempts));
                 }
             }
         }

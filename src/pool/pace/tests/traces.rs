@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::super::{Adaptive, Opening, Pace, PaceSettings, Permit, Stage};
 use super::{origin, seconds};
-use crate::pool::retry::{RetryPolicy, ShouldAttempt};
+use crate::pool::retry::RetryPolicy;
 
 /// The traces were recorded with a slower start.
 const FIRST_RATE: f64 = 10.0;
@@ -50,8 +50,8 @@ fn replay(trace: &Value) {
                 pace.failed(number(1), permit(3).unwrap(), 0.5);
                 if pace.breaker.outage().is_none() {
                     let attempts = u32::try_from(call[4].as_u64().unwrap()).unwrap();
-                    let delay = RetryPolicy::new(NonZeroU32::MAX).next(attempts, 0.5);
-                    assert_eq!(delay, ShouldAttempt::YesAfter(seconds(number(5))), "{context}");
+                    let delay = RetryPolicy::new(NonZeroU32::MAX).delay(attempts, 0.5);
+                    assert_eq!(delay, seconds(number(5)), "{context}");
                 }
             }
             other => panic!("no such call: `{other}`"),

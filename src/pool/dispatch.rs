@@ -112,10 +112,9 @@ impl<'a> Dispatcher<'a> {
             return Next::Wait(give_up);
         }
         match self.gate.pass(now, self.flights.len()) {
-            Pass::Go | Pass::One => {}
+            Pass::Go => {}
             Pass::Renew => return Next::Renew,
-            Pass::Until(until) => return Next::Wait(earlier(Some(until), give_up)),
-            Pass::Wait => return Next::Wait(give_up),
+            Pass::Wait(until) => return Next::Wait(earlier(until, give_up)),
             Pass::Never => {
                 self.stop(StopReason::Credentials, at);
                 return Next::Wait(None);
@@ -138,7 +137,7 @@ impl<'a> Dispatcher<'a> {
         numbers.extend(job.rows.iter().filter_map(|&row| self.rows.number(row)));
         let submission = Submission { connector: self.rows.connector_name(job.connector).into(), numbers };
         let request = self.outage.sent(&mut job);
-        Next::Send(Flight { job, permit, epoch: self.gate.epoch(), request }, submission)
+        Next::Send(Flight { job, permit, request }, submission)
     }
 
     /// What [`Next::Send`] gave is under way as this task.
@@ -247,13 +246,10 @@ impl<'a> Dispatcher<'a> {
             self.shown.limit = Some(limit);
             self.emit(Event::LimitFound(limit));
         }
-        let looks_at = self.gate.looks_at(now);
-        // That it looks at this moment is no news, however long it takes.
-        if self.shown.looks_at.is_some() != looks_at.is_some() || looks_at.is_some_and(|at| at > now) {
-            if self.shown.looks_at != looks_at {
-                self.emit(Event::CredentialsAwaited(looks_at));
-            }
+        let looks_at = self.gate.looks_at();
+        if self.shown.looks_at != looks_at {
             self.shown.looks_at = looks_at;
+            self.emit(Event::CredentialsAwaited(looks_at));
         }
     }
 }

@@ -34,8 +34,6 @@ pub struct Submission {
 pub struct Flight {
     pub(super) job: Job,
     pub(super) permit: Permit,
-    /// Which credentials it is signed with.
-    pub(super) epoch: u32,
     /// Its number, for [`Blame`](super::outage::Outage).
     pub(super) request: u64,
 }

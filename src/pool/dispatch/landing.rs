@@ -39,7 +39,7 @@ impl Dispatcher<'_> {
     fn answered(&mut self, flight: Flight, reply: BatchReply, now: Instant, at: Timestamp) {
         self.pace.on_success(now, flight.permit);
         self.outage.answered(flight.request);
-        self.gate.accepted(flight.epoch);
+        self.gate.accepted();
         self.watch.worked();
         self.connectors.worked(flight.job.connector);
         if let Some(limit) = self.splits.accepted(flight.job.split) {
@@ -55,7 +55,7 @@ impl Dispatcher<'_> {
     }
 
     fn erred(&mut self, flight: Flight, error: ApiError, now: Instant, at: Timestamp) {
-        let Flight { mut job, permit, epoch, request } = flight;
+        let Flight { mut job, permit, request } = flight;
         tracing::debug!(code = &*error.code, status = error.status, rows = job.rows.len(), "attempt failed");
         match error.kind {
             ErrorKind::Throttled { retry_after } => {
@@ -72,7 +72,7 @@ impl Dispatcher<'_> {
             ErrorKind::Credentials => {
                 self.pace.on_abandoned(now, permit);
                 self.watch.trouble(now);
-                self.gate.refused(epoch);
+                self.gate.refused();
                 self.queue.put_first(job);
             }
             ErrorKind::ClockSkew { .. } => {
@@ -96,7 +96,7 @@ impl Dispatcher<'_> {
             | ErrorKind::Rejected => {
                 self.pace.on_success(now, permit);
                 self.outage.answered(request);
-                self.gate.accepted(epoch);
+                self.gate.accepted();
                 self.refused(job, error, now, at);
             }
         }

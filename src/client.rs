@@ -54,12 +54,12 @@ impl Client {
         }
     }
 
-    /// Makes sure that there are credentials, before anything is sent; returns the access key's id.
+    /// Makes sure that there are credentials, before anything is sent; returns them.
     ///
     /// # Errors
     /// If there are none; names the sources that were looked at.
-    pub async fn check_credentials(&self) -> Result<String, crate::credentials::CredentialsError> {
-        self.credentials.get(now()).await.map(|credentials| credentials.access_key_id().to_owned())
+    pub async fn check_credentials(&self) -> Result<Credentials, crate::credentials::CredentialsError> {
+        self.credentials.get(now()).await
     }
 
     /// Removes numbers from a connector, in one attempt.

@@ -17,11 +17,11 @@ use jiff::{Timestamp, ZonedDateTime};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::aws::{AwsSettingsError, Environment, Identity};
+use crate::aws::{AwsSettingsError, Environment};
 use crate::claim::{self, Claim};
 use crate::cli::{Command, PlanArgs, RateArg, SimulateArgs, StopArgs, manual};
 use crate::consent;
-use crate::credentials::CredentialsError;
+use crate::credentials::{CredentialsError, Identity};
 use crate::event;
 use crate::exit::ExitStatus;
 use crate::hint::{Hint, Hinted};
@@ -38,7 +38,7 @@ use crate::pool::{self, PoolEnd, PoolSettings};
 use crate::progress::Screen;
 use crate::report;
 use crate::service::{Service, read_scenario};
-use crate::settings::{self, JobSettings, ServiceChoice};
+use crate::settings::{self, JobSettings};
 use crate::signals;
 use crate::simulator::{self, Scenario, Simulator};
 use crate::summary;
@@ -139,13 +139,9 @@ fn job(settings: &JobSettings, env: &Environment, screen: &Screen) -> anyhow::Re
 
     let plan = Plan::new(&input.rows, |row| claim.is_outstanding(row), settings.batch_size);
     let overview = Overview::new(&source, &input, &plan, Some(&service.target), claim.settled());
-    let identity = match &settings.service {
-        ServiceChoice::Aws(args) => Some(runtime.block_on(Identity::look(args, env))),
-        ServiceChoice::Simulator { .. } => None,
-    };
     let overview = Overview {
         time_limit: settings.time_limit,
-        ..overview.placed(&settings.input, source.age(), identity)
+        ..overview.placed(&settings.input, source.age(), service.identity.clone())
     };
     if overview.numbers > 0 && !settings.consent && !service.is_simulated() {
         consent::ask(&overview, screen, settings.reads_stdin())?;
@@ -254,7 +250,7 @@ fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<ExitStatus> {
     let plan = Plan::new(&input.rows, |_| true, args.batch_size);
     let aws = settings::aws_args(args.aws);
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let identity = runtime.block_on(Identity::look(&aws, env));
+    let identity = runtime.block_on(Identity::planned(&aws, env));
     let overview = Overview::new(&source, &input, &plan, None, 0);
     let overview = overview.placed(&args.input, source.age(), Some(identity));
     let rate = if let RateArg::Fixed(rate) = args.rate { Some(rate) } else { None };

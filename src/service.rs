@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::aws::{AwsArgs, AwsSettings, Environment};
 use crate::client::Client;
-use crate::credentials::CredentialSource;
+use crate::credentials::{CredentialSource, Identity};
 use crate::endpoint::{Endpoint, Region, Variant};
 use crate::memory::{Caller, Memory};
 use crate::settings::{JobSettings, ServiceChoice};
@@ -25,6 +25,8 @@ pub struct Service {
     pub client: Arc<Client>,
     /// Where it is, in words: endpoint and region, or the simulator.
     pub target: String,
+    /// Who calls it, if that is not the simulator's caller.
+    pub identity: Option<Identity>,
     /// Where the rate that it grants is kept, and for whom; simulated ones are not.
     memory: Option<(Memory, Caller)>,
     /// Whether it is on this machine, and so cannot be AWS.
@@ -50,11 +52,13 @@ impl Service {
         aws.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let credentials = CredentialSource::standard(&aws, env.clone());
         let client = client(settings, &aws.endpoint, aws.ca_bundle.as_deref(), credentials)?;
-        let key = client.check_credentials().await?;
+        let credentials = client.check_credentials().await?;
+        let identity = Some(Identity::of(&credentials, &aws));
         let memory = if settings.remember { Memory::of(env) } else { None };
-        let memory = memory.map(|memory| (memory, Caller::new(&aws.endpoint, &key)));
+        let memory = memory.map(|memory| (memory, Caller::new(&aws.endpoint, credentials.access_key_id())));
         let is_local = aws.endpoint.is_loopback();
-        Ok(Self { client, target: target(&aws.endpoint), memory, is_local, simulator: None })
+        let target = target(&aws.endpoint);
+        Ok(Self { client, target, identity, memory, is_local, simulator: None })
     }
 
     fn simulated(scenario: Option<&Path>, settings: &JobSettings) -> anyhow::Result<Self> {
@@ -66,7 +70,7 @@ impl Service {
             Credentials::new(simulator::ACCESS_KEY_ID, simulator::SECRET_ACCESS_KEY, None, None, "simulator");
         let client = client(settings, &endpoint, None, CredentialSource::fixed(keys))?;
         let (target, simulator) = ("the simulator".to_owned(), Some(simulator));
-        Ok(Self { client, target, memory: None, is_local: true, simulator })
+        Ok(Self { client, target, identity: None, memory: None, is_local: true, simulator })
     }
 
     /// The rate (requests/s) that an earlier run found.

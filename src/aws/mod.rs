@@ -4,7 +4,6 @@
 //! Must not look for credentials, open a socket, or read the process's environment: it is handed an [`Environment`].
 
 mod environment;
-mod identity;
 mod profile;
 #[cfg(test)]
 mod tests;
@@ -12,7 +11,6 @@ mod tests;
 use std::path::PathBuf;
 
 pub use environment::Environment;
-pub use identity::Identity;
 pub use profile::{ProfileError, Profiles};
 
 use crate::endpoint::{Endpoint, EndpointError, Region, Variant};
@@ -42,6 +40,8 @@ pub struct AwsArgs {
 pub struct AwsSettings {
     /// Where requests go, and the region that they are signed for.
     pub endpoint: Endpoint,
+    /// Where the region comes from: `--region`, a variable or a profile.
+    pub region_from: String,
     /// Which of the region's hosts is used; the credentials' services follow it.
     pub variant: Variant,
     /// The PEM file whose certificates replace the platform's roots.
@@ -64,7 +64,7 @@ pub enum ChosenProfile {
 }
 
 impl ChosenProfile {
-    fn of(args: &AwsArgs, env: &Environment) -> Self {
+    pub(crate) fn of(args: &AwsArgs, env: &Environment) -> Self {
         match (non_empty(args.profile.as_deref()), env.get("AWS_PROFILE")) {
             (Some(name), _) => Self::FromArgument(name.to_owned()),
             (None, Some(name)) => Self::FromEnvironment(name.to_owned()),
@@ -95,7 +95,7 @@ impl AwsSettings {
         let mut warnings = Vec::new();
 
         let url = sources.endpoint_url(args)?;
-        let region = sources.region(args, url.as_deref(), &mut warnings)?;
+        let (region, region_from) = sources.region(args, url.as_deref(), &mut warnings)?;
         let variant = Variant {
             fips: sources.switch(args.use_fips, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")?,
             dual_stack: sources.switch(
@@ -112,7 +112,7 @@ impl AwsSettings {
             let configured = env.get("AWS_CA_BUNDLE").or_else(|| profiles.get("ca_bundle"));
             configured.map(|path| env.expand_home(path))
         });
-        Ok(Self { endpoint, variant, ca_bundle, profile, warnings })
+        Ok(Self { endpoint, region_from, variant, ca_bundle, profile, warnings })
     }
 }
 
@@ -129,32 +129,36 @@ impl Sources<'_> {
         args: &AwsArgs,
         url: Option<&str>,
         warnings: &mut Vec<String>,
-    ) -> Result<Region, AwsSettingsError> {
+    ) -> Result<(Region, String), AwsSettingsError> {
         let (sdk, botocore) = (self.env.get("AWS_REGION"), self.env.get("AWS_DEFAULT_REGION"));
-        let name = match (args.region.as_deref(), sdk, botocore) {
+        let (name, from) = match (args.region.as_deref(), sdk, botocore) {
             // Not `non_empty`: an empty `--region ""` is a script's mistake, and better said than guessed around.
-            (Some(typed), ..) => typed,
+            (Some(typed), ..) => (typed, "--region".to_owned()),
             (None, Some(sdk), botocore) => {
                 if let Some(other) = botocore.filter(|other| *other != sdk) {
                     warnings.push(format!(
                         "`AWS_REGION` is `{sdk}` and `AWS_DEFAULT_REGION` is `{other}`: `{sdk}` is used"
                     ));
                 }
-                sdk
+                (sdk, "`AWS_REGION`".to_owned())
             }
-            (None, None, Some(botocore)) => botocore,
-            (None, None, None) => self.profiles.get("region").ok_or_else(|| AwsSettingsError::NoRegion {
-                profile: self.profiles.selected().to_owned(),
-                files: self.profiles.files(),
-                why: if url.is_some() { "to sign requests for the endpoint that is set" } else { "" },
-            })?,
+            (None, None, Some(botocore)) => (botocore, "`AWS_DEFAULT_REGION`".to_owned()),
+            (None, None, None) => {
+                let profile = self.profiles.selected();
+                let region = self.profiles.get("region").ok_or_else(|| AwsSettingsError::NoRegion {
+                    profile: profile.to_owned(),
+                    files: self.profiles.files(),
+                    why: if url.is_some() { "to sign requests for the endpoint that is set" } else { "" },
+                })?;
+                (region, format!("profile `{profile}`"))
+            }
         };
         let region = Region::parse(name)?;
         if !region.is_known() && url.is_none() {
             warnings
                 .push(format!("`{region}` is not known to have Voice Connectors; it is tried all the same"));
         }
-        Ok(region)
+        Ok((region, from))
     }
 
     /// The endpoint that the user put in the service's place, if any.

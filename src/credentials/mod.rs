@@ -2,20 +2,24 @@
 //!
 //! Must not sign, and must not decide what a refusal means for the run: it says whether new keys are to be had.
 
+mod source;
 mod chain;
+mod identity;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError as AwsError;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::aws::{AwsSettings, Environment, ProfileError};
 use crate::hint::Hint;
-use crate::transport::CredentialsTransport;
 use chain::Chain;
+pub use identity::Identity;
 
 /// Keys are renewed this long before they expire (as botocore's mandatory window, with room for a slow source).
 const REFRESH_WINDOW: Duration = Duration::from_mins(5);
@@ -26,12 +30,10 @@ const LOAD_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Where keys come from. Shared by reference: many callers at once cause one load.
 #[derive(Debug)]
-pub struct CredentialSource(Kind);
-
-#[derive(Debug)]
-enum Kind {
-    Fixed(Credentials),
-    Cached(Box<Cache>),
+pub struct CredentialSource {
+    loader: Loader,
+    /// Held by the one caller that loads; the others wait for what comes of it.
+    cache: Mutex<Cache>,
 }
 
 /// What asking for other keys led to.
@@ -47,7 +49,7 @@ impl CredentialSource {
     /// Keys that never change, such as the simulator's.
     #[must_use]
     pub fn fixed(credentials: Credentials) -> Self {
-        Self(Kind::Fixed(credentials))
+        Self::new(Loader::Fixed(credentials))
     }
 
     /// The standard AWS chain: environment, profile (keys, SSO, `credential_process`, roles), web identity, container,
@@ -56,29 +58,38 @@ impl CredentialSource {
     /// `env` must be the process's environment: AWS's crates read their share of it themselves.
     #[must_use]
     pub fn standard(settings: &AwsSettings, env: Environment) -> Self {
-        let transport = CredentialsTransport::new(settings.ca_bundle.clone());
-        Self::cached(Loader::Chain(Chain::new(settings, env, transport)))
+        Self::new(Loader::Chain(Box::new(Chain::new(settings, env))))
     }
 
-    fn cached(loader: Loader) -> Self {
-        Self(Kind::Cached(Box::new(Cache {
-            loader,
-            flight: tokio::sync::Mutex::new(()),
-            state: Mutex::default(),
-        })))
+    fn new(loader: Loader) -> Self {
+        Self { loader, cache: Mutex::default() }
     }
 
     /// The keys to sign with at `now`. Cheap, except when they must be loaded.
     ///
-    /// Five minutes before they expire one caller loads new ones, while the others go on with the old. A refresh that
-    /// fails is logged, and tried again half a minute later, as long as the old ones are valid.
+    /// New ones are loaded five minutes before they expire. A refresh that fails is logged, and tried again half a
+    /// minute later, as long as the old ones are valid.
     ///
     /// # Errors
     /// If there are no valid keys and the sources give none.
     pub async fn get(&self, now: SystemTime) -> Result<Credentials, CredentialsError> {
-        match &self.0 {
-            Kind::Fixed(credentials) => Ok(credentials.clone()),
-            Kind::Cached(cache) => cache.get(now).await,
+        let asked_at = Instant::now();
+        let mut cache = self.cache.lock().await;
+        let old = match &cache.kept {
+            Some(kept) if kept.refresh_at.is_none_or(|at| now < at) => return Ok(kept.credentials.clone()),
+            Some(kept) if kept.expires_at.is_none_or(|end| now < end) => Some(kept.credentials.clone()),
+            _ => None,
+        };
+        let loaded = match cache.failure_since(asked_at) {
+            Some(failure) => Err(failure),
+            None => cache.load(&self.loader, now).await,
+        };
+        match (loaded, old) {
+            (Err(error), Some(old)) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "credentials not refreshed yet");
+                Ok(old)
+            }
+            (loaded, _) => loaded,
         }
     }
 
@@ -88,16 +99,28 @@ impl CredentialSource {
     /// # Errors
     /// If the sources give no keys. The refused ones are forgotten all the same.
     pub async fn renew(&self, refused: &Credentials, now: SystemTime) -> Result<Renewal, CredentialsError> {
-        match &self.0 {
-            Kind::Fixed(_) => Ok(Renewal::Unchanged),
-            Kind::Cached(cache) => cache.renew(refused, now).await,
-        }
+        let asked_at = Instant::now();
+        let mut cache = self.cache.lock().await;
+        let credentials = match &cache.kept {
+            Some(kept) if !same_keys(&kept.credentials, refused) => kept.credentials.clone(),
+            Some(kept) if cache.loaded_at > Some(asked_at) => kept.credentials.clone(),
+            _ => match cache.failure_since(asked_at) {
+                Some(failure) => return Err(failure),
+                None => {
+                    cache.kept = None;
+                    cache.load(&self.loader, now).await?
+                }
+            },
+        };
+        let unchanged = same_keys(&credentials, refused);
+        Ok(if unchanged { Renewal::Unchanged } else { Renewal::Changed(credentials) })
     }
 }
 
 #[derive(Debug)]
 enum Loader {
-    Chain(Chain),
+    Fixed(Credentials),
+    Chain(Box<Chain>),
     #[cfg(test)]
     Scripted(tests::Script),
 }
@@ -106,110 +129,43 @@ impl Loader {
     async fn load(&self) -> Result<Credentials, CredentialsError> {
         let loading = async {
             match self {
+                Self::Fixed(credentials) => Ok(credentials.clone()),
                 Self::Chain(chain) => chain.load().await,
                 #[cfg(test)]
                 Self::Scripted(script) => script.load().await,
             }
         };
-        match tokio::time::timeout(LOAD_TIMEOUT, loading).await {
-            Ok(loaded) => loaded.map(|credentials| without_properties(&credentials)),
-            Err(_elapsed) => Err(CredentialsError::TimedOut),
-        }
+        tokio::time::timeout(LOAD_TIMEOUT, loading).await.unwrap_or(Err(CredentialsError::TimedOut))
     }
-}
-
-#[derive(Debug)]
-struct Cache {
-    loader: Loader,
-    /// Held by the one caller that loads.
-    flight: tokio::sync::Mutex<()>,
-    /// Never held across an await.
-    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Cache {
     kept: Option<Kept>,
-    /// Why the latest load failed.
+    /// When the latest load ended, and why it failed.
+    loaded_at: Option<Instant>,
     failure: Option<CredentialsError>,
-    /// Loads that ended: whoever waited for the flight sees whether it was made for them.
-    loads: u64,
 }
 
 impl Cache {
-    async fn get(&self, now: SystemTime) -> Result<Credentials, CredentialsError> {
-        let (old, seen) = {
-            let state = self.state();
-            match &state.kept {
-                Some(kept) if kept.refresh_at.is_none_or(|at| now < at) => {
-                    return Ok(kept.credentials.clone());
-                }
-                kept => (kept.as_ref().and_then(|kept| kept.valid_at(now)), state.loads),
-            }
-        };
-        if let Some(old) = old {
-            let Ok(_flight) = self.flight.try_lock() else { return Ok(old) };
-            return match self.load(now).await {
-                Ok(new) => Ok(new),
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "credentials not refreshed yet");
-                    Ok(old)
-                }
-            };
-        }
-        let _flight = self.flight.lock().await;
-        {
-            let state = self.state();
-            if let Some(kept) = state.kept.as_ref().and_then(|kept| kept.valid_at(now)) {
-                return Ok(kept);
-            }
-            if let (true, Some(failure)) = (state.loads != seen, &state.failure) {
-                return Err(failure.clone());
-            }
-        }
-        self.load(now).await
-    }
-
-    async fn renew(&self, refused: &Credentials, now: SystemTime) -> Result<Renewal, CredentialsError> {
-        let seen = self.state().loads;
-        let _flight = self.flight.lock().await;
-        {
-            let mut state = self.state();
-            match &state.kept {
-                Some(kept) if !same_keys(&kept.credentials, refused) => {
-                    return Ok(Renewal::Changed(kept.credentials.clone()));
-                }
-                _ if state.loads != seen => {
-                    return state.failure.clone().map_or(Ok(Renewal::Unchanged), Err);
-                }
-                _ => state.kept = None,
-            }
-        }
-        let credentials = self.load(now).await?;
-        let unchanged = same_keys(&credentials, refused);
-        Ok(if unchanged { Renewal::Unchanged } else { Renewal::Changed(credentials) })
-    }
-
-    /// To be called with the flight held.
-    async fn load(&self, now: SystemTime) -> Result<Credentials, CredentialsError> {
-        let loaded = self.loader.load().await;
-        let mut state = self.state();
-        state.loads += 1;
-        state.failure = loaded.as_ref().err().cloned();
-        match &loaded {
-            Ok(credentials) => state.kept = Some(Kept::new(credentials.clone(), now)),
+    async fn load(&mut self, loader: &Loader, now: SystemTime) -> Result<Credentials, CredentialsError> {
+        let loaded = loader.load().await;
+        self.loaded_at = Some(Instant::now());
+        self.failure = loaded.as_ref().err().cloned();
+        match (&loaded, &mut self.kept) {
+            (Ok(credentials), kept) => *kept = Some(Kept::new(credentials.clone(), now)),
             // The old keys serve until the next refresh, or until they expire.
-            Err(_) => {
-                if let Some(kept) = &mut state.kept {
-                    kept.refresh_at = kept.expires_at.map(|end| end.min(now + REFRESH_PAUSE));
-                }
+            (Err(_), Some(kept)) => {
+                kept.refresh_at = kept.expires_at.map(|end| end.min(now + REFRESH_PAUSE));
             }
+            (Err(_), None) => {}
         }
         loaded
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Why the load failed that ended while a caller waited who had asked then: it was for them, too.
+    fn failure_since(&self, asked_at: Instant) -> Option<CredentialsError> {
+        self.failure.clone().filter(|_| self.loaded_at > Some(asked_at))
     }
 }
 
@@ -235,28 +191,12 @@ impl Kept {
         let refresh_at = now + rest;
         Self { credentials, refresh_at: Some(refresh_at), expires_at: Some(expiry.max(refresh_at)) }
     }
-
-    fn valid_at(&self, now: SystemTime) -> Option<Credentials> {
-        let valid = self.expires_at.is_none_or(|end| now < end);
-        valid.then(|| self.credentials.clone())
-    }
 }
 
 fn same_keys(left: &Credentials, right: &Credentials) -> bool {
     left.access_key_id() == right.access_key_id()
         && left.secret_access_key() == right.secret_access_key()
         && left.session_token() == right.session_token()
-}
-
-/// The chain attaches where it found the keys, for the SDK's `User-Agent`: a map that every clone would copy.
-fn without_properties(found: &Credentials) -> Credentials {
-    let mut bare = Credentials::builder()
-        .access_key_id(found.access_key_id())
-        .secret_access_key(found.secret_access_key())
-        .provider_name("chime-sweep");
-    bare.set_session_token(found.session_token().map(str::to_owned));
-    bare.set_expiry(found.expiry());
-    bare.build()
 }
 
 /// Why there are no keys.
@@ -269,15 +209,15 @@ pub enum CredentialsError {
     )]
     NotFound {
         /// One sentence for each source, in the order in which they were asked.
-        looked_at: Arc<[String]>,
+        looked_at: Vec<String>,
     },
     /// A source is configured but gives no keys. The next ones are not asked: they might be somebody else's.
     #[error("{place} gave no credentials")]
     Failed {
         /// The source.
-        place: Arc<str>,
+        place: String,
         /// What to do; may be empty.
-        hint: Arc<str>,
+        hint: String,
         /// Why.
         source: Arc<AwsError>,
     },

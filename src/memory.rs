@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::aws::Environment;
-use crate::digest::hexadecimal;
 use crate::endpoint::Endpoint;
 use crate::report;
 
@@ -41,7 +40,7 @@ impl Caller {
         Self {
             endpoint: endpoint.to_string(),
             region: endpoint.region().as_str().to_owned(),
-            key: hexadecimal(&hash[..16]),
+            key: hash[..16].iter().map(|byte| format!("{byte:02x}")).collect(),
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Lets AWS's credential chain (STS, SSO, container and instance metadata) speak through this tool's HTTP client, so
 //! that CA bundle and proxies hold there too and there is one TLS set-up.
 //!
-//! Must not retry: the chain does. Nothing is built, and no root read, before the first request.
+//! Must not retry: the chain does. Must not keep a connection, or read a root before the first request.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -15,9 +14,10 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use reqwest::{Client, Url};
+use http_body_util::{BodyExt as _, Limited};
+use reqwest::Url;
 
-use super::{Roots, TransportError, client_builder};
+use super::client::{build, client_builder};
 use crate::endpoint::{ip_of, is_loopback};
 
 /// As the SDKs have it.
@@ -29,42 +29,47 @@ const READ_TIMEOUT: Duration = Duration::from_secs(20);
 /// Replies of these services have a few kilobytes.
 const MAX_REPLY_BYTES: usize = 1024 * 1024;
 
-/// An HTTP client in the terms of AWS's crates. Cloning is cheap and shares the connections.
-#[derive(Debug, Clone, Default)]
-pub struct CredentialsTransport(pub(super) Arc<Clients>);
-
-#[derive(Debug, Default)]
-pub(super) struct Clients {
-    ca_bundle: Option<PathBuf>,
-    /// For AWS's public hosts: TLS, and the proxies that the environment names.
-    public: OnceLock<Client>,
-    /// For this machine and its metadata services: never a proxy.
-    local: OnceLock<Client>,
+/// An HTTP client in the terms of AWS's crates. It is set up anew for each of the few requests.
+#[derive(Debug, Clone)]
+pub(crate) struct CredentialsTransport {
+    /// As for [`service_client`](super::client::service_client). It is read when the first request needs it.
+    pub(super) ca_bundle: Option<PathBuf>,
+    pub(super) timeout: Duration,
 }
 
 impl CredentialsTransport {
-    /// `ca_bundle` as for [`service_client`](super::service_client). It is read when the first request needs it.
-    #[must_use]
-    pub fn new(ca_bundle: Option<PathBuf>) -> Self {
-        Self(Arc::new(Clients { ca_bundle, ..Clients::default() }))
+    pub(crate) fn new(ca_bundle: Option<PathBuf>) -> Self {
+        Self { ca_bundle, timeout: CONNECT_TIMEOUT + READ_TIMEOUT }
     }
-}
 
-impl Clients {
-    fn for_url(&self, url: &Url) -> Result<&Client, TransportError> {
-        let local = is_local(url);
-        let cell = if local { &self.local } else { &self.public };
-        if let Some(client) = cell.get() {
-            return Ok(client);
-        }
-        let builder = if local {
+    pub(super) async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+        let (head, body) = request.into_parts();
+        let Some(body) = body.bytes().map(<[u8]>::to_vec) else {
+            return Err(ConnectorError::user("a streamed request body is not supported".into()));
+        };
+        let mut request = reqwest::Request::try_from(http::Request::from_parts(head, body))
+            .map_err(|error| ConnectorError::user(error.into()))?;
+        *request.timeout_mut() = Some(self.timeout);
+        // To this machine and its metadata services there is never a proxy; to AWS's hosts those of the environment.
+        let client = if is_local(request.url()) {
             client_builder(METADATA_CONNECT_TIMEOUT).no_proxy()
         } else {
             client_builder(CONNECT_TIMEOUT)
         };
-        let roots = Roots::of(self.ca_bundle.as_deref())?;
-        let client = roots.apply(builder).build().map_err(TransportError::Unbuildable)?;
-        Ok(cell.get_or_init(|| client))
+        let client =
+            build(client, self.ca_bundle.as_deref()).map_err(|error| ConnectorError::user(error.into()))?;
+
+        let reply = client.execute(request).await.map_err(connector_error)?;
+        let (head, body) = http::Response::from(reply).into_parts();
+        let body = Limited::new(body, MAX_REPLY_BYTES).collect().await.map_err(|error| match error
+            .downcast::<reqwest::Error>(
+        ) {
+            Ok(error) => connector_error(*error),
+            Err(_) => ConnectorError::other("the reply is too large".into(), None),
+        })?;
+        HttpResponse::try_from(http::Response::from_parts(head, SdkBody::from(body.to_bytes())))
+            .map_err(|error| ConnectorError::other(error.into(), None))
     }
 }
 
@@ -88,50 +93,15 @@ impl HttpClient for CredentialsTransport {
         // Connecting is part of the wait for a reply here; the clients' own connect timeouts are the tighter bound.
         let connect = settings.connect_timeout().unwrap_or(CONNECT_TIMEOUT);
         let timeout = connect + settings.read_timeout().unwrap_or(READ_TIMEOUT);
-        SharedHttpConnector::new(Connector { clients: Arc::clone(&self.0), timeout })
+        SharedHttpConnector::new(Self { timeout, ..self.clone() })
     }
 }
 
-#[derive(Debug)]
-struct Connector {
-    clients: Arc<Clients>,
-    timeout: Duration,
-}
-
-impl HttpConnector for Connector {
+impl HttpConnector for CredentialsTransport {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (clients, timeout) = (Arc::clone(&self.clients), self.timeout);
-        HttpConnectorFuture::new(async move { exchange(&clients, request, timeout).await })
+        let transport = self.clone();
+        HttpConnectorFuture::new(async move { transport.exchange(request).await })
     }
-}
-
-pub(super) async fn exchange(
-    clients: &Clients,
-    request: HttpRequest,
-    timeout: Duration,
-) -> Result<HttpResponse, ConnectorError> {
-    let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-    let request = request.map(|body| body.bytes().map(<[u8]>::to_vec));
-    let (parts, Some(body)) = request.into_parts() else {
-        return Err(ConnectorError::user("a streamed request body is not supported".into()));
-    };
-    let mut request = reqwest::Request::try_from(http::Request::from_parts(parts, body))
-        .map_err(|error| ConnectorError::user(error.into()))?;
-    *request.timeout_mut() = Some(timeout);
-    let client = clients.for_url(request.url()).map_err(|error| ConnectorError::user(error.into()))?;
-
-    let mut reply = client.execute(request).await.map_err(connector_error)?;
-    let mut body = Vec::new();
-    while let Some(chunk) = reply.chunk().await.map_err(connector_error)? {
-        if body.len() + chunk.len() > MAX_REPLY_BYTES {
-            return Err(ConnectorError::other("the reply is too large".into(), None));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    let mut answer = http::Response::new(SdkBody::from(body));
-    *answer.status_mut() = reply.status();
-    *answer.headers_mut() = std::mem::take(reply.headers_mut());
-    HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
 fn connector_error(error: reqwest::Error) -> ConnectorError {

@@ -13,9 +13,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::credentials::{exchange, is_local};
+use super::credentials::is_local;
 use super::*;
-use crate::endpoint::{Region, Variant};
+use crate::endpoint::{Endpoint, Region, Variant};
 
 /// A server on loopback that answers each request (head and body as one text) with a status and a body.
 pub(crate) struct Fake {
@@ -135,9 +135,9 @@ async fn get(url: &str, bundle: Option<&str>) -> Result<String, String> {
 }
 
 async fn get_as_chain(url: &str, bundle: Option<&str>, timeout: Duration) -> Result<String, String> {
-    let clients = CredentialsTransport::new(bundle.map(fixture)).0;
+    let transport = CredentialsTransport { timeout, ..CredentialsTransport::new(bundle.map(fixture)) };
     let request = http::Request::get(url).body(SdkBody::empty()).unwrap();
-    let reply = exchange(&clients, HttpRequest::try_from(request).unwrap(), timeout).await;
+    let reply = transport.exchange(HttpRequest::try_from(request).unwrap()).await;
     let reply = reply.map_err(|error| chain(&error))?;
     let body = String::from_utf8_lossy(reply.body().bytes().unwrap()).into_owned();
     Ok(format!("{} {body}", reply.status().as_u16()))

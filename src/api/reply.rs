@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use serde_json::Value;
 
-use super::{ApiError, BatchReply, ErrorKind, NumberError};
+use super::answer::{ApiError, BatchReply, ErrorKind, NumberError};
 use crate::number::PhoneNumber;
 
 /// A service that asks for a longer pause is not taken at its word: the pacer would look hung.

@@ -22,7 +22,7 @@ impl Environment {
     /// The value of `name`, as it is; `None` if it is blank.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        super::non_empty(self.0.get(name).map(String::as_str))
+        non_empty(self.0.get(name).map(String::as_str))
     }
 
     /// `path`, with a leading `~` replaced by the home directory, if one is set.
@@ -52,4 +52,8 @@ impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
+}
+
+pub(super) fn non_empty(value: Option<&str>) -> Option<&str> {
+    value.filter(|value| !value.trim().is_empty())
 }

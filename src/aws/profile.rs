@@ -13,8 +13,38 @@ use aws_runtime::env_config::section::EnvConfigSections;
 use aws_runtime::env_config::source;
 use aws_types::os_shim_internal::Fs;
 
-use super::{ChosenProfile, Environment};
-use crate::hint::Hint;
+use super::environment::{Environment, non_empty};
+
+/// Which profile is used, and who chose it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChosenProfile {
+    /// Nobody did: `default`, which need not exist.
+    Default,
+    /// `AWS_PROFILE`. Keys in the environment win over it.
+    FromEnvironment(String),
+    /// `--profile`. It wins over keys in the environment, as with the AWS CLI.
+    FromArgument(String),
+}
+
+impl ChosenProfile {
+    /// `typed` is `--profile`.
+    pub(crate) fn of(typed: Option<&str>, env: &Environment) -> Self {
+        match (non_empty(typed), env.get("AWS_PROFILE")) {
+            (Some(name), _) => Self::FromArgument(name.to_owned()),
+            (None, Some(name)) => Self::FromEnvironment(name.to_owned()),
+            (None, None) => Self::Default,
+        }
+    }
+
+    /// The profile's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Default => "default",
+            Self::FromEnvironment(name) | Self::FromArgument(name) => name,
+        }
+    }
+}
 
 /// The profile files' contents, and which profile of them is used.
 pub struct Profiles {
@@ -48,7 +78,7 @@ impl Profiles {
     /// A property of the profile that is used.
     #[must_use]
     pub fn get(&self, property: &str) -> Option<&str> {
-        super::non_empty(self.sections.get(property))
+        non_empty(self.sections.get(property))
     }
 
     /// A property that the profile's `services` section gives for one service.
@@ -61,7 +91,7 @@ impl Profiles {
             .sub_property_name(property)
             .build()
             .ok()?;
-        super::non_empty(self.sections.other_sections().get(&key).map(String::as_str))
+        non_empty(self.sections.other_sections().get(&key).map(String::as_str))
     }
 
     /// The name of the profile that is used.

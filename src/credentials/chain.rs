@@ -16,7 +16,7 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_types::region::Region as AwsRegion;
 
-use super::CredentialsError;
+use super::error::CredentialsError;
 use super::source::{Kind, Source};
 use crate::aws::{AwsSettings, ChosenProfile, Environment};
 use crate::transport::CredentialsTransport;

@@ -6,7 +6,7 @@ use std::fmt;
 
 use aws_credential_types::Credentials;
 
-use super::CredentialsError;
+use super::error::CredentialsError;
 use super::source::{Kind, Source};
 use crate::aws::{AwsArgs, AwsSettings, AwsSettingsError, ChosenProfile, Environment};
 use crate::hint::Hint;
@@ -35,7 +35,7 @@ impl Identity {
     /// Of the credentials that a run would load. Cannot fail: what is missing is said.
     pub async fn planned(args: &AwsArgs, env: &Environment) -> Self {
         let none = "none are configured";
-        let credentials = match Source::find(env, &ChosenProfile::of(args, env)).await {
+        let credentials = match Source::find(env, &ChosenProfile::of(args.profile.as_deref(), env)).await {
             Ok(source) if matches!(source.kind, Kind::Instance) => {
                 format!("{none}; on an EC2 instance, those of its role")
             }

@@ -2,31 +2,29 @@
 //!
 //! Must not sign, and must not decide what a refusal means for the run: it says whether new keys are to be had.
 
+mod error;
 mod source;
 mod chain;
 mod identity;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::error::CredentialsError as AwsError;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::aws::{AwsSettings, Environment, ProfileError};
-use crate::hint::Hint;
+use crate::aws::{AwsSettings, Environment};
 use chain::Chain;
+pub use error::CredentialsError;
+use error::LOAD_TIMEOUT;
 pub use identity::Identity;
 
 /// Keys are renewed this long before they expire (as botocore's mandatory window, with room for a slow source).
 const REFRESH_WINDOW: Duration = Duration::from_mins(5);
 /// The pause after a refresh that failed, and between refreshes of keys that never live longer than the window.
 const REFRESH_PAUSE: Duration = Duration::from_secs(30);
-/// For all sources together. A `credential_process` may ask somebody for a code, but nobody answers at night.
-const LOAD_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Where keys come from. Shared by reference: many callers at once cause one load.
 #[derive(Debug)]
@@ -197,48 +195,4 @@ fn same_keys(left: &Credentials, right: &Credentials) -> bool {
     left.access_key_id() == right.access_key_id()
         && left.secret_access_key() == right.secret_access_key()
         && left.session_token() == right.session_token()
-}
-
-/// Why there are no keys.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum CredentialsError {
-    /// No source is configured. Names each, and why it gave nothing.
-    #[error(
-        "no AWS credentials were found; looked at\n{}",
-        looked_at.iter().map(|place| format!("  {place}")).collect::<Vec<_>>().join("\n")
-    )]
-    NotFound {
-        /// One sentence for each source, in the order in which they were asked.
-        looked_at: Vec<String>,
-    },
-    /// A source is configured but gives no keys. The next ones are not asked: they might be somebody else's.
-    #[error("{place} gave no credentials")]
-    Failed {
-        /// The source.
-        place: String,
-        /// What to do; may be empty.
-        hint: String,
-        /// Why.
-        source: Arc<AwsError>,
-    },
-    /// Half of a pair of keys is in the environment.
-    #[error("`AWS_ACCESS_KEY_ID` is set and `AWS_SECRET_ACCESS_KEY` is not")]
-    HalfSet,
-    /// The profile cannot be used.
-    #[error(transparent)]
-    Profile(Arc<ProfileError>),
-    /// The sources did not answer in time.
-    #[error("no credentials within {} s", LOAD_TIMEOUT.as_secs())]
-    TimedOut,
-}
-
-impl Hint for CredentialsError {
-    fn hint(&self) -> Option<&str> {
-        match self {
-            Self::NotFound { .. } => Some("`aws configure`, `aws sso login` or --profile NAME"),
-            Self::Failed { hint, .. } => Some(&**hint).filter(|hint| !hint.is_empty()),
-            Self::Profile(error) => error.hint(),
-            Self::HalfSet | Self::TimedOut => None,
-        }
-    }
 }

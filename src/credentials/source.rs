@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aws_credential_types::Credentials;
 
-use super::CredentialsError;
+use super::error::CredentialsError;
 use crate::aws::{ChosenProfile, Environment, Profiles};
 
 /// The first source that is configured.

@@ -3,6 +3,7 @@
 mod sources;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use tokio::task::JoinSet;

@@ -1,0 +1,208 @@
+//! Every setting, from the nearest source that has it: what was typed, else the environment, else the profile.
+//!
+//! Must not look for credentials.
+
+use std::path::PathBuf;
+
+use super::environment::Environment;
+use super::profile::{ChosenProfile, ProfileError, Profiles};
+use crate::endpoint::{Endpoint, EndpointError, Region, Variant};
+use crate::hint::Hint;
+
+/// What was typed. Empty means: look further.
+#[derive(Debug, Clone, Default)]
+pub struct AwsArgs {
+    /// `--region`.
+    pub region: Option<String>,
+    /// `--profile`.
+    pub profile: Option<String>,
+    /// `--endpoint-url`.
+    pub endpoint_url: Option<String>,
+    /// `--use-fips-endpoint`; `None` leaves it to the configuration.
+    pub use_fips: Option<bool>,
+    /// `--use-dualstack-endpoint`; `None` leaves it to the configuration.
+    pub use_dualstack: Option<bool>,
+    /// `--ca-bundle`, a PEM file.
+    pub ca_bundle: Option<PathBuf>,
+    /// `--allow-http`: plain `http` also to other machines.
+    pub allow_http: bool,
+}
+
+/// What the run uses.
+#[derive(Debug, Clone)]
+pub struct AwsSettings {
+    /// Where requests go, and the region that they are signed for.
+    pub endpoint: Endpoint,
+    /// Where the region comes from: `--region`, a variable or a profile.
+    pub region_from: String,
+    /// Which of the region's hosts is used; the credentials' services follow it.
+    pub variant: Variant,
+    /// The PEM file whose certificates replace the platform's roots.
+    pub ca_bundle: Option<PathBuf>,
+    /// The profile that was chosen by name (`--profile`, then `AWS_PROFILE`), and how.
+    pub profile: ChosenProfile,
+    /// What the user should be told before the run; none stops it.
+    pub warnings: Vec<String>,
+}
+
+impl AwsSettings {
+    /// Finds every setting: the argument, else the environment, else the profile.
+    ///
+    /// # Errors
+    /// If no region is to be found, a value is malformed, the profile named does not exist, or a profile file
+    /// cannot be parsed.
+    pub async fn resolve(args: &AwsArgs, env: &Environment) -> Result<Self, AwsSettingsError> {
+        let profile = ChosenProfile::of(args.profile.as_deref(), env);
+        let profiles = Profiles::load(env, &profile).await?;
+        let sources = Sources { env, profiles: &profiles };
+        let mut warnings = Vec::new();
+
+        let url = sources.endpoint_url(args)?;
+        let (region, region_from) = sources.region(args, url.as_deref(), &mut warnings)?;
+        let variant = Variant {
+            fips: sources.switch(args.use_fips, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")?,
+            dual_stack: sources.switch(
+                args.use_dualstack,
+                "AWS_USE_DUALSTACK_ENDPOINT",
+                "use_dualstack_endpoint",
+            )?,
+        };
+        let endpoint = match &url {
+            Some(url) => Endpoint::of_url(url, region, variant, args.allow_http)?,
+            None => Endpoint::of_region(region, variant)?,
+        };
+        let ca_bundle = args.ca_bundle.clone().or_else(|| {
+            let configured = env.get("AWS_CA_BUNDLE").or_else(|| profiles.get("ca_bundle"));
+            configured.map(|path| env.expand_home(path))
+        });
+        Ok(Self { endpoint, region_from, variant, ca_bundle, profile, warnings })
+    }
+}
+
+/// Where a setting that was not typed can come from.
+struct Sources<'a> {
+    env: &'a Environment,
+    profiles: &'a Profiles,
+}
+
+impl Sources<'_> {
+    /// `AWS_REGION` (the SDKs' name, and that of version 2 of the CLI) wins over `AWS_DEFAULT_REGION` (botocore's).
+    fn region(
+        &self,
+        args: &AwsArgs,
+        url: Option<&str>,
+        warnings: &mut Vec<String>,
+    ) -> Result<(Region, String), AwsSettingsError> {
+        let (sdk, botocore) = (self.env.get("AWS_REGION"), self.env.get("AWS_DEFAULT_REGION"));
+        let (name, from) = match (args.region.as_deref(), sdk, botocore) {
+            // Not `non_empty`: an empty `--region ""` is a script's mistake, and better said than guessed around.
+            (Some(typed), ..) => (typed, "--region".to_owned()),
+            (None, Some(sdk), botocore) => {
+                if let Some(other) = botocore.filter(|other| *other != sdk) {
+                    warnings.push(format!(
+                        "`AWS_REGION` is `{sdk}` and `AWS_DEFAULT_REGION` is `{other}`: `{sdk}` is used"
+                    ));
+                }
+                (sdk, "`AWS_REGION`".to_owned())
+            }
+            (None, None, Some(botocore)) => (botocore, "`AWS_DEFAULT_REGION`".to_owned()),
+            (None, None, None) => {
+                let profile = self.profiles.selected();
+                let region = self.profiles.get("region").ok_or_else(|| AwsSettingsError::NoRegion {
+                    profile: profile.to_owned(),
+                    files: self.profiles.files(),
+                    why: if url.is_some() { "to sign requests for the endpoint that is set" } else { "" },
+                })?;
+                (region, format!("profile `{profile}`"))
+            }
+        };
+        let region = Region::parse(name)?;
+        if !region.is_known() && url.is_none() {
+            warnings
+                .push(format!("`{region}` is not known to have Voice Connectors; it is tried all the same"));
+        }
+        Ok((region, from))
+    }
+
+    /// The endpoint that the user put in the service's place, if any.
+    fn endpoint_url(&self, args: &AwsArgs) -> Result<Option<String>, AwsSettingsError> {
+        if let Some(typed) = &args.endpoint_url {
+            return Ok(Some(typed.clone()));
+        }
+        if self.switch(None, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls")? {
+            return Ok(None);
+        }
+        let configured = self
+            .env
+            .get("AWS_ENDPOINT_URL_CHIME_SDK_VOICE")
+            .or_else(|| self.env.get("AWS_ENDPOINT_URL"))
+            // The CLI reads the one spelling, some SDKs the other; whoever wrote either meant it.
+            .or_else(|| self.profiles.get_of_service("chime_sdk_voice", "endpoint_url"))
+            .or_else(|| self.profiles.get_of_service("chime-sdk-voice", "endpoint_url"))
+            .or_else(|| self.profiles.get("endpoint_url"));
+        Ok(configured.map(str::to_owned))
+    }
+
+    /// A setting that is `true` or `false`, false if nothing sets it.
+    fn switch(
+        &self,
+        typed: Option<bool>,
+        variable: &'static str,
+        property: &'static str,
+    ) -> Result<bool, AwsSettingsError> {
+        let (name, value) = match (typed, self.env.get(variable), self.profiles.get(property)) {
+            (Some(typed), ..) => return Ok(typed),
+            (None, Some(value), _) => (variable, value),
+            (None, None, Some(value)) => (property, value),
+            (None, None, None) => return Ok(false),
+        };
+        match value {
+            _ if value.eq_ignore_ascii_case("true") => Ok(true),
+            _ if value.eq_ignore_ascii_case("false") => Ok(false),
+            _ => Err(AwsSettingsError::NotBool { name, value: value.to_owned() }),
+        }
+    }
+}
+
+/// Why the run cannot use what is configured.
+#[derive(Debug, thiserror::Error)]
+pub enum AwsSettingsError {
+    /// No source names a region.
+    #[error(
+        "no region is set{}{why}; looked at --region, `AWS_REGION`, `AWS_DEFAULT_REGION`, and `region` of profile \
+         `{profile}` in {files}",
+        if why.is_empty() { "" } else { ", and one is needed " }
+    )]
+    NoRegion {
+        /// The profile that was looked at.
+        profile: String,
+        /// The files that were looked in.
+        files: String,
+        /// What else needs a region; may be empty.
+        why: &'static str,
+    },
+    /// A switch is neither on nor off.
+    #[error("`{name}` is `{value}`; `true` or `false` is expected")]
+    NotBool {
+        /// The variable or the profile's property.
+        name: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// The region or the endpoint cannot be used.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The profile cannot be used.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+}
+
+impl Hint for AwsSettingsError {
+    fn hint(&self) -> Option<&str> {
+        match self {
+            Self::NoRegion { .. } => Some("`--region us-east-1`, or where the connectors are"),
+            Self::Profile(error) => error.hint(),
+            Self::NotBool { .. } | Self::Endpoint(_) => None,
+        }
+    }
+}

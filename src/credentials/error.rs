@@ -1,0 +1,58 @@
+//! Why there are no credentials, in words for the person who has to mend it.
+//!
+//! Must not quote a key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_credential_types::provider::error::CredentialsError as AwsError;
+
+use crate::aws::ProfileError;
+use crate::hint::Hint;
+
+/// For all sources together. A `credential_process` may ask somebody for a code, but nobody answers at night.
+pub(super) const LOAD_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Why there are no keys.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CredentialsError {
+    /// No source is configured. Names each, and why it gave nothing.
+    #[error(
+        "no AWS credentials were found; looked at\n{}",
+        looked_at.iter().map(|place| format!("  {place}")).collect::<Vec<_>>().join("\n")
+    )]
+    NotFound {
+        /// One sentence for each source, in the order in which they were asked.
+        looked_at: Vec<String>,
+    },
+    /// A source is configured but gives no keys. The next ones are not asked: they might be somebody else's.
+    #[error("{place} gave no credentials")]
+    Failed {
+        /// The source.
+        place: String,
+        /// What to do; may be empty.
+        hint: String,
+        /// Why.
+        source: Arc<AwsError>,
+    },
+    /// Half of a pair of keys is in the environment.
+    #[error("`AWS_ACCESS_KEY_ID` is set and `AWS_SECRET_ACCESS_KEY` is not")]
+    HalfSet,
+    /// The profile cannot be used.
+    #[error(transparent)]
+    Profile(Arc<ProfileError>),
+    /// The sources did not answer in time.
+    #[error("no credentials within {} s", LOAD_TIMEOUT.as_secs())]
+    TimedOut,
+}
+
+impl Hint for CredentialsError {
+    fn hint(&self) -> Option<&str> {
+        match self {
+            Self::NotFound { .. } => Some("`aws configure`, `aws sso login` or --profile NAME"),
+            Self::Failed { hint, .. } => Some(&**hint).filter(|hint| !hint.is_empty()),
+            Self::Profile(error) => error.hint(),
+            Self::HalfSet | Self::TimedOut => None,
+        }
+    }
+}

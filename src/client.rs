@@ -15,7 +15,7 @@ use http_body_util::{BodyExt as _, Collected, Limited};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::{ApiError, BatchReply, ErrorKind, UNTRUSTED, reply, request, sigv4};
-use crate::credentials::{CredentialSource, Renewal};
+use crate::credentials::CredentialSource;
 use crate::endpoint::Endpoint;
 use crate::hint::Hint;
 use crate::number::PhoneNumber;
@@ -76,7 +76,10 @@ impl Client {
             ApiError::without_reply(ErrorKind::Rejected, "UnsendableRequest", one_line(&*error))
         })?;
         let exchange = tokio::time::timeout(self.request_timeout, self.exchange(request)).await;
-        let mut result = exchange.unwrap_or_else(|_elapsed| Err(self.timed_out()));
+        let mut result = exchange.unwrap_or_else(|_elapsed| {
+            let seconds = self.request_timeout.as_secs_f64();
+            Err(no_answer("Timeout", format!("no answer within {seconds} s")))
+        });
         if let Err(error) = &mut result {
             self.note_refusal(error, credentials, offset);
         }
@@ -133,20 +136,11 @@ impl Client {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).take();
         let renewal = match refused {
             Some(refused) => self.credentials.renew(&refused, now()).await,
-            None => self.credentials.get(now()).await.map(Renewal::Changed),
+            None => self.credentials.get(now()).await.map(Some),
         };
-        match renewal {
-            Ok(Renewal::Changed(_)) => true,
-            Ok(Renewal::Unchanged) => false,
-            Err(error) => {
-                tracing::warn!(error = one_line(&error), "no credentials");
-                false
-            }
-        }
-    }
-
-    fn timed_out(&self) -> ApiError {
-        no_answer("Timeout", format!("no answer within {} s", self.request_timeout.as_secs_f64()))
+        renewal
+            .inspect_err(|error| tracing::warn!(error = one_line(error), "no credentials"))
+            .is_ok_and(|it| it.is_some())
     }
 }
 

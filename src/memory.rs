@@ -40,7 +40,9 @@ impl Caller {
         Self {
             endpoint: endpoint.to_string(),
             region: endpoint.region().as_str().to_owned(),
-            key: hash[..16].iter().map(|byte| format!("{byte:02x}")).collect(),
+            key: hash
+                .first_chunk()
+                .map_or_else(String::new, |&half| format!("{:032x}", u128::from_be_bytes(half))),
         }
     }
 }

@@ -3,7 +3,6 @@
 //! Must not be used for keys: what a profile says about credentials is left to AWS's chain.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use aws_runtime::env_config::error::EnvConfigFileLoadError;
 use aws_runtime::env_config::file::EnvConfigFiles;
@@ -42,6 +41,15 @@ impl ChosenProfile {
         match self {
             Self::Default => "default",
             Self::FromEnvironment(name) | Self::FromArgument(name) => name,
+        }
+    }
+
+    /// What chose it, if anything did.
+    pub(crate) fn chosen_by(&self) -> Option<&'static str> {
+        match self {
+            Self::Default => None,
+            Self::FromEnvironment(_) => Some("`AWS_PROFILE`"),
+            Self::FromArgument(_) => Some("--profile"),
         }
     }
 }
@@ -117,20 +125,10 @@ impl Profiles {
         known.sort_unstable();
         ProfileError::Missing {
             name: chosen.name().to_owned(),
-            chosen_by: match chosen {
-                ChosenProfile::FromArgument(_) => "--profile",
-                ChosenProfile::FromEnvironment(_) | ChosenProfile::Default => "`AWS_PROFILE`",
-            },
+            chosen_by: chosen.chosen_by().unwrap_or_default(),
             files: self.files(),
             known: if known.is_empty() { "no profile".to_owned() } else { known.join(", ") },
         }
-    }
-}
-
-/// Without the contents: they hold keys.
-impl fmt::Debug for Profiles {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Profiles").field("selected", &self.selected()).finish_non_exhaustive()
     }
 }
 

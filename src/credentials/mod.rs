@@ -34,15 +34,6 @@ pub struct CredentialSource {
     cache: Mutex<Cache>,
 }
 
-/// What asking for other keys led to.
-#[derive(Debug, Clone)]
-pub enum Renewal {
-    /// There are other keys than those that were refused.
-    Changed(Credentials),
-    /// The sources still give the keys that were refused.
-    Unchanged,
-}
-
 impl CredentialSource {
     /// Keys that never change, such as the simulator's.
     #[must_use]
@@ -91,27 +82,30 @@ impl CredentialSource {
         }
     }
 
-    /// Looks for other keys than `refused`, which the service did not accept: everything is read again, profile files
+    /// Looks for other keys than `refused`, which the service did not accept, `None` if there are none: everything is read again, profile files
     /// included. Callers with the same refused keys share one load.
     ///
     /// # Errors
     /// If the sources give no keys. The refused ones are forgotten all the same.
-    pub async fn renew(&self, refused: &Credentials, now: SystemTime) -> Result<Renewal, CredentialsError> {
+    pub async fn renew(
+        &self,
+        refused: &Credentials,
+        now: SystemTime,
+    ) -> Result<Option<Credentials>, CredentialsError> {
         let asked_at = Instant::now();
         let mut cache = self.cache.lock().await;
-        let credentials = match &cache.kept {
-            Some(kept) if !same_keys(&kept.credentials, refused) => kept.credentials.clone(),
-            Some(kept) if cache.loaded_at > Some(asked_at) => kept.credentials.clone(),
-            _ => match cache.failure_since(asked_at) {
-                Some(failure) => return Err(failure),
-                None => {
-                    cache.kept = None;
-                    cache.load(&self.loader, now).await?
-                }
-            },
+        let is_answer =
+            |kept: &&Kept| !same_keys(&kept.credentials, refused) || cache.loaded_at > Some(asked_at);
+        let kept = cache.kept.as_ref().filter(is_answer).map(|kept| kept.credentials.clone());
+        let credentials = match (kept, cache.failure_since(asked_at)) {
+            (Some(kept), _) => kept,
+            (None, Some(failure)) => return Err(failure),
+            (None, None) => {
+                cache.kept = None;
+                cache.load(&self.loader, now).await?
+            }
         };
-        let unchanged = same_keys(&credentials, refused);
-        Ok(if unchanged { Renewal::Unchanged } else { Renewal::Changed(credentials) })
+        Ok(Some(credentials).filter(|credentials| !same_keys(credentials, refused)))
     }
 }
 
@@ -147,10 +141,10 @@ struct Cache {
 
 impl Cache {
     async fn load(&mut self, loader: &Loader, now: SystemTime) -> Result<Credentials, CredentialsError> {
-        let loaded = loader.load().await;
+        let result = loader.load().await;
         self.loaded_at = Some(Instant::now());
-        self.failure = loaded.as_ref().err().cloned();
-        match (&loaded, &mut self.kept) {
+        self.failure = result.as_ref().err().cloned();
+        match (&result, &mut self.kept) {
             (Ok(credentials), kept) => *kept = Some(Kept::new(credentials.clone(), now)),
             // The old keys serve until the next refresh, or until they expire.
             (Err(_), Some(kept)) => {
@@ -158,7 +152,7 @@ impl Cache {
             }
             (Err(_), None) => {}
         }
-        loaded
+        result
     }
 
     /// Why the load failed that ended while a caller waited who had asked then: it was for them, too.

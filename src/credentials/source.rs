@@ -66,11 +66,7 @@ impl Source {
         let place = format!("profile `{}` in {}", chosen.name(), profiles.files());
         match of_profile(&profiles) {
             Some((key, what)) => {
-                let by = match chosen {
-                    ChosenProfile::FromArgument(_) => " (--profile)",
-                    ChosenProfile::FromEnvironment(_) => " (`AWS_PROFILE`)",
-                    ChosenProfile::Default => "",
-                };
+                let by = chosen.chosen_by().map_or_else(String::new, |by| format!(" ({by})"));
                 let from = format!("profile `{}`{by}", chosen.name());
                 let hint = hint(&profiles, chosen.name());
                 return Ok(Self { key, what, hint, ..Self::new(Kind::Profile, from, place, looked_at) });

@@ -130,8 +130,8 @@ async fn callers_at_once_share_a_load() {
 
 async fn renewed(source: &CredentialSource, refused: Option<&Credentials>) -> String {
     match source.renew(refused.unwrap(), at(1)).await {
-        Ok(Renewal::Changed(credentials)) => credentials.access_key_id().to_owned(),
-        Ok(Renewal::Unchanged) => "unchanged".to_owned(),
+        Ok(Some(credentials)) => credentials.access_key_id().to_owned(),
+        Ok(None) => "unchanged".to_owned(),
         Err(error) => error.to_string(),
     }
 }

@@ -77,8 +77,8 @@ async fn probe() {
     if let (Some(then), Ok(refused)) = (then, &found) {
         assert!(std::process::Command::new("sh").args(["-c", &then]).status().unwrap().success());
         let then = match source.renew(refused, at(1)).await {
-            Ok(Renewal::Changed(keys)) => show(&keys),
-            Ok(Renewal::Unchanged) => "unchanged".to_owned(),
+            Ok(Some(keys)) => show(&keys),
+            Ok(None) => "unchanged".to_owned(),
             Err(error) => chain(&error),
         };
         told = format!("{told}, then {then}");

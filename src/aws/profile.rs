@@ -13,6 +13,7 @@ use aws_runtime::env_config::source;
 use aws_types::os_shim_internal::Fs;
 
 use super::environment::{Environment, non_empty};
+use crate::hint::Hint;
 
 /// Which profile is used, and who chose it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::*;
+use crate::hint::Hint as _;
 
 const KNOWN: &str =
     "[default]\nregion = eu-west-1\n[profile night]\nregion = us-west-2\nca_bundle = ~/night.pem\n";

@@ -243,7 +243,7 @@ fn a_report_can_be_shown_on_standard_output() {
     let service = Service::playing("");
     let job = Job::on(&service, csv(3));
     let arguments = format!("run - -o - --yes --quiet --endpoint-url {}", service.url());
-    let ended = job.command_with_stdin(&arguments, csv(3).into_bytes());
+    let ended = job.command_with_stdin(&arguments, csv(3).as_bytes());
     ended.exits(0).same("shown", ended.stdout.as_str(), job.read("chime-sweep.report.csv").as_str());
     let again =
         job.command(&format!("rerun chime-sweep.report.csv --quiet -o - --endpoint-url {}", service.url()));

@@ -1,10 +1,10 @@
 //! Nobody's numbers are removed without a yes.
 
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::process::Stdio;
 
-use super::harness::{BINARY, Job, Running, Service, csv, skipped};
+use super::harness::{BINARY, Job, Service, csv, skipped, wait_until};
 
 /// What gives a program a terminal on this machine.
 #[derive(Clone, Copy)]
@@ -41,28 +41,20 @@ impl Terminal {
             Self::Script => job.prepare("script", &["-qec", &line, "/dev/null"]),
             Self::Python => job.prepare("python3", &["-c", python, &line]),
         };
-        let command = command.env("TERM", "dumb").env("SHELL", "/bin/sh");
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let mut running = Running(child.expect("the terminal's program"));
+        command.env("TERM", "dumb").env("SHELL", "/bin/sh").stdin(Stdio::piped());
+        let mut running = job.spawn(&mut command);
         // Kept open until the end: its end would be typed as an end of file.
-        let mut keyboard = running.0.stdin.take().expect("a pipe");
-        let mut screen = running.0.stdout.take().expect("a pipe");
-        let mut shown = Vec::new();
+        let mut keyboard = running.child.stdin.take().expect("a pipe");
         for (prompt, typed) in dialogue {
-            let is_shown = |shown: &[u8]| String::from_utf8_lossy(shown).contains(prompt);
-            let mut byte = [0];
-            while !is_shown(&shown) && screen.read(&mut byte).is_ok_and(|read| read > 0) {
-                shown.push(byte[0]);
-            }
+            wait_until("the prompt is shown", || running.stdout().contains(prompt) || running.has_ended());
             match typed {
                 Typed::Keys(keys) => keyboard.write_all(keys.as_bytes()).expect("typed"),
-                Typed::File(path, content) => std::fs::write(job.path(path), content).expect("written"),
+                Typed::File(path, content) => job.write(path, content),
             }
         }
-        drop(screen.read_to_end(&mut shown)); // a terminal that is gone is its end
-        let code = running.end();
+        let ended = running.end();
         drop(keyboard);
-        (code, String::from_utf8_lossy(&shown).into_owned())
+        (ended.code, ended.stdout)
     }
 }
 
@@ -93,7 +85,7 @@ fn without_a_terminal_and_without_a_yes_nothing_happens() {
     let service = Service::playing("");
     let job = Job::on(&service, csv(3));
     for arguments in [job.run_arguments(""), job.run_arguments("--quiet")] {
-        let ended = job.command_with_stdin(&arguments, b"y\n".to_vec());
+        let ended = job.command_with_stdin(&arguments, b"y\n");
         ended.exits(2).says("no terminal to ask at").says("--yes").same(
             "files",
             job.files(),
@@ -175,7 +167,7 @@ fn what_was_typed_before_the_question_is_no_answer() {
 }
 
 #[test]
-fn what_is_shown_before_the_question_tells_file_and_account_and_a_big_job_wants_its_count() {
+fn the_question_tells_file_and_account_and_a_big_job_wants_its_count() {
     let Some(terminal) = Terminal::find() else { return };
     for (answer, expected) in [("y\n", 2), ("1,200\n", 0)] {
         let service = Service::playing("");

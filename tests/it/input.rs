@@ -88,10 +88,10 @@ fn standard_input_needs_a_name_for_the_report() {
     let service = Service::playing("");
     let job = Job::on(&service, "");
     let endpoint = format!("--yes --endpoint-url {}", service.url());
-    let ended = job.command_with_stdin(&format!("run - {endpoint}"), csv(2).into());
+    let ended = job.command_with_stdin(&format!("run - {endpoint}"), csv(2).as_bytes());
     ended.refused(&job, "standard input has no name").same("requests", service.requests(), 0);
 
-    let ended = job.command_with_stdin(&format!("run - --output out.csv {endpoint}"), csv(2).into());
+    let ended = job.command_with_stdin(&format!("run - --output out.csv {endpoint}"), csv(2).as_bytes());
     ended.exits(0).statuses(&["succeeded"; 2]).same("applied", service.applied(), [number(0), number(1)]);
     ended.same("files", job.files(), ["numbers.csv", "out.csv"]);
 }

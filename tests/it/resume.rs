@@ -1,8 +1,6 @@
 //! Runs that were cut short: what they leave, and that it is neither forgotten nor taken up unasked.
 
-use std::process::Stdio;
-
-use super::harness::{BINARY, Ended, Job, Running, Service, csv, number, wait_until};
+use super::harness::{Ended, Job, Running, Service, csv, number, wait_until};
 
 const ROWS: usize = 12;
 const JOURNAL: &str = "numbers.report.csv.journal";
@@ -11,11 +9,7 @@ const ONE_BY_ONE: &str = "--batch-size 1 --concurrency 1";
 
 /// Starts a run, and waits until it has settled some of its rows.
 fn start(job: &Job) -> Running {
-    let arguments = format!("{} --yes", job.run_arguments(ONE_BY_ONE));
-    let arguments: Vec<_> = arguments.split_whitespace().collect();
-    let mut command = job.prepare(BINARY, &arguments);
-    let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts");
-    let under_way = Running(child);
+    let under_way = job.start_sweep(ONE_BY_ONE);
     wait_until("three rows are settled", || settled(job).len() >= 3);
     under_way
 }
@@ -24,7 +18,7 @@ fn start(job: &Job) -> Running {
 fn cut_short() -> (Service, Job, Vec<usize>) {
     let service = Service::playing("latency = { mean = '60ms' }");
     let job = Job::on(&service, csv(ROWS));
-    drop(start(&job));
+    start(&job).kill();
     let settled = settled(&job);
     assert!((3..ROWS).contains(&settled.len()), "{settled:?}");
     assert_eq!(job.files(), ["numbers.csv", JOURNAL]);
@@ -120,8 +114,7 @@ fn a_run_under_way_keeps_everybody_else_out() {
     for more in ["", "--resume", "--discard"] {
         job.sweep(more).exits(1).says("another chime-sweep is at work").says(JOURNAL);
     }
-    drop(under_way);
-    assert!(!job.path("numbers.report.csv").exists());
+    under_way.kill().same("report", job.path("numbers.report.csv").exists(), false);
     let asked_twice = (0..40).filter(|n| service.asked(&number(*n)) > 1).count();
     assert_eq!(asked_twice, 0, "somebody else has sent something");
 }
@@ -137,14 +130,11 @@ fn a_rerun_that_was_cut_short_goes_on_with_its_report() {
     };
     let report: String = report.lines().map(row).collect();
     job.write("numbers.report.csv", &report);
-    let arguments = format!("rerun numbers.report.csv --yes --endpoint-url {} {ONE_BY_ONE}", service.url());
-    let arguments: Vec<_> = arguments.split_whitespace().collect();
-    let child = job.prepare(BINARY, &arguments).stderr(Stdio::null()).spawn().expect("starts");
-    let under_way = Running(child);
+    let under_way = job.start_rerun(ONE_BY_ONE);
     wait_until("three rows are settled", || settled(&job).len() >= 3);
-    drop(under_way);
-
-    assert_eq!(job.read("numbers.report.csv"), report, "a report is replaced at the end, and not before");
+    let killed = under_way.kill();
+    // It is replaced at the end, and not before.
+    killed.same("report", job.read("numbers.report.csv"), report);
     let requests = service.requests();
     job.rerun("").exits(1).says("was cut short").same("requests", service.requests(), requests);
     let ended = job.rerun("--resume");

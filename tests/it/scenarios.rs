@@ -60,7 +60,7 @@ fn each_ends_with_a_report_that_the_ledger_confirms() {
         let ended = job.sweep(&expected.args.join(" "));
         check(&ended, path, expected);
         ended.agrees_with(&service);
-        let twice = service.0.ledger().numbers.into_iter().filter(|number| number.applied > 1).count();
+        let twice = service.ledger().numbers.into_iter().filter(|number| number.applied > 1).count();
         ended.same("disassociated twice", twice, 0);
     });
 }

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use chime_sweep::simulator::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 
-use super::harness::{Ended, Job, Service, csv, number};
+use super::harness::{Ended, Job, Service, csv, number, skipped};
 
 /// A limit, refused numbers, replies that cannot be read, and an outage: something to log at every level.
 const TROUBLE: &str = "strangers = ['+19995550123']\n\
@@ -89,7 +89,7 @@ fn no_log_has_a_secret_or_a_whole_number() {
 #[test]
 fn a_log_file_that_takes_nothing_ends_no_run() {
     if !std::path::Path::new("/dev/full").exists() {
-        return;
+        return skipped("there is no `/dev/full`");
     }
     let service = Service::playing("");
     let ended = Job::on(&service, csv(3)).sweep("-vv --log-file /dev/full");

@@ -1,10 +1,14 @@
 //! Peers that answer with anything but an answer, and what is never written to a log.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use chime_sweep::simulator::SECRET_ACCESS_KEY;
+
+use super::super::harness::{BINARY, all_at_once};
 use super::*;
 
 /// A listener that gives every request to `answer`, each connection on a thread. It lives as long as the test.
@@ -31,26 +35,15 @@ fn peer(answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + '
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
 
 /// Runs a small job in 700 MB of address space, against a peer that never gives an answer of use.
-fn bounded(name: &str, url: &str) -> Vec<Row> {
-    let job = Job::at(6, url);
-    let run = job.command(&[
-        "run",
-        "numbers.csv",
-        "--yes",
-        "--max-attempts=2",
-        "--request-timeout=2s",
-        "--give-up-after=8s",
-    ]);
-    let mut command = job.command(&[]);
-    let mut limited = Command::new("/bin/sh");
-    limited.args(["-c", "ulimit -v 700000; exec \"$0\" \"$@\""]).arg(run.get_program()).args(run.get_args());
-    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).stdin(Stdio::null());
-    limited.current_dir(job.folder.path()).stdout(Stdio::null());
-    command = limited;
-    let outcome = job.spawn(command).wait();
-    assert!(matches!(outcome.code, Some(3 | 4)), "{name}: {outcome:?}");
-    assert!(outcome.took < Duration::from_secs(20), "{name}: {:?}", outcome.took);
-    job.report()
+fn bounded(url: &str) -> Ended {
+    let job = Job::new(csv_of_three(6)).with_keys().at(url);
+    let limits = "--yes --max-attempts 2 --request-timeout 2s --give-up-after 8s";
+    let arguments = job.run_arguments(limits);
+    let words = ["-c", "ulimit -v 700000; exec \"$0\" \"$@\"", BINARY].into_iter();
+    let words: Vec<_> = words.chain(arguments.split_whitespace()).collect();
+    let ended = job.spawn(&mut job.prepare("/bin/sh", &words)).end();
+    ended.check(matches!(ended.code, Some(3 | 4)), "neither unfinished nor given up");
+    ended
 }
 
 /// Each with its name, its URL, and the codes that say what is known.
@@ -117,22 +110,11 @@ fn peers() -> Vec<(&'static str, String, &'static [&'static str])> {
 
 #[test]
 fn whatever_a_peer_sends_the_rows_are_unknown_and_time_and_memory_are_bounded() {
-    let threads: Vec<_> = peers()
-        .into_iter()
-        .map(|(name, url, codes)| {
-            (
-                name,
-                codes.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                std::thread::spawn(move || bounded(name, &url)),
-            )
-        })
-        .collect();
-    for (name, codes, thread) in threads {
-        for row in thread.join().expect("no panic") {
-            assert_eq!(row.status, "unknown", "{name}: {row:?}");
-            assert!(codes.contains(&row.code), "{name}: {row:?}");
-        }
-    }
+    all_at_once(&peers(), |(name, url, codes)| {
+        let ended = bounded(url);
+        let is_told = |row: &Row| row["status"] == "unknown" && codes.contains(&&*row["error_code"]);
+        ended.check(ended.rows().iter().all(is_told), name);
+    });
 }
 
 #[test]
@@ -148,26 +130,24 @@ fn too_many_bytes_after_an_answer_do_not_reach_the_next_one() {
             body.len()
         )
     });
-    let job = Job::at(60, &url);
-    job.run(&["--batch-size", "5", "--concurrency", "2"]).exits(0);
-    assert_eq!(count(&job.report(), "succeeded"), 60);
+    let job = Job::new(csv_of_three(60)).with_keys().at(&url);
+    job.sweep(SMALL).exits(0).statuses(&["succeeded"; 60]);
     assert!(count_of.load(Ordering::Relaxed) >= 12);
 }
 
 #[test]
 fn the_most_talkative_log_holds_no_secret_and_no_number() {
-    let scenario = "strangers = [\"+12069998877\"]\npoison = [\"+12062000030\"]\n\
+    let scenario = "strangers = [\"+12069998877\"]\npoison = [\"+12065550030\"]\n\
         [[fault]]\ndoes = \"drop\"\np = 0.2\nattempts = [1]\n[[number_error]]\ncode = \"Forbidden\"\np = 0.2\n";
-    let job = Job::new(90, scenario);
-    let mut command = job.command(&["run", "numbers.csv", "--yes", "-vv", "--batch-size", "10"]);
-    command.env("RUST_LOG", "trace").env("AWS_SESSION_TOKEN", "session-token-of-the-night");
-    let outcome = job.spawn(command).wait().exits(3);
-    assert!(outcome.stderr.matches("attempt failed").count() >= 3, "it is talkative: {}", outcome.stderr);
+    let (service, job) = job(90, scenario);
+    let job = job.env("RUST_LOG", "trace").env("AWS_SESSION_TOKEN", "session-token-of-the-night");
+    let ended = job.sweep("-vv --batch-size 10");
+    ended.exits(3).check(ended.stderr.matches("attempt failed").count() >= 3, "it is not talkative");
     let secrets = [SECRET_ACCESS_KEY, "session-token-of-the-night"];
-    let rows = job.true_report();
-    let numbers = rows.iter().map(|row| row.number.trim_start_matches('+')).chain(["12069998877"]);
+    let rows = job.true_rows(REPORT, &service);
+    let numbers = rows.iter().map(|row| row["phone_number"].trim_start_matches('+')).chain(["12069998877"]);
     for text in secrets.into_iter().chain(numbers) {
-        let line = outcome.stderr.lines().find(|line| line.contains(text));
+        let line = ended.stderr.lines().find(|line| line.contains(text));
         assert_eq!(line, None, "`{text}` is in the log");
     }
 }

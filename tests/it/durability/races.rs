@@ -1,5 +1,7 @@
 //! Two runs at once, and files that somebody moves while a run is at work.
 
+use std::fs;
+
 use super::*;
 
 const SLOW: &str = "[latency]\nmean = \"40ms\"\n";
@@ -7,64 +9,54 @@ const SLOW: &str = "[latency]\nmean = \"40ms\"\n";
 #[test]
 fn of_two_runs_that_start_at_once_one_works_and_the_other_says_why_not() {
     for round in 0..20 {
-        let job = Job::new(60, "[latency]\nmean = \"150ms\"\n");
-        let start = |log: &str| {
-            let mut command =
-                job.command(&["run", "numbers.csv", "--yes", "--batch-size", "5", "--concurrency", "2"]);
-            command.stderr(File::create(job.path(log)).expect("a log"));
-            Running { child: command.spawn().expect("starts"), log: job.path(log), started: now() }
-        };
-        let (first, second) = (start("first.txt"), start("second.txt"));
-        let mut ends = [first.wait(), second.wait()];
+        let (service, job) = job(60, "[latency]\nmean = \"150ms\"\n");
+        let both = [job.start_sweep(SMALL), job.start_sweep(SMALL)];
+        let mut ends = both.map(Running::end);
         ends.sort_by_key(|end| end.code);
         let [works, refused] = ends;
         works.exits(0);
-        refused
-            .exits(1)
-            .says(&["another chime-sweep is at work on this report", "numbers.report.csv.journal"]);
-        assert_eq!(count(&job.true_report(), "succeeded"), 60, "round {round}");
-        assert!(job.simulator().ledger().numbers.iter().all(|record| record.asked == 1), "round {round}");
+        refused.exits(1);
+        refused.says_all(&["another chime-sweep is at work on this report", "numbers.report.csv.journal"]);
+        assert_eq!(count(&job.true_rows(REPORT, &service), "succeeded"), 60, "round {round}");
+        assert!(service.asked_once(), "round {round}");
         assert!(!job.journal().exists());
     }
 }
 
-fn under_way(job: &Job) -> Running {
-    let running = job.start(&["--batch-size", "5", "--concurrency", "2"]);
-    until("requests", || job.simulator().tally().requests >= 4);
-    running
-}
-
 #[test]
 fn a_report_that_cannot_take_its_place_is_kept_in_the_journal() {
-    let job = Job::new(200, SLOW);
-    let running = under_way(&job);
-    fs::create_dir(job.path("numbers.report.csv")).expect("a folder");
-    running.wait().exits(1).says(&[
+    let (service, job) = job(200, SLOW);
+    let running = under_way(&service, &job, 4);
+    fs::create_dir(job.path(REPORT)).expect("a folder");
+    let ended = running.end();
+    let texts = [
         "cannot write `numbers.report.csv`",
         "not a regular file",
         "200 of 200 rows",
         "kept in `numbers.report.csv.journal`",
         "to go on: chime-sweep run numbers.csv",
-    ]);
+    ];
+    ended.exits(1).says_all(&texts);
     assert!(job.journal().exists() && !job.path("numbers.report.csv.partial").exists());
-    fs::remove_dir(job.path("numbers.report.csv")).expect("removes");
-    let requests = job.simulator().tally().requests;
-    job.run(&["--resume"]).exits(0);
-    assert_eq!((count(&job.true_report(), "succeeded"), job.simulator().tally().requests), (200, requests));
+    fs::remove_dir(job.path(REPORT)).expect("removes");
+    let requests = service.requests();
+    job.sweep("--resume").exits(0);
+    assert_eq!(count(&job.true_rows(REPORT, &service), "succeeded"), 200);
+    assert_eq!(service.requests(), requests);
 }
 
 #[test]
 fn a_journal_that_cannot_be_removed_leaves_the_report_complete() {
-    let job = Job::new(200, SLOW);
-    let running = under_way(&job);
+    let (service, job) = job(200, SLOW);
+    let running = under_way(&service, &job, 4);
     fs::rename(job.journal(), job.path("kept")).expect("renames");
     fs::create_dir(job.journal()).expect("a folder");
-    running.wait().exits(0).says(&["the report is complete, but its journal remains"]);
-    assert_eq!(count(&job.true_report(), "succeeded"), 200);
+    running.end().exits(0).says("the report is complete, but its journal remains");
+    assert_eq!(count(&job.true_rows(REPORT, &service), "succeeded"), 200);
     fs::remove_dir(job.journal()).expect("removes");
     // The journal itself: the next run sees that the report has everything.
     fs::rename(job.path("kept"), job.journal()).expect("renames");
-    job.run(&[]).exits(1).says(&["is there already"]);
+    job.sweep("").exits(1).says("is there already");
     assert!(!job.journal().exists());
-    assert_eq!(count(&job.true_report(), "succeeded"), 200);
+    assert_eq!(count(&job.true_rows(REPORT, &service), "succeeded"), 200);
 }

@@ -1,5 +1,7 @@
 //! A service that is not there, or not the one it says it is.
 
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
@@ -7,6 +9,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
 use super::*;
+
+/// A job whose service is at this address, if anything is.
+fn job_at(rows: usize, url: &str) -> Job {
+    Job::new(csv_of_three(rows)).with_keys().at(url)
+}
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/aws/tls").join(name)
@@ -37,42 +44,26 @@ fn tls_server(certificate: &str) -> u16 {
 #[test]
 fn a_certificate_that_does_not_match_stops_the_run_at_once() {
     for (certificate, authority) in [("elsewhere", "authority.pem"), ("localhost", "stranger.pem")] {
-        let job = Job::at(300, &format!("https://localhost:{}", tls_server(certificate)));
-        let authority = fixture(authority);
-        let authority = authority.to_str().expect("a path");
-        let outcome = job.run(&["--batch-size", "5", "--ca-bundle", authority]).exits(4);
-        assert!(outcome.took < Duration::from_secs(5), "{:?}", outcome.took);
-        outcome.says(&[
-            "certificate is not trusted",
-            "AWS_CA_BUNDLE",
-            "chime-sweep rerun numbers.report.csv",
-        ]);
-        let rows = job.report();
-        assert!(
-            rows.iter().all(|row| row.status == "not_attempted" && row.code == "CertificateNotTrusted"),
-            "{rows:?}"
-        );
-        assert!(!job.journal().exists());
+        let job = job_at(300, &format!("https://localhost:{}", tls_server(certificate)));
+        let authority = fixture(authority).display().to_string();
+        let ended = job.sweep(&format!("--batch-size 5 --ca-bundle {authority}"));
+        let texts = ["certificate is not trusted", "AWS_CA_BUNDLE", "chime-sweep rerun numbers.report.csv"];
+        ended.exits(4).says_all(&texts);
+        ended.statuses(&["not_attempted"; 300]).column_is("error_code", &["CertificateNotTrusted"; 300]);
+        ended.same("journal", job.journal().exists(), false);
     }
 }
 
 /// `.invalid` never resolves (RFC 6761).
 #[test]
 fn a_name_that_does_not_resolve_changes_nothing() {
-    let job = Job::at(6, "https://chime.invalid");
-    let outcome = job.run(&["--batch-size", "1", "--give-up-after", "2s"]).exits(4);
-    outcome.says(&["everything fails", "dns", "--give-up-after", "chime-sweep rerun numbers.report.csv"]);
-    let rows = job.report();
-    assert!(
-        rows.iter().all(|row| row.status == "not_attempted"),
-        "never reached, so never `unknown`: {rows:?}"
-    );
-    let job = Job::at(1, "https://chime.invalid");
-    job.run(&["--max-attempts", "2"]).exits(3).says(&["dns"]);
-    let rows = job.report();
-    assert_eq!(
-        (&*rows[0].status, &*rows[0].code, rows[0].attempts),
-        ("failed", "ConnectFailed", 2),
-        "{rows:?}"
-    );
+    let job = job_at(6, "https://chime.invalid");
+    let ended = job.sweep("--batch-size 1 --give-up-after 2s");
+    let texts = ["everything fails", "dns", "--give-up-after", "chime-sweep rerun numbers.report.csv"];
+    ended.exits(4).says_all(&texts);
+    ended.statuses(&["not_attempted"; 6]); // never reached, so never `unknown`
+
+    let ended = job_at(1, "https://chime.invalid").sweep("--max-attempts 2");
+    ended.exits(3).says("dns").statuses(&["failed"]);
+    ended.column_is("error_code", &["ConnectFailed"]).column_is("attempts", &["2"]);
 }

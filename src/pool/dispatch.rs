@@ -14,23 +14,22 @@ use tokio::task::Id;
 use crate::event::{Event, Outbox, Phase, Settlement, StopReason};
 use crate::input::{RowFlags, Rows};
 use crate::plan::Batch;
+use crate::pool::batch::Job;
 use crate::pool::gate::{Gate, Pass, Renewal};
 use crate::pool::next::{Flight, Next, Submission};
 use crate::pool::outage::{Outage, Verdict};
 use crate::pool::pace::{Pace, Permit, Wait};
 use crate::pool::queue::Queue;
+use crate::pool::replies::Replies;
 use crate::pool::retry::RetryPolicy;
 use crate::pool::scope::Connectors;
 use crate::pool::split::Splits;
 use crate::pool::stop::Watch;
-use crate::pool::worker::Job;
 use crate::pool::{PoolEnd, PoolSettings};
 
 /// The state of a run: what is to be sent, and what holds it back.
 pub struct Dispatcher<'a> {
-    rows: &'a Rows,
-    /// Rows of which an attempt of an earlier run may have worked.
-    earlier: RowFlags,
+    replies: Replies<'a>,
     queue: Queue<'a>,
     /// The requests in flight, by the task that each is.
     flights: HashMap<Id, Flight>,
@@ -59,8 +58,7 @@ impl<'a> Dispatcher<'a> {
         now: Instant,
     ) -> Self {
         Self {
-            rows,
-            earlier,
+            replies: Replies { rows, earlier },
             queue: Queue::new(planned),
             flights: HashMap::new(),
             outage: Outage::default(),
@@ -80,7 +78,8 @@ impl<'a> Dispatcher<'a> {
 
     /// Decides. To be asked again after whatever it asked for has happened.
     pub fn next(&mut self, now: Instant, at: Timestamp) -> Next {
-        if let Some(reason) = self.watch.reason(now) {
+        let forbidden = self.connectors.are_all_forbidden().then_some(StopReason::Forbidden);
+        if let Some(reason) = forbidden.or(self.watch.reason(now)) {
             self.stop(reason, at);
         }
         let next = if self.stop.is_none() { self.decide(now, at) } else { Next::Wait(None) };
@@ -128,14 +127,13 @@ impl<'a> Dispatcher<'a> {
     }
 
     fn send(&mut self, permit: Permit) -> Next {
-        let Some(first) = self.queue.take_first() else { return Next::Wait(None) };
-        let mut pieces = self.splits.cut(first).into_iter();
-        let Some(mut job) = pieces.next() else { return Next::Wait(None) };
-        pieces.rev().for_each(|piece| self.queue.put_first(piece));
-        self.emit(Event::Sent { again: job.attempts > 0 || job.last_error.is_some() });
-        let mut numbers = Vec::with_capacity(job.rows.len());
-        numbers.extend(job.rows.iter().filter_map(|&row| self.rows.number(row)));
-        let submission = Submission { connector: self.rows.connector_name(job.connector).into(), numbers };
+        let Some(mut job) = self.queue.take_first() else { return Next::Wait(None) };
+        if let Some(rest) = self.splits.cut(&mut job) {
+            self.queue.put_first(rest);
+        }
+        self.emit(Event::Sent { again: job.last_error.is_some() });
+        let connector = self.replies.rows.connector_name(job.connector).into();
+        let submission = Submission { connector, numbers: self.replies.numbers(&job) };
         let request = self.outage.sent(&mut job);
         Next::Send(Flight { job, permit, request }, submission)
     }
@@ -156,7 +154,8 @@ impl<'a> Dispatcher<'a> {
                 first.count();
             }
             if let Some(error) = self.connectors.closed(first.connector) {
-                self.settle(first.refused(&error.clone(), &self.earlier, at));
+                let settled = self.replies.refused(&first, error, at);
+                self.settle(settled);
             } else if self.retry.is_used_up(first.failures) {
                 self.give_up(first, at);
             } else {

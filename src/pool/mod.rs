@@ -3,17 +3,18 @@
 //! It keeps no results: what is settled leaves it as an event. Nothing is sent before its intent is acknowledged. Must
 //! not know the journal, the report, a terminal or the network: requests are sent by the function it is given.
 
+pub mod batch;
 pub mod dispatch;
 pub mod gate;
 pub mod next;
 pub mod outage;
 pub mod pace;
 pub mod queue;
+pub mod replies;
 pub mod retry;
 pub mod scope;
 pub mod split;
 pub mod stop;
-pub mod worker;
 
 #[cfg(test)]
 mod tests;

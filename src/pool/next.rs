@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use crate::number::PhoneNumber;
 use crate::pool::PoolEnd;
+use crate::pool::batch::Job;
 use crate::pool::pace::Permit;
-use crate::pool::worker::Job;
 
 /// What the shell has to do.
 #[derive(Debug)]

@@ -11,7 +11,7 @@
 use std::time::Instant;
 
 use crate::api::ErrorKind;
-use crate::pool::worker::Job;
+use crate::pool::batch::Job;
 
 /// After how many probes a batch is sent that never failed, in case the others are what the service cannot
 /// answer. Few: an outage of half an hour puts no more than these in doubt.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use crate::plan::Batch;
-use crate::pool::worker::Job;
+use crate::pool::batch::Job;
 
 /// How many batches are written ahead: at first, and at most. Few are enough for a slow service, and leave few rows in
 /// doubt after a crash; the number doubles whenever the pool has to wait for the disk.

@@ -5,12 +5,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::api::ApiError;
+use crate::api::{ApiError, ErrorKind};
 use crate::input::ConnectorId;
 
 /// Denials of different connectors in a row, without a success between them, that are taken to be about the caller: a
 /// policy that names connectors denies one or two of them, a policy that was withdrawn denies them all.
 const DENIALS_IN_A_ROW: usize = 3;
+/// Different connectors that must be forbidden, with none that worked, before the run itself is taken to be forbidden.
+/// One or two may be a mistake in the file; three are an account that may not do this.
+const FORBIDDEN_CONNECTORS: usize = 3;
 
 /// The connectors that the service has answered for.
 #[derive(Debug, Default)]
@@ -43,6 +46,12 @@ impl Connectors {
         self.closed.get(&connector)
     }
 
+    /// Whether the run itself is forbidden, as far as can be told.
+    pub fn are_all_forbidden(&self) -> bool {
+        let forbidden = self.closed.values().filter(|error| error.kind == ErrorKind::Forbidden);
+        self.worked.is_empty() && forbidden.count() >= FORBIDDEN_CONNECTORS
+    }
+
     /// Whether the service denies the caller this connector alone (an IAM policy that names connectors), not everything.
     ///
     /// Only other connectors that worked can show that, and only if this one never did.
@@ -61,11 +70,29 @@ impl Connectors {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::ErrorKind;
 
     fn error(code: &str) -> ApiError {
         let (code, message) = (code.into(), "no".into());
         ApiError { kind: ErrorKind::Credentials, status: Some(403), code, message, request_id: None }
+    }
+
+    #[test]
+    fn three_forbidden_connectors_stop_a_run_in_which_none_worked() {
+        let is_stopped = |closed: &[u32], kind: ErrorKind, worked: bool| {
+            let mut connectors = Connectors::default();
+            if worked {
+                connectors.worked(ConnectorId::for_tests(0));
+            }
+            let error = ApiError { kind, ..error("Forbidden") };
+            closed
+                .iter()
+                .for_each(|&connector| _ = connectors.close(ConnectorId::for_tests(connector), &error));
+            connectors.are_all_forbidden()
+        };
+        assert!(is_stopped(&[1, 2, 3], ErrorKind::Forbidden, false));
+        assert!(!is_stopped(&[1, 2, 2, 1], ErrorKind::Forbidden, false), "they must be different ones");
+        assert!(!is_stopped(&[1, 2, 3, 4], ErrorKind::Forbidden, true));
+        assert!(!is_stopped(&[1, 2, 3, 4], ErrorKind::NotFound, false), "there is nothing to forbid");
     }
 
     #[test]

@@ -5,81 +5,50 @@
 
 use std::collections::HashMap;
 
-use crate::pool::worker::Job;
-
-/// Names one split.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SplitId(u64);
+use crate::pool::batch::Job;
 
 /// The splits whose halves are still under way, and what they have taught.
 #[derive(Debug, Default)]
 pub struct Splits {
-    next: u64,
+    last: u64,
     /// For each split the larger half's size, and whether one half was accepted already.
-    open: HashMap<SplitId, (usize, bool)>,
+    open: HashMap<u64, (usize, bool)>,
     limit: Option<usize>,
 }
 
 impl Splits {
-    /// The largest batch that the service is known to take, if it refused a larger one for its size.
-    #[must_use]
-    pub fn limit(&self) -> Option<usize> {
-        self.limit
-    }
-
-    /// Splits a refused batch in two halves; a batch of one comes back as it was.
+    /// Splits a refused batch in two halves.
     ///
     /// # Errors
-    /// If the batch is one row: it is the culprit.
-    pub fn halve(&mut self, job: Job) -> Result<[Job; 2], Job> {
-        self.refused(job.split);
+    /// If the batch is one row, it comes back as it was: that row is the culprit.
+    pub fn halve(&mut self, mut job: Job) -> Result<[Job; 2], Job> {
+        job.half_of.take().and_then(|split| self.open.remove(&split)); // it teaches nothing
         if job.rows.len() < 2 {
             return Err(job);
         }
-        let id = SplitId(self.next);
-        self.next += 1;
+        self.last += 1;
         let larger = job.rows.len().div_ceil(2);
-        self.open.insert(id, (larger, false));
-        let half = |rows: &[_]| Job { rows: rows.to_vec(), failures: 0, split: Some(id), ..job.clone() };
-        let (first, second) = job.rows.split_at(larger);
-        Ok([half(first), half(second)])
+        self.open.insert(self.last, (larger, false));
+        (job.failures, job.half_of) = (0, Some(self.last));
+        let second = job.split_off(larger);
+        Ok([job, second])
     }
 
-    /// Cuts a batch to the known limit; the pieces are in order.
-    #[must_use]
-    pub fn cut(&self, job: Job) -> Vec<Job> {
-        match self.limit {
-            Some(limit) if job.rows.len() > limit => job
-                .rows
-                .chunks(limit)
-                .map(|rows| Job { rows: rows.to_vec(), split: None, ..job.clone() })
-                .collect(),
-            _ => vec![job],
-        }
+    /// Cuts a batch to the known limit. Returns the rest.
+    pub fn cut(&self, job: &mut Job) -> Option<Job> {
+        let limit = self.limit.filter(|limit| job.rows.len() > *limit)?;
+        job.half_of = None;
+        Some(job.split_off(limit))
     }
 
-    /// The service accepted a batch. Returns a newly learned limit.
-    pub fn accepted(&mut self, split: Option<SplitId>) -> Option<usize> {
-        let id = split?;
-        let (larger, other_half) = self.open.get_mut(&id)?;
-        if !*other_half {
-            *other_half = true;
-            return None;
+    /// The service accepted a batch.
+    pub fn accepted(&mut self, half_of: Option<u64>) {
+        let Some((larger, is_second)) = half_of.and_then(|split| self.open.get_mut(&split)) else { return };
+        if *is_second && self.limit.is_none_or(|limit| *larger < limit) {
+            let limit = *self.limit.insert(*larger);
+            tracing::warn!(limit, "the service refuses larger batches: this is the batch size from now on");
         }
-        let learned = *larger;
-        self.open.remove(&id);
-        if self.limit.is_some_and(|limit| limit <= learned) {
-            return None;
-        }
-        self.limit = Some(learned);
-        self.limit
-    }
-
-    /// The service refused a batch: its split teaches nothing.
-    pub fn refused(&mut self, split: Option<SplitId>) {
-        if let Some(id) = split {
-            self.open.remove(&id);
-        }
+        *is_second = true;
     }
 }
 
@@ -97,17 +66,16 @@ mod tests {
     fn play(size: u32, limit: usize, poison: &[u32]) -> (Splits, Vec<u32>, usize) {
         let mut splits = Splits::default();
         let (mut queue, mut culprits, mut requests) = (vec![job(size)], Vec::new(), 0);
-        while let Some(next) = queue.pop() {
-            for job in splits.cut(next) {
-                requests += 1;
-                if job.rows.len() <= limit && !job.rows.iter().any(|row| poison.contains(&row.get())) {
-                    splits.accepted(job.split);
-                    continue;
-                }
-                match splits.halve(job) {
-                    Ok(halves) => queue.extend(halves),
-                    Err(culprit) => culprits.push(culprit.rows[0].get()),
-                }
+        while let Some(mut job) = queue.pop() {
+            queue.extend(splits.cut(&mut job));
+            requests += 1;
+            if job.rows.len() <= limit && !job.rows.iter().any(|row| poison.contains(&row.get())) {
+                splits.accepted(job.half_of);
+                continue;
+            }
+            match splits.halve(job) {
+                Ok(halves) => queue.extend(halves),
+                Err(culprit) => culprits.push(culprit.rows[0].get()),
             }
         }
         culprits.sort_unstable();
@@ -119,7 +87,7 @@ mod tests {
         for poison in 0..50 {
             let (splits, culprits, requests) = play(50, 100, &[poison]);
             assert_eq!(culprits, [poison]);
-            assert_eq!(splits.limit(), None, "poison {poison}");
+            assert_eq!(splits.limit, None, "poison {poison}");
             assert!(requests <= 13, "{requests} requests for one culprit in 50");
             assert!(splits.open.len() <= 6);
         }
@@ -130,7 +98,7 @@ mod tests {
     fn a_limit_on_the_size_is_learned() {
         for (size, limit, learned) in [(50, 40, 25), (50, 25, 25), (50, 24, 13), (50, 10, 6), (2, 1, 1)] {
             let (splits, culprits, _) = play(size, limit, &[]);
-            assert_eq!(splits.limit(), Some(learned), "size {size}, limit {limit}");
+            assert_eq!(splits.limit, Some(learned), "size {size}, limit {limit}");
             assert_eq!(culprits, [] as [u32; 0]);
         }
     }
@@ -138,8 +106,11 @@ mod tests {
     #[test]
     fn larger_batches_are_cut_to_the_limit_in_order() {
         let splits = Splits { limit: Some(3), ..Splits::default() };
-        let rows: Vec<Vec<u32>> =
-            splits.cut(job(7)).iter().map(|job| job.rows.iter().map(|row| row.get()).collect()).collect();
-        assert_eq!(rows, [vec![0, 1, 2], vec![3, 4, 5], vec![6]]);
+        let (mut pieces, mut rest) = (Vec::new(), Some(job(7)));
+        while let Some(mut job) = rest {
+            rest = splits.cut(&mut job);
+            pieces.push(job.rows.iter().map(|row| row.get()).collect::<Vec<_>>());
+        }
+        assert_eq!(pieces, [vec![0, 1, 2], vec![3, 4, 5], vec![6]]);
     }
 }

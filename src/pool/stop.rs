@@ -2,15 +2,9 @@
 //!
 //! Pure: the time is an argument. Must not know signals or clocks; those reach the pool as a [`StopReason`] from outside.
 
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::event::{Fate, Settlement, StopReason};
-use crate::input::ConnectorId;
-
-/// Different connectors that must be forbidden, with none that worked, before the run itself is taken to be forbidden.
-/// One or two may be a mistake in the file; three in a row are an account that may not do this.
-const FORBIDDEN_CONNECTORS: usize = 3;
 
 /// Watches for reasons to stop.
 #[derive(Debug)]
@@ -20,22 +14,13 @@ pub struct Watch {
     failures: u64,
     /// Since when the service has given trouble and no answer of use.
     trouble_since: Option<Instant>,
-    forbidden: HashSet<ConnectorId>,
-    worked: bool,
 }
 
 impl Watch {
     /// `max_failures` counts rows.
     #[must_use]
     pub fn new(max_failures: Option<u64>, give_up_after: Duration) -> Self {
-        Self {
-            max_failures,
-            give_up_after,
-            failures: 0,
-            trouble_since: None,
-            forbidden: HashSet::new(),
-            worked: false,
-        }
+        Self { max_failures, give_up_after, failures: 0, trouble_since: None }
     }
 
     /// The service gave an answer of use.
@@ -43,21 +28,9 @@ impl Watch {
         self.trouble_since = None;
     }
 
-    /// The service answered for a connector's numbers.
-    pub fn worked(&mut self) {
-        self.answered();
-        self.worked = true;
-    }
-
     /// The service throttled, was away, or refused the credentials.
     pub fn trouble(&mut self, now: Instant) {
         self.trouble_since.get_or_insert(now);
-    }
-
-    /// The service refused a connector.
-    pub fn forbidden(&mut self, connector: ConnectorId) {
-        self.answered();
-        self.forbidden.insert(connector);
     }
 
     /// Rows were settled.
@@ -70,9 +43,6 @@ impl Watch {
     /// The reason to stop at `now`, if there is one.
     #[must_use]
     pub fn reason(&self, now: Instant) -> Option<StopReason> {
-        if !self.worked && self.forbidden.len() >= FORBIDDEN_CONNECTORS {
-            return Some(StopReason::Forbidden);
-        }
         if self.max_failures.is_some_and(|max| self.failures > max) {
             return Some(StopReason::TooManyFailures);
         }
@@ -132,21 +102,5 @@ mod tests {
         assert_eq!(watch.reason(now + 2 * minute), Some(StopReason::GaveUp));
         watch.answered();
         assert_eq!(watch.reason(now + 9 * minute), None);
-    }
-
-    #[test]
-    fn three_forbidden_connectors_stop_a_run_in_which_none_worked() {
-        let now = origin();
-        let run = |connectors: &[u32], worked: bool| {
-            let mut watch = Watch::new(None, Duration::from_secs(60));
-            if worked {
-                watch.worked();
-            }
-            connectors.iter().for_each(|&connector| watch.forbidden(ConnectorId::for_tests(connector)));
-            watch.reason(now)
-        };
-        assert_eq!(run(&[1, 2, 3], false), Some(StopReason::Forbidden));
-        assert_eq!(run(&[1, 2, 2, 1], false), None, "they must be different ones");
-        assert_eq!(run(&[1, 2, 3, 4], true), None);
     }
 }

@@ -10,10 +10,11 @@ use tokio::task::Id;
 use super::Dispatcher;
 use crate::api::{self, ApiError, BatchReply, ErrorKind};
 use crate::event::{AttemptOutcome, Event, Phase, StopReason};
+use crate::pool::batch::Job;
 use crate::pool::gate::Renewal;
 use crate::pool::next::Flight;
 use crate::pool::outage::Verdict;
-use crate::pool::worker::{Job, Rest};
+use crate::pool::replies::Rest;
 
 const UNTRUSTED: &str = "the service's certificate is not trusted: check the endpoint's name, this machine's clock, and \
                          whether a proxy needs its own authority (--ca-bundle FILE, AWS_CA_BUNDLE)";
@@ -40,17 +41,15 @@ impl Dispatcher<'_> {
         self.pace.on_success(now, flight.permit);
         self.outage.answered(flight.request);
         self.gate.accepted();
-        self.watch.worked();
+        self.watch.answered();
         self.connectors.worked(flight.job.connector);
-        if let Some(limit) = self.splits.accepted(flight.job.split) {
-            tracing::warn!(limit, "the service refuses larger batches: this is the batch size from now on");
-        }
-        let answered = flight.job.answered(reply, self.rows, &self.earlier, at);
-        self.settle(answered.settled);
-        match answered.rest {
-            Rest::Nothing => {}
-            Rest::Again(job) => self.again(job, now, at),
-            Rest::Halve(job) => self.halve(job, at),
+        self.splits.accepted(flight.job.half_of);
+        let (settled, rest) = self.replies.answered(flight.job, reply, at);
+        self.settle(settled);
+        match rest {
+            Some(Rest::Again(job)) => self.again(job, now, at),
+            Some(Rest::Halve(job)) => self.halve(job, at),
+            None => {}
         }
     }
 
@@ -87,7 +86,7 @@ impl Dispatcher<'_> {
             }
             ErrorKind::Rejected if error.status.is_none() => {
                 self.pace.on_abandoned(now, permit);
-                self.settle(job.refused(&error, &self.earlier, at));
+                self.refuse(&job, &error, at);
             }
             ErrorKind::BadRequest
             | ErrorKind::Forbidden
@@ -112,7 +111,6 @@ impl Dispatcher<'_> {
                 job.count();
                 return if is_bad { self.halve(job, at) } else { self.again(job, now, at) };
             }
-            ErrorKind::Forbidden => self.watch.forbidden(job.connector),
             _ => {}
         }
         job.attempts += 1;
@@ -120,12 +118,12 @@ impl Dispatcher<'_> {
             && self.connectors.close(job.connector, &error)
         {
             tracing::warn!(
-                connector = self.rows.connector_name(job.connector),
+                connector = self.replies.rows.connector_name(job.connector),
                 code = &*error.code,
                 "the service refuses this connector: its other numbers are not sent"
             );
         }
-        self.settle(job.refused(&error, &self.earlier, at));
+        self.refuse(&job, &error, at);
     }
 
     /// Sends both halves of a batch instead of it, or settles the one row that is at fault.
@@ -169,12 +167,17 @@ impl Dispatcher<'_> {
     }
 
     /// Settles a batch with what its last attempt ended with.
-    pub(super) fn give_up(&mut self, mut job: Job, at: Timestamp) {
-        if let Some(error) = job.last_error.take() {
-            self.settle(job.refused(&error, &self.earlier, at));
-        } else {
-            self.emit(Event::Released { rows: job.rows });
+    pub(super) fn give_up(&mut self, job: Job, at: Timestamp) {
+        match &job.last_error {
+            Some(error) => self.refuse(&job, error, at),
+            None => _ = self.emit(Event::Released { rows: job.rows }),
         }
+    }
+
+    /// Settles a batch with an error.
+    pub(super) fn refuse(&mut self, job: &Job, error: &ApiError, at: Timestamp) {
+        let settled = self.replies.refused(job, error, at);
+        self.settle(settled);
     }
 
     /// Ends what is in the queue because the run stops: what may have been done is `Unknown`, the rest was not sent.

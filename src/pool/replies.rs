@@ -1,0 +1,140 @@
+//! What a reply means for each row of its batch: what is settled by it, and what goes again.
+//!
+//! Pure: a batch and a reply in, settlements and perhaps a batch out. Must not know the pace, the queue or the journal.
+//!
+//! One rule runs through it: a row of which any earlier attempt ended without a definite answer can no longer be
+//! `failed`, because that attempt may have worked. `NotFound` for its number proves that it did.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use crate::api::{ApiError, BatchReply, ErrorKind, NumberError, reply};
+use crate::event::{Fate, Settlement};
+use crate::input::{RowFlags, RowId, Rows};
+use crate::number::PhoneNumber;
+use crate::pool::batch::Job;
+
+const FOUND_GONE: &str = "the service no longer finds the number on this connector: an earlier attempt, whose answer was lost, worked";
+
+const MAYBE_DONE: &str = "an earlier attempt had no answer and may have worked; then: ";
+
+/// Reads replies.
+pub struct Replies<'a> {
+    /// What the batches' rows are.
+    pub rows: &'a Rows,
+    /// Those of which an attempt of an earlier run may have worked.
+    pub earlier: RowFlags,
+}
+
+/// What an answer leaves to do.
+pub enum Rest {
+    /// These numbers were refused for a passing reason: after a backoff, again.
+    Again(Job),
+    /// An error names no number of the batch: only smaller batches can tell which one it is.
+    Halve(Job),
+}
+
+impl Replies<'_> {
+    /// A batch's numbers.
+    pub fn numbers(&self, job: &Job) -> Vec<PhoneNumber> {
+        job.rows.iter().filter_map(|&row| self.rows.number(row)).collect()
+    }
+
+    /// Settles all rows with an error: `Failed`, or `Unknown` where an earlier attempt had no answer.
+    pub fn refused(&self, job: &Job, error: &ApiError, at: Timestamp) -> Vec<Settlement> {
+        self.refused_rows(&job.rows, job, error, at)
+    }
+
+    /// Reads the service's answer: which rows are settled, which go again.
+    pub fn answered(
+        &self,
+        mut job: Job,
+        reply: BatchReply,
+        at: Timestamp,
+    ) -> (Vec<Settlement>, Option<Rest>) {
+        job.attempts += 1;
+        let request_id = reply.request_id.clone();
+        let Some(mut errors) = self.by_number(&job, reply) else {
+            job.unanswered = true; // it may have worked for any of them
+            job.last_error = Some(Box::new(ApiError {
+                kind: ErrorKind::NoAnswer,
+                status: Some(200),
+                code: "UnattributedError".into(),
+                message: "the reply has an error for a number that it does not name".into(),
+                request_id,
+            }));
+            return (Vec::new(), Some(Rest::Halve(job)));
+        };
+        let (mut succeeded, mut found_gone, mut settled) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut again, mut passing) = (Vec::new(), None);
+        for &row in &job.rows {
+            match self.rows.number(row).and_then(|number| errors.remove(&number)) {
+                None => succeeded.push(row),
+                Some(error) if reply::is_transient(&error.code) => {
+                    again.push(row);
+                    passing.get_or_insert(Box::new(error));
+                }
+                Some(error) if &*error.code == "NotFound" && self.may_have_worked(&job, row) => {
+                    found_gone.push(row);
+                }
+                Some(error) => settled.extend(self.refused_rows(&[row], &job, &error, at)),
+            }
+        }
+        for (rows, message) in [(succeeded, ""), (found_gone, FOUND_GONE)] {
+            settled.extend((!rows.is_empty()).then(|| Settlement {
+                rows,
+                fate: Fate::Succeeded,
+                code: "".into(),
+                message: message.into(),
+                attempts: job.attempts,
+                request_id: request_id.clone(),
+                at,
+            }));
+        }
+        let failures = job.failures + 1;
+        let rest = Job { rows: again, failures, half_of: None, last_error: passing, ..job };
+        (settled, (!rest.rows.is_empty()).then_some(Rest::Again(rest)))
+    }
+
+    /// The errors by number. `None`: one of them cannot be told to belong to a number of this batch.
+    ///
+    /// With a batch of one there is no doubt. A number that was not asked for is logged and changes nothing.
+    fn by_number(&self, job: &Job, reply: BatchReply) -> Option<HashMap<PhoneNumber, ApiError>> {
+        let asked = self.numbers(job);
+        let only = if let [number] = asked[..] { Some(number) } else { None };
+        let mut errors = HashMap::new();
+        for NumberError { number, code, message } in reply.errors {
+            let number = number.or(only)?;
+            if !asked.contains(&number) {
+                tracing::warn!(number = %number.masked(), "the reply names a number that was not in the batch");
+            }
+            let (kind, status, request_id) = (ErrorKind::Rejected, Some(200), reply.request_id.clone());
+            errors.insert(number, ApiError { kind, status, code, message, request_id });
+        }
+        Some(errors)
+    }
+
+    fn may_have_worked(&self, job: &Job, row: RowId) -> bool {
+        job.unanswered || self.earlier.get(row)
+    }
+
+    fn refused_rows(&self, rows: &[RowId], job: &Job, error: &ApiError, at: Timestamp) -> Vec<Settlement> {
+        let (maybe, unchanged): (Vec<_>, Vec<_>) =
+            rows.iter().partition(|&&row| self.may_have_worked(job, row));
+        // If no answer is all there is, there is no need to say that there was none before.
+        let then = if error.kind.is_silent() { "" } else { MAYBE_DONE };
+        let groups = [(unchanged, Fate::Failed, ""), (maybe, Fate::Unknown, then)];
+        let groups = groups.into_iter().filter(|(rows, ..)| !rows.is_empty());
+        let settlement = |(rows, fate, then): (_, _, &str)| Settlement {
+            rows,
+            fate,
+            code: error.code.clone(),
+            message: [then, &error.message].concat().into(),
+            attempts: job.attempts,
+            request_id: error.request_id.clone(),
+            at,
+        };
+        groups.map(settlement).collect()
+    }
+}

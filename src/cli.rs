@@ -19,9 +19,10 @@ use clap_complete::Shell;
 
 pub use environment::{parse, unknown_variables};
 pub use job::{AwsOptions, InputArgs, JobArgs, PaceArgs, StopArgs};
-pub use topics::TopicArgs;
-pub use values::{ColorWhen, Delimiter, LogFormat, MaxFailures, Percent, RateArg, TimeOfDay};
-use values::{one_or_more, parse_address};
+pub use values::{ColorWhen, LogFormat, MaxFailures};
+use values::{one_or_more, parse_address, parse_rate};
+
+use crate::pool::pace::Rate;
 
 /// The command line. What all commands share comes after each one's own options: hence the orders.
 #[derive(Debug, Parser)]
@@ -80,14 +81,14 @@ pub enum Command {
     /// Print the manual page of chime-sweep, or of one of its commands
     Man(ManArgs),
     /// The exit codes
-    #[command(hide = true, long_about = topics::exit_codes())]
-    ExitCodes(TopicArgs),
+    #[command(hide = true, help_template = topics::TEMPLATE, long_about = topics::exit_codes())]
+    ExitCodes,
     /// The input and the report
-    #[command(hide = true, long_about = topics::CSV)]
-    Csv(TopicArgs),
+    #[command(hide = true, help_template = topics::TEMPLATE, long_about = topics::CSV)]
+    Csv,
     /// The variables
-    #[command(hide = true, long_about = topics::ENVIRONMENT)]
-    Environment(TopicArgs),
+    #[command(hide = true, help_template = topics::TEMPLATE, long_about = topics::ENVIRONMENT)]
+    Environment,
 }
 
 /// `run`.
@@ -132,8 +133,8 @@ pub struct PlanArgs {
     #[arg(long, value_name = "N", default_value = "50", value_parser = one_or_more::<NonZeroU32>)]
     pub batch_size: NonZeroU32,
     /// Requests per second, for an estimate of the time
-    #[arg(long, value_name = "N", default_value = "auto")]
-    pub rate: RateArg,
+    #[arg(long, value_name = "N", default_value = "auto", value_parser = parse_rate)]
+    pub rate: Rate,
     /// See [`InputArgs`].
     #[command(flatten)]
     pub columns: InputArgs,

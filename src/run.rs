@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use crate::aws::{AwsSettingsError, Environment};
 use crate::claim::{self, Claim};
-use crate::cli::{Command, PlanArgs, RateArg, SimulateArgs, StopArgs, manual};
+use crate::cli::{Command, PlanArgs, SimulateArgs, StopArgs, manual};
 use crate::consent;
 use crate::credentials::{CredentialsError, Identity};
 use crate::event;
@@ -33,7 +33,7 @@ use crate::plan::Plan;
 use crate::pool::dispatch::Dispatcher;
 use crate::pool::gate::Renewal;
 use crate::pool::next::Submission;
-use crate::pool::pace::PaceSettings;
+use crate::pool::pace::{PaceSettings, Rate};
 use crate::pool::{self, PoolEnd, PoolSettings};
 use crate::progress::Screen;
 use crate::report;
@@ -65,9 +65,9 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
         Command::Simulate(args) => simulate(&args),
         Command::Completions(args) => show(&manual::completions(args.shell)),
         Command::Man(args) => show(&manual::page(args.command.as_deref())?),
-        Command::ExitCodes(_) => show(&manual::topic("exit-codes")),
-        Command::Csv(_) => show(&manual::topic("csv")),
-        Command::Environment(_) => show(&manual::topic("environment")),
+        Command::ExitCodes => show(&manual::topic("exit-codes")),
+        Command::Csv => show(&manual::topic("csv")),
+        Command::Environment => show(&manual::topic("environment")),
     }
 }
 
@@ -253,7 +253,7 @@ fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<ExitStatus> {
     let identity = runtime.block_on(Identity::planned(&aws, env));
     let overview = Overview::new(&source, &input, &plan, None, 0);
     let overview = overview.placed(&args.input, source.age(), Some(identity));
-    let rate = if let RateArg::Fixed(rate) = args.rate { Some(rate) } else { None };
+    let rate = if let Rate::Fixed(rate) = args.rate { Some(rate) } else { None };
     show(&overview.with_details(&input, rate))
 }
 

@@ -13,13 +13,11 @@ use anyhow::{Context, bail, ensure};
 use jiff::{Timestamp, ToSpan, ZonedDateTime};
 
 use crate::aws::AwsArgs;
-use crate::cli::{
-    InputArgs, JobArgs, MaxFailures, PaceArgs, RateArg, RerunArgs, RunArgs, StopArgs, TimeOfDay,
-};
+use crate::cli::{InputArgs, JobArgs, MaxFailures, PaceArgs, RerunArgs, RunArgs, StopArgs};
 use crate::hint::Hinted;
 use crate::input::InputOptions;
 use crate::pool::PoolSettings;
-use crate::pool::pace::{PaceSettings, Rate};
+use crate::pool::pace::PaceSettings;
 use crate::pool::retry::RetryPolicy;
 
 /// What `run` and `rerun` use.
@@ -255,7 +253,7 @@ pub fn columns(args: InputArgs) -> InputOptions {
         connector_column: args.connector_column,
         number_column: args.number_column,
         connector: args.connector,
-        delimiter: args.delimiter.map(|delimiter| delimiter.0),
+        delimiter: args.delimiter,
     }
 }
 
@@ -277,11 +275,8 @@ fn pool(pace: &PaceArgs, stop: &StopArgs, now: Timestamp) -> PoolSettings {
     PoolSettings {
         concurrency: pace.concurrency,
         pace: PaceSettings {
-            rate: match pace.rate {
-                RateArg::Auto => Rate::Auto,
-                RateArg::Fixed(rate) => Rate::Fixed(rate),
-            },
-            headroom: pace.headroom.0,
+            rate: pace.rate,
+            headroom: pace.headroom,
             seed: now.subsec_nanosecond().unsigned_abs().into(),
             ..PaceSettings::default()
         },
@@ -295,7 +290,7 @@ fn pool(pace: &PaceArgs, stop: &StopArgs, now: Timestamp) -> PoolSettings {
 fn time_limit(stop: &StopArgs, now: &ZonedDateTime) -> Result<Option<Duration>, jiff::Error> {
     let at = match stop.stop_at {
         None => None,
-        Some(TimeOfDay(time)) => {
+        Some(time) => {
             let today = now.with().time(time).build()?;
             let next = if today > *now { today } else { today.checked_add(1.day())? };
             Some(Duration::try_from(now.duration_until(&next)).unwrap_or_default())

@@ -6,7 +6,12 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{Delimiter, MaxFailures, Percent, RateArg, TimeOfDay, one_or_more, parse_duration};
+use jiff::civil::Time;
+
+use super::values::{
+    MaxFailures, one_or_more, parse_delimiter, parse_duration, parse_percent, parse_rate, parse_time,
+};
+use crate::pool::pace::Rate;
 
 /// What contradicts `--simulate`. Not the group of them: then an error would name all, whichever was typed.
 pub(super) const AWS_OPTIONS: [&str; 7] =
@@ -75,8 +80,8 @@ pub struct InputArgs {
     #[arg(long, value_name = "ID", conflicts_with = "connector_column")]
     pub connector: Option<String>,
     /// The character between fields, or `tab` [default: found in the header]
-    #[arg(long, value_name = "CHAR")]
-    pub delimiter: Option<Delimiter>,
+    #[arg(long, value_name = "CHAR", value_parser = parse_delimiter)]
+    pub delimiter: Option<u8>,
 }
 
 /// Which account and endpoint; the rest comes from the standard AWS environment and files.
@@ -117,11 +122,11 @@ pub struct PaceArgs {
     #[arg(long, value_name = "N", default_value = "16", value_parser = one_or_more::<NonZeroUsize>)]
     pub concurrency: NonZeroUsize,
     /// Requests per second at most, or `auto`: find the service's limit and stay below it
-    #[arg(long, value_name = "N", default_value = "auto")]
-    pub rate: RateArg,
+    #[arg(long, value_name = "N", default_value = "auto", value_parser = parse_rate)]
+    pub rate: Rate,
     /// The share of the found limit that is left to others
-    #[arg(long, value_name = "PERCENT", default_value = "3%")]
-    pub headroom: Percent,
+    #[arg(long, value_name = "PERCENT", default_value = "3%", value_parser = parse_percent)]
+    pub headroom: f64,
     /// Neither use nor keep the rate that was found for this endpoint, region and access key
     #[arg(long)]
     pub no_remember: bool,
@@ -147,8 +152,8 @@ pub struct StopArgs {
     #[arg(long, value_name = "N|P%")]
     pub max_failures: Option<MaxFailures>,
     /// Stop at this time of day, such as `06:00`
-    #[arg(long, value_name = "HH:MM")]
-    pub stop_at: Option<TimeOfDay>,
+    #[arg(long, value_name = "HH:MM", value_parser = parse_time)]
+    pub stop_at: Option<Time>,
     /// Stop after this long, such as `6h`
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub max_duration: Option<Duration>,

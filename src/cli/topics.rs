@@ -2,14 +2,10 @@
 
 use std::fmt::Write;
 
-use clap::Args;
-
 use crate::exit::ExitStatus;
 
-/// A topic takes nothing.
-#[derive(Debug, Args)]
-#[command(help_template = "{about-with-newline}")]
-pub struct TopicArgs {}
+/// A topic has a text, and neither usage nor options.
+pub(super) const TEMPLATE: &str = "{about-with-newline}";
 
 /// Below every long help of the whole.
 pub(super) const POINTERS: &str = "\

@@ -4,45 +4,29 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::civil::Time;
+
 use crate::input::can_delimit;
+use crate::pool::pace::Rate;
 
-/// `--rate`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum RateArg {
-    /// Find it out.
-    Auto,
-    /// Requests per second, positive.
-    Fixed(f64),
-}
-
-impl FromStr for RateArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.eq_ignore_ascii_case("auto") {
-            return Ok(Self::Auto);
-        }
-        // The bounds are what a pacer can keep: one request in 11 days, and no more than a socket can take.
-        match text.parse::<f64>() {
-            Ok(rate) if (1e-6..=1e6).contains(&rate) => Ok(Self::Fixed(rate)),
-            _ => Err("neither `auto` nor a positive number of requests per second".to_owned()),
-        }
+/// Requests per second, positive, or `auto`.
+pub(super) fn parse_rate(text: &str) -> Result<Rate, String> {
+    if text.eq_ignore_ascii_case("auto") {
+        return Ok(Rate::Auto);
+    }
+    // The bounds are what a pacer can keep: one request in 11 days, and no more than a socket can take.
+    match text.parse::<f64>() {
+        Ok(rate) if (1e-6..=1e6).contains(&rate) => Ok(Rate::Fixed(rate)),
+        _ => Err("neither `auto` nor a positive number of requests per second".to_owned()),
     }
 }
 
 /// A share, 0 to 1.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Percent(pub f64);
-
-impl FromStr for Percent {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let digits = text.strip_suffix('%').unwrap_or(text).trim();
-        match digits.parse::<f64>() {
-            Ok(percent) if (0.0..=90.0).contains(&percent) => Ok(Self(percent / 100.0)),
-            _ => Err("not a percentage from 0 to 90".to_owned()),
-        }
+pub(super) fn parse_percent(text: &str) -> Result<f64, String> {
+    let digits = text.strip_suffix('%').unwrap_or(text).trim();
+    match digits.parse::<f64>() {
+        Ok(percent) if (0.0..=90.0).contains(&percent) => Ok(percent / 100.0),
+        _ => Err("not a percentage from 0 to 90".to_owned()),
     }
 }
 
@@ -88,33 +72,17 @@ impl FromStr for MaxFailures {
 }
 
 /// `--delimiter`: one byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Delimiter(pub u8);
-
-impl FromStr for Delimiter {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.as_bytes() {
-            b"tab" | b"\\t" => Ok(Self(b'\t')),
-            [byte] if can_delimit(*byte) => Ok(Self(*byte)),
-            _ => Err("neither a punctuation mark such as `,` or `;` nor `tab`".to_owned()),
-        }
+pub(super) fn parse_delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"tab" | b"\\t" => Ok(b'\t'),
+        [byte] if can_delimit(*byte) => Ok(*byte),
+        _ => Err("neither a punctuation mark such as `,` or `;` nor `tab`".to_owned()),
     }
 }
 
 /// `--stop-at`: hours and minutes of the local day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimeOfDay(pub jiff::civil::Time);
-
-impl FromStr for TimeOfDay {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        jiff::civil::Time::strptime("%H:%M", text)
-            .map(Self)
-            .map_err(|_| "not a time of day such as `06:00`".to_owned())
-    }
+pub(super) fn parse_time(text: &str) -> Result<Time, String> {
+    Time::strptime("%H:%M", text).map_err(|_| "not a time of day such as `06:00`".to_owned())
 }
 
 /// A count that cannot be zero.
@@ -164,24 +132,24 @@ mod tests {
 
     #[test]
     fn values_are_understood_or_refused() {
-        assert_eq!("auto".parse(), Ok(RateArg::Auto));
-        assert_eq!("0.5".parse(), Ok(RateArg::Fixed(0.5)));
+        assert_eq!(parse_rate("auto"), Ok(Rate::Auto));
+        assert_eq!(parse_rate("0.5"), Ok(Rate::Fixed(0.5)));
         for bad in ["0", "-1", "NaN", "inf", "", "1e9", "fast"] {
-            assert!(bad.parse::<RateArg>().is_err(), "{bad}");
+            assert!(parse_rate(bad).is_err(), "{bad}");
         }
-        assert_eq!("20%".parse(), Ok(Percent(0.2)));
-        assert_eq!("0".parse(), Ok(Percent(0.0)));
+        assert_eq!(parse_percent("20%"), Ok(0.2));
+        assert_eq!(parse_percent("0"), Ok(0.0));
         for bad in ["91%", "-1", "%", "NaN"] {
-            assert!(bad.parse::<Percent>().is_err(), "{bad}");
+            assert!(parse_percent(bad).is_err(), "{bad}");
         }
         assert_eq!("10".parse(), Ok(MaxFailures::Rows(10)));
         assert_eq!("5%".parse::<MaxFailures>().map(|max| max.of(199)), Ok(9));
         for bad in ["-1", "101%", "x", "1.5"] {
             assert!(bad.parse::<MaxFailures>().is_err(), "{bad}");
         }
-        assert_eq!("tab".parse(), Ok(Delimiter(b'\t')));
+        assert_eq!(parse_delimiter("tab"), Ok(b'\t'));
         for bad in ["", "\"", "ab", "é", "a", "0", "\n"] {
-            assert!(bad.parse::<Delimiter>().is_err(), "{bad}");
+            assert!(parse_delimiter(bad).is_err(), "{bad}");
         }
         assert_eq!(one_or_more("16"), Ok(std::num::NonZeroU32::MIN.saturating_add(15)));
         for bad in ["0", "-1", "many", "4294967296"] {
@@ -189,8 +157,8 @@ mod tests {
         }
         assert!(parse_address("127.0.0.1:0").is_ok());
         assert!(parse_address("localhost:0").is_err_and(|error| error.contains("127.0.0.1")));
-        assert_eq!("06:00".parse(), Ok(TimeOfDay(jiff::civil::time(6, 0, 0, 0))));
-        assert!("25:00".parse::<TimeOfDay>().is_err());
+        assert_eq!(parse_time("06:00"), Ok(jiff::civil::time(6, 0, 0, 0)));
+        assert!(parse_time("25:00").is_err());
         assert_eq!(parse_duration("1h 30m"), Ok(Duration::from_secs(5400)));
         for bad in ["0s", "-1s", "5", "", "soon"] {
             assert!(parse_duration(bad).is_err(), "{bad}");

@@ -1,9 +1,7 @@
-//! What to do next: the one place that decides which batch is sent, when, and what its end leads to.
+//! What to do next: the one place that decides which batch is sent, and when.
 //!
 //! A state machine without I/O: the shell around it (the pool's `run`) sends, sleeps and waits as it is told. Must not
 //! read a clock, spawn, or know what records its events.
-
-mod landing;
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -11,47 +9,78 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tokio::task::Id;
 
-use crate::event::{Event, Outbox, Phase, Settlement, StopReason};
+use crate::event::{Event, Outbox, Settlement, StopReason};
 use crate::input::{RowFlags, Rows};
-use crate::plan::Batch;
+use crate::number::PhoneNumber;
+use crate::plan;
 use crate::pool::batch::Job;
+use crate::pool::events::Events;
 use crate::pool::gate::{Gate, Pass, Renewal};
-use crate::pool::next::{Flight, Next, Submission};
 use crate::pool::outage::{Outage, Verdict};
 use crate::pool::pace::{Pace, Permit, Wait};
 use crate::pool::queue::Queue;
 use crate::pool::replies::Replies;
 use crate::pool::retry::RetryPolicy;
 use crate::pool::scope::Connectors;
+use crate::pool::settings::{PoolEnd, PoolSettings};
 use crate::pool::split::Splits;
 use crate::pool::stop::Watch;
-use crate::pool::{PoolEnd, PoolSettings};
 
 /// The state of a run: what is to be sent, and what holds it back.
 pub struct Dispatcher<'a> {
-    replies: Replies<'a>,
-    queue: Queue<'a>,
+    pub(super) replies: Replies<'a>,
+    pub(super) queue: Queue<'a>,
     /// The requests in flight, by the task that each is.
-    flights: HashMap<Id, Flight>,
-    outage: Outage,
+    pub(super) flights: HashMap<Id, Flight>,
     concurrency: usize,
-    connectors: Connectors,
-    splits: Splits,
-    gate: Gate,
-    pace: Pace,
-    retry: RetryPolicy,
-    jitter: fastrand::Rng,
-    watch: Watch,
-    outbox: Outbox,
-    shown: Shown,
-    stop: Option<StopReason>,
+    pub(super) pace: Pace,
+    pub(super) gate: Gate,
+    pub(super) outage: Outage,
+    pub(super) connectors: Connectors,
+    pub(super) splits: Splits,
+    pub(super) retry: RetryPolicy,
+    pub(super) jitter: fastrand::Rng,
+    pub(super) watch: Watch,
+    pub(super) stop: Option<StopReason>,
+    pub(super) events: Events,
+}
+
+/// A batch that is in flight.
+#[derive(Debug)]
+pub struct Flight {
+    pub(super) job: Job,
+    pub(super) permit: Permit,
+    /// Its number, for the [`Outage`].
+    pub(super) request: u64,
+}
+
+/// What the shell has to do.
+#[derive(Debug)]
+pub enum Next {
+    /// Send this, and report that it is under way.
+    Send(Flight, Submission),
+    /// Re-read the credentials, and report what came of it.
+    Renew,
+    /// Wait for an answer, an acknowledgement or a stop, and until this moment at most.
+    Wait(Option<Instant>),
+    /// Nothing is left to do, or to wait for.
+    Done(PoolEnd),
+}
+
+/// What to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// The connector's id.
+    pub connector: Box<str>,
+    /// Its numbers, each once.
+    pub numbers: Vec<PhoneNumber>,
 }
 
 impl<'a> Dispatcher<'a> {
     /// Starts with everything in `planned` to be sent. `earlier` marks rows that an earlier run may have sent.
     pub fn new(
         rows: &'a Rows,
-        planned: impl Iterator<Item = Batch> + Send + 'a,
+        planned: impl Iterator<Item = plan::Batch> + Send + 'a,
         earlier: RowFlags,
         settings: &PoolSettings,
         outbox: Outbox,
@@ -61,18 +90,17 @@ impl<'a> Dispatcher<'a> {
             replies: Replies { rows, earlier },
             queue: Queue::new(planned),
             flights: HashMap::new(),
-            outage: Outage::default(),
             concurrency: settings.concurrency.get(),
+            pace: Pace::new(&settings.pace, now),
+            gate: Gate::default(),
+            outage: Outage::default(),
             connectors: Connectors::default(),
             splits: Splits::default(),
-            gate: Gate::default(),
-            pace: Pace::new(&settings.pace, now),
             retry: settings.retry,
             jitter: fastrand::Rng::with_seed(settings.pace.seed),
             watch: Watch::new(settings.max_failures, settings.give_up_after),
-            outbox,
-            shown: Shown::default(),
             stop: None,
+            events: Events::new(outbox),
         }
     }
 
@@ -83,47 +111,76 @@ impl<'a> Dispatcher<'a> {
             self.stop(reason, at);
         }
         let next = if self.stop.is_none() { self.decide(now, at) } else { Next::Wait(None) };
-        self.show_changes(now);
-        if self.stop.is_none() {
-            return next;
+        self.events.show(self.pace.phase(now), self.pace.found(), self.gate.looks_at());
+        self.stop = self.stop.max(self.events.is_broken().then_some(StopReason::JournalFailed));
+        match (self.stop, next) {
+            (None, Next::Wait(until)) => {
+                let moments = [until, self.queue.due(), self.watch.gives_up_at()];
+                Next::Wait(moments.into_iter().flatten().min())
+            }
+            (None, next) => next,
+            (Some(reason), _) if reason.is_abort() => Next::Done(self.end()),
+            (Some(_), _) => {
+                self.retire_queue(at);
+                if self.flights.is_empty() { Next::Done(self.end()) } else { Next::Wait(None) }
+            }
         }
-        self.retire_queue(at);
-        if self.flights.is_empty() { Next::Done(self.end()) } else { Next::Wait(None) }
     }
 
     fn decide(&mut self, now: Instant, at: Timestamp) -> Next {
-        self.write_ahead();
         self.queue.wake(now);
         self.settle_first(at);
-        let give_up = self.watch.gives_up_at();
-        if self.queue.first().is_none() {
-            let is_idle = self.flights.is_empty() && self.queue.is_empty();
-            return if is_idle {
-                Next::Done(self.end())
-            } else {
-                Next::Wait(earlier(self.queue.due(), give_up))
-            };
+        self.queue.write_ahead(|rows| self.events.emit(Event::Intent { rows }));
+        let in_flight = self.flights.len();
+        if in_flight == 0 && self.queue.is_empty() {
+            return Next::Done(self.end());
+        }
+        if in_flight >= self.concurrency || self.queue.first().is_none() {
+            return Next::Wait(None);
         }
         if let Some(until) = self.outage.rest_until(now) {
-            return Next::Wait(earlier(Some(until), give_up));
+            return Next::Wait(Some(until));
         }
-        if self.flights.len() >= self.concurrency {
-            return Next::Wait(give_up);
-        }
-        match self.gate.pass(now, self.flights.len()) {
+        match self.gate.pass(now, in_flight) {
             Pass::Go => {}
             Pass::Renew => return Next::Renew,
-            Pass::Wait(until) => return Next::Wait(earlier(until, give_up)),
+            Pass::Wait(until) => return Next::Wait(until),
             Pass::Never => {
                 self.stop(StopReason::Credentials, at);
                 return Next::Wait(None);
             }
         }
-        match self.pace.try_acquire(now, self.flights.len()) {
+        match self.pace.try_acquire(now, in_flight) {
             Ok(permit) => self.send(permit),
-            Err(Wait::Until(until)) => Next::Wait(earlier(Some(until), give_up)),
-            Err(Wait::ForAnswer) => Next::Wait(earlier(self.queue.due(), give_up)),
+            Err(Wait::Until(until)) => Next::Wait(Some(until)),
+            Err(Wait::ForAnswer) => Next::Wait(None),
         }
+    }
+
+    /// Brings forward what is to be sent next, and settles what is not to be sent after all: its connector was refused,
+    /// or its last attempt turned out to count.
+    fn settle_first(&mut self, at: Timestamp) {
+        loop {
+            if self.queue.first().is_some_and(|first| self.outage.wants_fresh(first)) {
+                self.queue.bring_fresh_forward();
+            }
+            let Some(mut first) = self.queue.take_first() else { return };
+            if self.outage.verdict(&first, self.is_alone()) == Some(Verdict::Counts) {
+                first.count();
+            }
+            if let Some(error) = self.connectors.closed(first.connector) {
+                first.last_error = Some(Box::new(error.clone()));
+            } else if !self.retry.is_used_up(first.failures) {
+                return self.queue.put_first(first);
+            }
+            self.give_up(first, at);
+        }
+    }
+
+    /// Whether every batch in the queue or in flight has failed while the service was there.
+    pub(super) fn is_alone(&self) -> bool {
+        let has_failed = |job: &Job| self.outage.has_failed_by_itself(job);
+        self.queue.all(has_failed) && self.flights.values().all(|flight| has_failed(&flight.job))
     }
 
     fn send(&mut self, permit: Permit) -> Next {
@@ -131,7 +188,7 @@ impl<'a> Dispatcher<'a> {
         if let Some(rest) = self.splits.cut(&mut job) {
             self.queue.put_first(rest);
         }
-        self.emit(Event::Sent { again: job.last_error.is_some() });
+        self.events.emit(Event::Sent { again: job.last_error.is_some() });
         let connector = self.replies.rows.connector_name(job.connector).into();
         let submission = Submission { connector, numbers: self.replies.numbers(&job) };
         let request = self.outage.sent(&mut job);
@@ -143,137 +200,56 @@ impl<'a> Dispatcher<'a> {
         self.flights.insert(task, flight);
     }
 
-    /// Brings forward what is to be sent next, and settles what is not to be sent after all: its connector was refused,
-    /// or its last attempt turned out to count.
-    fn settle_first(&mut self, at: Timestamp) {
-        if self.queue.first().is_some_and(|first| self.outage.wants_fresh(first)) {
-            self.queue.bring_fresh_forward();
-        }
-        while let Some(mut first) = self.queue.take_first() {
-            if self.outage.verdict(&first, self.is_alone()) == Some(Verdict::Counts) {
-                first.count();
-            }
-            if let Some(error) = self.connectors.closed(first.connector) {
-                let settled = self.replies.refused(&first, error, at);
-                self.settle(settled);
-            } else if self.retry.is_used_up(first.failures) {
-                self.give_up(first, at);
-            } else {
-                return self.queue.put_first(first);
-            }
-            self.write_ahead();
-        }
-    }
-
-    /// Whether every batch in the queue or in flight has failed while the service was there.
-    fn is_alone(&self) -> bool {
-        let has_failed = |job: &Job| self.outage.has_failed_by_itself(job);
-        self.queue.all(has_failed) && self.flights.values().all(|flight| has_failed(&flight.job))
-    }
-
-    fn settle(&mut self, settlements: Vec<Settlement>) {
-        for settlement in settlements {
-            self.watch.settled(&settlement);
-            self.emit(Event::Settled(settlement));
-        }
-    }
-
-    fn write_ahead(&mut self) {
-        if let Some(block) = self.queue.next_block() {
-            let rows = block.iter().flat_map(|job| job.rows.iter().copied()).collect();
-            let number = self.emit(Event::Intent { rows });
-            self.queue.intend(number, block);
-        }
-    }
-
-    /// Emits an event; returns its number.
-    fn emit(&mut self, event: Event) -> u64 {
-        self.outbox.emit(event).unwrap_or_else(|_| {
-            self.stop = self.stop.max(Some(StopReason::JournalFailed));
-            u64::MAX
-        })
-    }
-
-    /// Waits for the next acknowledgement and takes it. Cancel safe.
-    pub async fn acknowledged(&mut self) {
-        match self.outbox.acknowledged().await {
-            Ok(()) => self.queue.acknowledge(self.outbox.durable()),
-            Err(_) => self.stop = self.stop.max(Some(StopReason::JournalFailed)),
-        }
-    }
-
-    /// Whether an acknowledgement is awaited.
-    #[must_use]
-    pub fn awaits_acknowledgement(&self) -> bool {
-        self.queue.awaits_acknowledgement()
-    }
-
     /// A re-reading of the credentials ended.
     pub fn renewed(&mut self, renewal: Renewal, now: Instant) {
         self.gate.renewed(renewal, now);
     }
 
+    /// Waits for the next acknowledgement and takes it. Cancel safe.
+    pub async fn acknowledged(&mut self) {
+        let durable = self.events.acknowledged().await;
+        self.queue.acknowledge(durable);
+    }
+
     /// Stops, or escalates: nothing new is sent, and what is in flight may finish unless the reason says otherwise.
     pub fn stop(&mut self, reason: StopReason, at: Timestamp) {
-        if self.stop.is_none_or(|current| current < reason) {
+        if self.stop < Some(reason) {
             self.stop = Some(reason);
-            self.emit(Event::Stopped { reason, at });
+            self.events.emit(Event::Stopped { reason, at });
         }
     }
 
-    /// Whether the run must end at once, whatever is in flight.
-    #[must_use]
-    pub fn is_aborted(&self) -> bool {
-        self.stop.is_some_and(StopReason::is_abort)
-    }
-
-    /// How it ended.
-    #[must_use]
-    pub fn end(&self) -> PoolEnd {
+    fn end(&self) -> PoolEnd {
         PoolEnd { stop: self.stop, rate_found: self.pace.found() }
     }
 
-    fn show_changes(&mut self, now: Instant) {
-        let phase = self.pace.phase(now);
-        if self.shown.phase.is_none_or(|shown| differ(shown, phase)) {
-            self.shown.phase = Some(phase);
-            self.emit(Event::Phase(phase));
-        }
-        if let Some(limit) = self.pace.found()
-            && self.shown.limit.is_none_or(|shown| moved(shown, limit))
-        {
-            self.shown.limit = Some(limit);
-            self.emit(Event::LimitFound(limit));
-        }
-        let looks_at = self.gate.looks_at();
-        if self.shown.looks_at != looks_at {
-            self.shown.looks_at = looks_at;
-            self.emit(Event::CredentialsAwaited(looks_at));
+    pub(super) fn settle(&mut self, settlements: Vec<Settlement>) {
+        for settlement in settlements {
+            self.watch.settled(&settlement);
+            self.events.emit(Event::Settled(settlement));
         }
     }
-}
 
-/// What those who watch were told last.
-#[derive(Default)]
-struct Shown {
-    phase: Option<Phase>,
-    limit: Option<f64>,
-    looks_at: Option<Instant>,
-}
-
-fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
-    [a, b].into_iter().flatten().min()
-}
-
-/// Whether somebody who watches should hear of the change. A pace creeps all the time.
-pub(super) fn differ(shown: Phase, phase: Phase) -> bool {
-    match (shown, phase) {
-        (Phase::Paced { rate: shown }, Phase::Paced { rate }) => (rate - shown).abs() > 0.05 * shown,
-        _ => shown != phase,
+    /// Settles a batch with what its last attempt ended with.
+    pub(super) fn give_up(&mut self, job: Job, at: Timestamp) {
+        match &job.last_error {
+            Some(error) => self.settle(self.replies.refused(&job, error, at)),
+            None => _ = self.events.emit(Event::Released { rows: job.rows }),
+        }
     }
-}
 
-/// Likewise, of the limit.
-pub(super) fn moved(shown: f64, limit: f64) -> bool {
-    (limit - shown).abs() > 0.02 * shown
+    /// Ends what is in the queue because the run stops: what may have been done is `Unknown`, the rest was not sent.
+    fn retire_queue(&mut self, at: Timestamp) {
+        let (sent, unsent): (Vec<_>, Vec<_>) = self.queue.drain().into_iter().partition(|job| job.unanswered);
+        for mut job in sent {
+            if matches!(self.outage.verdict(&job, false), Some(Verdict::Counts | Verdict::Open)) {
+                job.count();
+            }
+            self.give_up(job, at);
+        }
+        let rows: Vec<_> = unsent.into_iter().flat_map(|job| job.rows).collect();
+        if !rows.is_empty() {
+            self.events.emit(Event::Released { rows });
+        }
+    }
 }

@@ -2,62 +2,38 @@
 //!
 //! It keeps no results: what is settled leaves it as an event. Nothing is sent before its intent is acknowledged. Must
 //! not know the journal, the report, a terminal or the network: requests are sent by the function it is given.
+//!
+//! Each of its files imports only from those before it.
 
-pub mod batch;
-pub mod dispatch;
-pub mod gate;
-pub mod next;
-pub mod outage;
 pub mod pace;
-pub mod queue;
-pub mod replies;
 pub mod retry;
-pub mod scope;
-pub mod split;
-pub mod stop;
+mod settings;
+mod batch;
+mod replies;
+mod split;
+mod queue;
+mod outage;
+mod gate;
+mod scope;
+mod stop;
+mod events;
+mod dispatch;
+mod ended;
 
 #[cfg(test)]
 mod tests;
 
-use std::num::NonZeroUsize;
-use std::time::Duration;
-
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::api::{ApiError, BatchReply, ErrorKind};
 use crate::event::StopReason;
-use crate::pool::dispatch::Dispatcher;
-use crate::pool::gate::Renewal;
-use crate::pool::next::{Next, Submission};
-use crate::pool::pace::PaceSettings;
-use crate::pool::retry::RetryPolicy;
-
-/// How the pool works.
-#[derive(Debug, Clone)]
-pub struct PoolSettings {
-    /// Requests in flight at most.
-    pub concurrency: NonZeroUsize,
-    /// How fast.
-    pub pace: PaceSettings,
-    /// How often a batch is sent, and after which backoff.
-    pub retry: RetryPolicy,
-    /// Rows that may fail before the run stops.
-    pub max_failures: Option<u64>,
-    /// How long the service may go without one success before the run stops.
-    pub give_up_after: Duration,
-}
-
-/// How a run of the pool ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct PoolEnd {
-    /// Why it ended before its work was done, if it did.
-    pub stop: Option<StopReason>,
-    /// The limit that the service was found to have, in requests per second.
-    pub rate_found: Option<f64>,
-}
+use dispatch::Next;
+pub use dispatch::{Dispatcher, Submission};
+pub use gate::Renewal;
+pub use settings::{PoolEnd, PoolSettings};
 
 /// What ended: a request, or a renewal of the credentials.
 enum Ended {
@@ -88,9 +64,6 @@ where
         if let Some(reason) = reason {
             dispatcher.stop(reason, wall());
         }
-        if dispatcher.is_aborted() {
-            return dispatcher.end();
-        }
         let until = match dispatcher.next(Instant::now().into_std(), wall()) {
             Next::Done(end) => return end,
             Next::Send(flight, submission) => {
@@ -108,7 +81,6 @@ where
             }
             Next::Wait(until) => until,
         };
-        let awaits = dispatcher.awaits_acknowledgement();
         tokio::select! {
             Some(ended) = under_way.join_next_with_id() => {
                 let (now, at) = (Instant::now().into_std(), wall());
@@ -118,10 +90,9 @@ where
                     Err(error) => dispatcher.ended(error.id(), Err(broken_down(&error)), now, at),
                 }
             }
-            () = dispatcher.acknowledged(), if awaits => {}
+            () = dispatcher.acknowledged() => {}
             Ok(()) = stop.changed() => {}
-            () = sleep_until(until), if until.is_some() => {}
-            else => return dispatcher.end(),
+            Some(()) = async { Some(sleep_until(until?.into()).await) } => {}
         }
     }
 }
@@ -134,12 +105,5 @@ fn broken_down(error: &JoinError) -> ApiError {
         code: "InternalError".into(),
         message: format!("the request broke down inside chime-sweep: {error}").into(),
         request_id: None,
-    }
-}
-
-async fn sleep_until(until: Option<std::time::Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until.into()).await,
-        None => std::future::pending().await,
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
+use crate::input::RowId;
 use crate::plan::Batch;
 use crate::pool::batch::Job;
 
@@ -41,24 +42,19 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// The next block whose intent should be written now, if one should.
-    pub fn next_block(&mut self) -> Option<Vec<Job>> {
+    /// Writes the next block ahead, if one should be now: `emit` emits the intent for its rows, as an event with a
+    /// number.
+    pub fn write_ahead(&mut self, emit: impl FnOnce(Vec<RowId>) -> u64) {
         if self.exhausted || self.ready.len() >= self.ahead || self.intended.is_some() {
-            return None;
+            return;
         }
-        let block: Vec<Job> = self
-            .planned
-            .by_ref()
-            .take(self.ahead)
-            .map(|batch| Job::new(batch.connector, batch.rows))
-            .collect();
+        let batches = self.planned.by_ref().take(self.ahead);
+        let block: Vec<Job> = batches.map(|batch| Job::new(batch.connector, batch.rows)).collect();
         self.exhausted = block.len() < self.ahead;
-        (!block.is_empty()).then_some(block)
-    }
-
-    /// The intent of `block` was emitted as event `number`.
-    pub fn intend(&mut self, number: u64, block: Vec<Job>) {
-        self.intended = Some((number, block));
+        if !block.is_empty() {
+            let number = emit(block.iter().flat_map(|job| job.rows.iter().copied()).collect());
+            self.intended = Some((number, block));
+        }
     }
 
     /// All events up to number `durable` are durable: what they intend may be sent.
@@ -69,12 +65,6 @@ impl<'a> Queue<'a> {
             }
             self.ready.extend(block);
         }
-    }
-
-    /// Whether an acknowledgement is awaited.
-    #[must_use]
-    pub fn awaits_acknowledgement(&self) -> bool {
-        self.intended.is_some()
     }
 
     /// Puts a batch at the head: it has waited already.

@@ -15,6 +15,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::pace::PaceSettings;
+use super::retry::RetryPolicy;
 use super::*;
 use crate::api::NumberError;
 use crate::event::{Event, Fate, Inbox, channel};
@@ -168,7 +170,7 @@ impl Night {
         };
         let stops = async {
             for (at, reason) in self.stops {
-                tokio::time::sleep_until(start + at).await;
+                sleep_until(start + at).await;
                 stop.send_replace(Some(reason));
             }
             std::future::pending::<()>().await;
@@ -193,6 +195,9 @@ async fn record(mut inbox: Inbox, rows: u32) -> (History, Vec<Event>) {
     loop {
         tokio::time::sleep(SYNC).await;
         let Some(group) = inbox.try_take() else { return (history, events) };
+        if group.is_empty() {
+            continue;
+        }
         for event in group {
             if let Some(entry) = Entry::of(&event) {
                 history.apply(entry).unwrap_or_else(|reason| panic!("{reason}: {event:?}"));

@@ -11,7 +11,7 @@ use super::eta::Looks;
 use super::{origin, seconds};
 use crate::event::{AttemptOutcome, Event as Told, Fate, Phase, Settlement};
 use crate::input::RowId;
-use crate::pool::dispatch::{differ, moved};
+use crate::pool::events::{differ, moved};
 use crate::pool::retry::RetryPolicy;
 use crate::tally::Tally;
 

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::task::Id;
 
-use super::Dispatcher;
 use crate::api::{self, ApiError, BatchReply, ErrorKind};
 use crate::event::{AttemptOutcome, Event, Phase, StopReason};
 use crate::pool::batch::Job;
+use crate::pool::dispatch::{Dispatcher, Flight};
 use crate::pool::gate::Renewal;
-use crate::pool::next::Flight;
 use crate::pool::outage::Verdict;
+use crate::pool::pace::Permit;
 use crate::pool::replies::Rest;
 
 const UNTRUSTED: &str = "the service's certificate is not trusted: check the endpoint's name, this machine's clock, and \
@@ -30,7 +30,7 @@ impl Dispatcher<'_> {
             Err(ApiError { kind: ErrorKind::Throttled { .. }, .. }) => AttemptOutcome::Throttled,
             Err(error) => AttemptOutcome::Failed(error.code.clone()),
         };
-        self.emit(Event::Attempt(outcome));
+        self.events.emit(Event::Attempt(outcome));
         match result {
             Ok(reply) => self.answered(flight, reply, now, at),
             Err(error) => self.erred(flight, error, now, at),
@@ -38,19 +38,25 @@ impl Dispatcher<'_> {
     }
 
     fn answered(&mut self, flight: Flight, reply: BatchReply, now: Instant, at: Timestamp) {
-        self.pace.on_success(now, flight.permit);
-        self.outage.answered(flight.request);
+        let Flight { job, permit, request } = flight;
+        self.served(permit, request, now);
         self.gate.accepted();
-        self.watch.answered();
-        self.connectors.worked(flight.job.connector);
-        self.splits.accepted(flight.job.half_of);
-        let (settled, rest) = self.replies.answered(flight.job, reply, at);
+        self.connectors.worked(job.connector);
+        self.splits.accepted(job.half_of);
+        let (settled, rest) = self.replies.answered(job, reply, at);
         self.settle(settled);
         match rest {
             Some(Rest::Again(job)) => self.again(job, now, at),
             Some(Rest::Halve(job)) => self.halve(job, at),
             None => {}
         }
+    }
+
+    /// The service answered, and not only to say that it is too busy or that it does not know the caller.
+    fn served(&mut self, permit: Permit, request: u64, now: Instant) {
+        self.pace.on_success(now, permit);
+        self.outage.answered(request);
+        self.watch.answered();
     }
 
     fn erred(&mut self, flight: Flight, error: ApiError, now: Instant, at: Timestamp) {
@@ -64,8 +70,7 @@ impl Dispatcher<'_> {
                 self.queue.put_first(job);
             }
             ErrorKind::Credentials if self.connectors.is_denied_alone(job.connector, &error) => {
-                self.pace.on_success(now, permit);
-                self.outage.answered(request);
+                self.served(permit, request, now);
                 self.refused(job, ApiError { kind: ErrorKind::Forbidden, ..error }, now, at);
             }
             ErrorKind::Credentials => {
@@ -86,15 +91,15 @@ impl Dispatcher<'_> {
             }
             ErrorKind::Rejected if error.status.is_none() => {
                 self.pace.on_abandoned(now, permit);
-                self.refuse(&job, &error, at);
+                job.last_error = Some(Box::new(error));
+                self.give_up(job, at);
             }
             ErrorKind::BadRequest
             | ErrorKind::Forbidden
             | ErrorKind::NotFound
             | ErrorKind::Conflict
             | ErrorKind::Rejected => {
-                self.pace.on_success(now, permit);
-                self.outage.answered(request);
+                self.served(permit, request, now);
                 self.gate.accepted();
                 self.refused(job, error, now, at);
             }
@@ -103,27 +108,27 @@ impl Dispatcher<'_> {
 
     /// The service answered, and not as asked.
     fn refused(&mut self, mut job: Job, error: ApiError, now: Instant, at: Timestamp) {
-        self.watch.answered();
-        match error.kind {
-            ErrorKind::BadRequest | ErrorKind::Conflict => {
-                let is_bad = error.kind == ErrorKind::BadRequest;
-                job.last_error = Some(Box::new(error));
-                job.count();
-                return if is_bad { self.halve(job, at) } else { self.again(job, now, at) };
-            }
-            _ => {}
-        }
         job.attempts += 1;
         if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound)
             && self.connectors.close(job.connector, &error)
         {
+            let (connector, code) = (self.replies.rows.connector_name(job.connector), &*error.code);
             tracing::warn!(
-                connector = self.replies.rows.connector_name(job.connector),
-                code = &*error.code,
+                connector,
+                code,
                 "the service refuses this connector: its other numbers are not sent"
             );
         }
-        self.refuse(&job, &error, at);
+        let kind = error.kind.clone();
+        job.last_error = Some(Box::new(error));
+        match kind {
+            ErrorKind::BadRequest => self.halve(job, at),
+            ErrorKind::Conflict => {
+                job.failures += 1;
+                self.again(job, now, at);
+            }
+            _ => self.give_up(job, at),
+        }
     }
 
     /// Sends both halves of a batch instead of it, or settles the one row that is at fault.
@@ -143,8 +148,7 @@ impl Dispatcher<'_> {
         }
         job.last_error = Some(Box::new(error));
         let is_outage = matches!(self.pace.phase(now), Phase::Outage { .. });
-        let verdict = self.outage.failed(&mut job, request, is_outage, self.is_alone(), now);
-        match verdict {
+        match self.outage.failed(&mut job, request, is_outage, self.is_alone(), now) {
             _ if self.stop.is_some() => self.queue.put_first(job), // to be retired with the rest
             Verdict::Outage => self.queue.put_behind_failed(job),
             Verdict::Open => self.again(job, now, at),
@@ -164,34 +168,5 @@ impl Dispatcher<'_> {
         let backoff = self.retry.delay(failures, self.jitter.f64());
         let rest = job.last_error.as_ref().map_or(Duration::ZERO, |error| error.kind.rest());
         self.queue.delay(job, now + backoff.max(rest));
-    }
-
-    /// Settles a batch with what its last attempt ended with.
-    pub(super) fn give_up(&mut self, job: Job, at: Timestamp) {
-        match &job.last_error {
-            Some(error) => self.refuse(&job, error, at),
-            None => _ = self.emit(Event::Released { rows: job.rows }),
-        }
-    }
-
-    /// Settles a batch with an error.
-    pub(super) fn refuse(&mut self, job: &Job, error: &ApiError, at: Timestamp) {
-        let settled = self.replies.refused(job, error, at);
-        self.settle(settled);
-    }
-
-    /// Ends what is in the queue because the run stops: what may have been done is `Unknown`, the rest was not sent.
-    pub(super) fn retire_queue(&mut self, at: Timestamp) {
-        let (sent, unsent): (Vec<_>, Vec<_>) = self.queue.drain().into_iter().partition(|job| job.unanswered);
-        for mut job in sent {
-            if matches!(self.outage.verdict(&job, false), Some(Verdict::Counts | Verdict::Open)) {
-                job.count();
-            }
-            self.give_up(job, at);
-        }
-        let rows: Vec<_> = unsent.into_iter().flat_map(|job| job.rows).collect();
-        if !rows.is_empty() {
-            self.emit(Event::Released { rows });
-        }
     }
 }

@@ -3,8 +3,10 @@
 //! Must not send anything to the service.
 
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use aws_credential_types::Credentials;
@@ -15,9 +17,43 @@ use crate::client::Client;
 use crate::credentials::{CredentialSource, Identity};
 use crate::endpoint::{Endpoint, Region, Variant};
 use crate::memory::{Caller, Memory};
-use crate::settings::{JobSettings, ServiceChoice};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::transport;
+
+/// Which service is called, and how.
+#[derive(Debug, Clone)]
+pub struct ServiceSettings {
+    /// Which.
+    pub choice: ServiceChoice,
+    /// Requests in flight at most.
+    pub concurrency: NonZeroUsize,
+    /// How long a connection may take.
+    pub connect_timeout: Duration,
+    /// How long an answer may take.
+    pub request_timeout: Duration,
+    /// Whether the rate that is found is kept for the next run, and used in this one.
+    pub remember: bool,
+}
+
+/// Which service is called.
+#[derive(Debug, Clone)]
+pub enum ServiceChoice {
+    /// AWS, or what the user calls so.
+    Aws(AwsArgs),
+    /// The embedded simulator, with this scenario.
+    Simulator {
+        /// A TOML file; without one the service behaves well and has no limits.
+        scenario: Option<PathBuf>,
+    },
+}
+
+impl ServiceChoice {
+    /// Whether nothing will leave this machine.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        matches!(self, Self::Simulator { .. })
+    }
+}
 
 /// A service that is ready to be called.
 pub struct Service {
@@ -40,14 +76,14 @@ impl Service {
     ///
     /// # Errors
     /// If region, endpoint or credentials are missing or wrong, or the scenario is.
-    pub async fn open(settings: &JobSettings, env: &Environment) -> anyhow::Result<Self> {
-        match &settings.service {
+    pub async fn open(settings: &ServiceSettings, env: &Environment) -> anyhow::Result<Self> {
+        match &settings.choice {
             ServiceChoice::Aws(args) => Self::aws(args, env, settings).await,
             ServiceChoice::Simulator { scenario } => Self::simulated(scenario.as_deref(), settings),
         }
     }
 
-    async fn aws(args: &AwsArgs, env: &Environment, settings: &JobSettings) -> anyhow::Result<Self> {
+    async fn aws(args: &AwsArgs, env: &Environment, settings: &ServiceSettings) -> anyhow::Result<Self> {
         let aws = AwsSettings::resolve(args, env).await?;
         aws.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let credentials = CredentialSource::standard(&aws, env.clone());
@@ -61,7 +97,7 @@ impl Service {
         Ok(Self { client, target, identity, memory, is_local, simulator: None })
     }
 
-    fn simulated(scenario: Option<&Path>, settings: &JobSettings) -> anyhow::Result<Self> {
+    fn simulated(scenario: Option<&Path>, settings: &ServiceSettings) -> anyhow::Result<Self> {
         let scenario = scenario.map_or_else(|| Ok(Scenario::default()), read_scenario)?;
         let simulator = Simulator::start(scenario, (Ipv4Addr::LOCALHOST, 0).into())?;
         let region = Region::parse("us-east-1")?;
@@ -111,12 +147,12 @@ pub fn read_scenario(path: &Path) -> anyhow::Result<Scenario> {
 }
 
 fn client(
-    settings: &JobSettings,
+    settings: &ServiceSettings,
     endpoint: &Endpoint,
     ca_bundle: Option<&Path>,
     credentials: CredentialSource,
 ) -> anyhow::Result<Arc<Client>> {
-    let concurrency = settings.pool.concurrency.get();
+    let concurrency = settings.concurrency.get();
     let http = transport::service_client(endpoint, ca_bundle, concurrency, settings.connect_timeout)?;
     Ok(Arc::new(Client::new(http, endpoint.clone(), credentials, settings.request_timeout)))
 }

@@ -6,114 +6,71 @@
 #[cfg(test)]
 mod tests;
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use jiff::{Timestamp, ToSpan, ZonedDateTime};
+use jiff::{ToSpan, ZonedDateTime};
 
 use crate::aws::AwsArgs;
-use crate::cli::{InputArgs, JobArgs, MaxFailures, PaceArgs, RerunArgs, RunArgs, StopArgs};
+use crate::cli::{AwsOptions, InputArgs, JobArgs, MaxFailures, RerunArgs, RunArgs, StopArgs};
+use crate::existing::{ExistingReport, ReportSettings, UnfinishedRun};
 use crate::hint::Hinted;
+use crate::hook::HookSettings;
 use crate::input::InputOptions;
+use crate::outputs::Outputs;
 use crate::pool::PoolSettings;
 use crate::pool::pace::PaceSettings;
 use crate::pool::retry::RetryPolicy;
+use crate::service::{ServiceChoice, ServiceSettings};
 
 /// What `run` and `rerun` use.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
 pub struct JobSettings {
+    /// Which of both it is.
+    pub mode: Mode,
     /// The CSV file, or `-`.
     pub input: PathBuf,
-    /// Where the report goes.
-    pub report: PathBuf,
-    /// Whether the report is copied to standard output as well. A report that was there alone could not be gone on with.
-    pub shown: bool,
-    /// What may be done about a report that is there already.
-    pub existing: ExistingReport,
     /// How the input is read.
     pub columns: InputOptions,
+    /// Where the report goes.
+    pub report: ReportSettings,
+    /// What else is written.
+    pub outputs: Outputs,
     /// The user agreed beforehand.
     pub consent: bool,
-    /// What to do with a journal that is there already.
-    pub leftover: Leftover,
     /// Which service is called.
-    pub service: ServiceChoice,
-    /// Where the summary goes as JSON.
-    pub summary_json: Option<PathBuf>,
-    /// Where the page goes.
-    pub html: Option<PathBuf>,
-    /// Whether the page shows whole numbers.
-    pub html_full_numbers: bool,
-    /// What is run when the run has ended.
-    pub on_finish: Option<OnFinish>,
+    pub service: ServiceSettings,
     /// Numbers in a request at most.
-    pub batch_size: std::num::NonZeroU32,
+    pub batch_size: NonZeroU32,
     /// How the pool works; `max_failures` is set once the rows are counted.
     pub pool: PoolSettings,
     /// See `--max-failures`.
     pub max_failures: Option<MaxFailures>,
     /// How long until the run stops by itself.
     pub time_limit: Option<Duration>,
-    /// How long a connection may take.
-    pub connect_timeout: Duration,
-    /// How long an answer may take.
-    pub request_timeout: Duration,
-    /// Whether the rate that is found is kept for the next run, and used in this one.
-    pub remember: bool,
-    /// `run` or `rerun`.
-    pub command: &'static str,
+    /// What is run when the run has ended.
+    pub hook: Option<HookSettings>,
 }
 
-/// A command for the end of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OnFinish {
-    /// For the shell.
-    pub command: String,
-    /// How long it may take.
-    pub time_limit: Duration,
-}
-
-/// What may be done about a report that is there already.
+/// What a job does with its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExistingReport {
-    /// Nothing: it is somebody's result.
-    Keep,
-    /// It may be replaced, if it is a report.
-    Replace,
-    /// It is the input, and is brought up to date.
-    Update,
+pub enum Mode {
+    /// Send the rows of a file.
+    Run,
+    /// Send the rows of a report again that did not succeed.
+    Rerun,
 }
 
-/// What to do with the journal of a run that was cut short.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leftover {
-    /// Say what it is, and do nothing.
-    Ask,
-    /// Go on from it.
-    Resume,
-    /// Delete it.
-    Discard,
-}
-
-/// Which service is called.
-#[derive(Debug, Clone)]
-pub enum ServiceChoice {
-    /// AWS, or what the user calls so.
-    Aws(AwsArgs),
-    /// The embedded simulator, with this scenario.
-    Simulator {
-        /// A TOML file; without one the service behaves well and has no limits.
-        scenario: Option<PathBuf>,
-    },
-}
-
-impl ServiceChoice {
-    /// Whether nothing will leave this machine.
+impl Mode {
+    /// The command.
     #[must_use]
-    pub fn is_simulated(&self) -> bool {
-        matches!(self, Self::Simulator { .. })
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Rerun => "rerun",
+        }
     }
 }
 
@@ -123,9 +80,9 @@ impl JobSettings {
     /// # Errors
     /// If the arguments make no sense together.
     pub fn of_run(args: RunArgs, now: &ZonedDateTime) -> anyhow::Result<Self> {
-        let shown = args.output.as_deref().is_some_and(is_stream);
+        let report_copy = args.output.as_deref().is_some_and(is_stream);
         let report = match args.output {
-            Some(output) if !shown => output,
+            Some(output) if !report_copy => output,
             None if is_stream(&args.input) => bail!(
                 "standard input has no name to derive the report's from: name the report with --output, or show it \
                  with `--output -`"
@@ -141,7 +98,7 @@ impl JobSettings {
         // A simulated report is no result that could be lost.
         let replace = args.overwrite || args.job.simulate;
         let existing = if replace { ExistingReport::Replace } else { ExistingReport::Keep };
-        Ok(Self { shown, ..Self::of_job("run", args.job, args.input, report, existing, now)? })
+        Self::of_job(Mode::Run, args.job, args.input, (report, existing), report_copy, now)
     }
 
     /// For `rerun`, at `now`.
@@ -150,9 +107,9 @@ impl JobSettings {
     /// If the arguments make no sense together.
     pub fn of_rerun(args: RerunArgs, now: &ZonedDateTime) -> anyhow::Result<Self> {
         ensure!(!is_stream(&args.report), "a report on standard input cannot be updated: name its file");
-        let shown = args.output.as_deref().is_some_and(is_stream);
+        let report_copy = args.output.as_deref().is_some_and(is_stream);
         let report = match args.output {
-            Some(output) if !shown && !same_file(&output, &args.report) => output,
+            Some(output) if !report_copy && !same_file(&output, &args.report) => output,
             _ if args.job.simulate => report_of(&args.report, true),
             _ => args.report.clone(),
         };
@@ -161,46 +118,60 @@ impl JobSettings {
             (false, true) => ExistingReport::Replace,
             (false, false) => ExistingReport::Keep,
         };
-        Ok(Self { shown, ..Self::of_job("rerun", args.job, args.report, report, existing, now)? })
+        Self::of_job(Mode::Rerun, args.job, args.report, (report, existing), report_copy, now)
     }
 
     fn of_job(
-        command: &'static str,
+        mode: Mode,
         job: JobArgs,
         input: PathBuf,
-        report: PathBuf,
-        existing: ExistingReport,
+        (report, existing): (PathBuf, ExistingReport),
+        report_copy: bool,
         now: &ZonedDateTime,
     ) -> anyhow::Result<Self> {
-        let PaceArgs { batch_size, connect_timeout, request_timeout, no_remember, .. } = job.pace;
+        let unfinished = match (job.resume, job.discard) {
+            (true, _) => UnfinishedRun::Resume,
+            (_, true) => UnfinishedRun::Discard,
+            _ => UnfinishedRun::Ask,
+        };
         let settings = Self {
-            command,
+            mode,
             input,
-            report,
-            shown: false,
-            existing,
             columns: columns(job.columns),
+            report: ReportSettings { path: report, existing, unfinished },
+            outputs: Outputs {
+                report_copy,
+                summary_json: job.summary_json,
+                html: job.html,
+                html_full_numbers: job.html_full_numbers,
+            },
             consent: job.yes,
-            leftover: match (job.resume, job.discard) {
-                (true, _) => Leftover::Resume,
-                (_, true) => Leftover::Discard,
-                _ => Leftover::Ask,
+            service: ServiceSettings {
+                choice: match job.simulate {
+                    true => ServiceChoice::Simulator { scenario: job.scenario },
+                    false => ServiceChoice::Aws(aws_args(job.aws)),
+                },
+                concurrency: job.pace.concurrency,
+                connect_timeout: job.pace.connect_timeout,
+                request_timeout: job.pace.request_timeout,
+                remember: !job.pace.no_remember,
             },
-            service: match job.simulate {
-                true => ServiceChoice::Simulator { scenario: job.scenario },
-                false => ServiceChoice::Aws(aws_args(job.aws)),
+            batch_size: job.pace.batch_size,
+            pool: PoolSettings {
+                concurrency: job.pace.concurrency,
+                pace: PaceSettings {
+                    rate: job.pace.rate,
+                    headroom: job.pace.headroom,
+                    seed: now.timestamp().subsec_nanosecond().unsigned_abs().into(),
+                    ..PaceSettings::default()
+                },
+                retry: RetryPolicy::new(job.pace.max_attempts),
+                max_failures: None,
+                give_up_after: job.stop.give_up_after,
             },
-            summary_json: job.summary_json,
-            html: job.html,
-            html_full_numbers: job.html_full_numbers,
-            on_finish: job.on_finish.map(|command| OnFinish { command, time_limit: job.on_finish_timeout }),
-            batch_size,
-            pool: pool(&job.pace, &job.stop, now.timestamp()),
             max_failures: job.stop.max_failures,
             time_limit: time_limit(&job.stop, now).context("cannot work out when `--stop-at` is")?,
-            connect_timeout,
-            request_timeout,
-            remember: !no_remember,
+            hook: job.on_finish.map(|command| HookSettings { command, time_limit: job.on_finish_timeout }),
         };
         settings.check_files()?;
         Ok(settings)
@@ -208,34 +179,25 @@ impl JobSettings {
 
     /// A file that does not exist yet can be told from no other by what is in it.
     fn check_files(&self) -> anyhow::Result<()> {
-        let mut taken = vec![self.report.clone(), self.journal()];
-        for (option, path) in [("--summary-json", &self.summary_json), ("--html", &self.html)] {
-            let Some(path) = path else { continue };
+        let mut taken = vec![self.report.path.clone(), self.report.journal()];
+        for (option, path) in self.outputs.files() {
             let is_taken = taken.iter().any(|other| same_file(other, path) || same_place(other, path));
             ensure!(
                 !is_taken,
                 "{option} `{}` is the report or its journal, or is named twice",
                 path.display()
             );
-            taken.push(path.clone());
+            taken.push(path.to_owned());
         }
         Ok(())
-    }
-
-    /// The journal of this report.
-    #[must_use]
-    pub fn journal(&self) -> PathBuf {
-        let mut path = self.report.clone().into_os_string();
-        path.push(".journal");
-        path.into()
     }
 
     /// Where the report goes if nobody says otherwise.
     #[must_use]
     pub fn default_report(&self) -> PathBuf {
-        match &self.service {
-            ServiceChoice::Aws(_) if self.existing == ExistingReport::Update => self.input.clone(),
-            service => report_of(&self.input, service.is_simulated()),
+        match (self.mode, self.service.choice.is_simulated()) {
+            (Mode::Rerun, false) => self.input.clone(),
+            (_, simulated) => report_of(&self.input, simulated),
         }
     }
 
@@ -259,7 +221,7 @@ pub fn columns(args: InputArgs) -> InputOptions {
 
 /// What was typed about AWS.
 #[must_use]
-pub fn aws_args(options: crate::cli::AwsOptions) -> AwsArgs {
+pub fn aws_args(options: AwsOptions) -> AwsArgs {
     AwsArgs {
         region: options.region,
         profile: options.profile,
@@ -268,21 +230,6 @@ pub fn aws_args(options: crate::cli::AwsOptions) -> AwsArgs {
         use_dualstack: options.dualstack.then_some(true),
         ca_bundle: options.ca_bundle,
         allow_http: options.allow_http,
-    }
-}
-
-fn pool(pace: &PaceArgs, stop: &StopArgs, now: Timestamp) -> PoolSettings {
-    PoolSettings {
-        concurrency: pace.concurrency,
-        pace: PaceSettings {
-            rate: pace.rate,
-            headroom: pace.headroom,
-            seed: now.subsec_nanosecond().unsigned_abs().into(),
-            ..PaceSettings::default()
-        },
-        retry: RetryPolicy::new(pace.max_attempts),
-        max_failures: None,
-        give_up_after: stop.give_up_after,
     }
 }
 

@@ -33,10 +33,10 @@ fn the_report_is_named_after_the_input() {
     ];
     for (args, report) in table {
         let settings = job(args).expect("resolves");
-        assert_eq!(settings.report, Path::new(report), "{args:?}");
+        assert_eq!(settings.report.path, Path::new(report), "{args:?}");
         // What the command to go on leaves out, because it goes without saying.
         assert_eq!(settings.default_report() == Path::new(report), report != "x.csv", "{args:?}");
-        assert_eq!(settings.shown, args.windows(2).any(|pair| pair == ["-o", "-"]), "{args:?}");
+        assert_eq!(settings.outputs.report_copy, args.windows(2).any(|pair| pair == ["-o", "-"]), "{args:?}");
     }
     for (args, reason) in [
         (&["run", "-"][..], "standard input has no name"),
@@ -50,7 +50,7 @@ fn the_report_is_named_after_the_input() {
 
 #[test]
 fn only_a_rehearsal_replaces_a_report_unasked() {
-    let existing = |args: &[&str]| job(args).expect("resolves").existing;
+    let existing = |args: &[&str]| job(args).expect("resolves").report.existing;
     assert_eq!(existing(&["run", "n.csv"]), ExistingReport::Keep);
     assert_eq!(existing(&["run", "n.csv", "--overwrite"]), ExistingReport::Replace);
     assert_eq!(existing(&["run", "n.csv", "--simulate"]), ExistingReport::Replace);

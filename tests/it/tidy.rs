@@ -83,12 +83,12 @@ const ABSENCES: [(&str, &[&str], &str); 7] = [
     ("TcpListener", &["simulator"], "only the simulator listens"),
     (
         "OpenOptions",
-        &["journal", "report", "claim", "progress"],
+        &["journal", "report", "progress"],
         "only the journal, the report and what watches are written",
     ),
     ("File::create", &[], "files are created privately, or replaced"),
     ("stderr()", &["progress", "consent", "main"], "only progress and main print"),
-    ("stdout()", &["run"], "results alone go to standard output"),
+    ("stdout()", &["outputs"], "results alone go to standard output"),
     ("Timestamp::now", &["run", "simulator"], "time is an argument"),
 ];
 

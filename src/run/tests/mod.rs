@@ -1,4 +1,4 @@
-//! Whole jobs under a paused clock: the simulated service's core, the real claim, pool, journal file and report, and a
+//! Whole jobs under a paused clock: the simulated service's core, the real look at what is there, pool, journal file and report, and a
 //! process that may die at any append to the journal.
 
 mod crash;
@@ -6,24 +6,33 @@ mod times;
 mod truth;
 
 use std::collections::HashSet;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use clap::Parser;
+use jiff::Timestamp;
 use tempfile::TempDir;
+use tokio::sync::watch;
 
-use super::*;
 use crate::api::{ApiError, BatchReply, ErrorKind, reply, request, sigv4};
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
 use crate::endpoint::{Endpoint, Region, Variant};
-use crate::event::{Inbox, StopReason};
+use crate::event::{self, Inbox, StopReason};
+use crate::existing::Existing;
 use crate::finish;
-use crate::input::RowId;
+use crate::input::{Input, RowId, Source};
 use crate::journal::entry::Entry;
+use crate::journal::writer::Journal;
 use crate::number::PhoneNumber;
-use crate::report::RowResult;
-use crate::simulator::{Delivery, Ledger};
+use crate::plan::Plan;
+use crate::pool::{self, Dispatcher, Renewal, Submission};
+use crate::report::{self, RowResult};
+use crate::settings::JobSettings;
+use crate::signals;
+use crate::simulator::{self, Delivery, Ledger, Scenario};
 
 /// How long an append takes. With none, acknowledging too early would go unseen.
 const SYNC: Duration = Duration::from_millis(3);
@@ -125,16 +134,16 @@ impl Trial {
         let source = Source::open(&settings.input).expect("opens");
         let input = Input::read(&source, &settings.columns).expect("reads");
         let rows = &input.rows;
-        let claim = Claim::of(&settings, &input, "a trial").expect("claims");
-        let outstanding: HashSet<RowId> = rows.ids().filter(|row| claim.is_outstanding(*row)).collect();
+        let existing = Existing::look(&settings.report, &input, "a trial").expect("looks");
+        let outstanding: HashSet<RowId> = rows.ids().filter(|row| existing.is_outstanding(*row)).collect();
         let plan = Plan::new(rows, |row| outstanding.contains(&row), settings.batch_size);
-        let earlier = claim.in_doubt(rows);
+        let earlier = existing.in_doubt(rows);
         let mut session = Session {
             in_doubt: rows.ids().filter(|row| earlier.get(*row)).map(RowId::get).collect(),
             outstanding: outstanding.iter().filter_map(|row| rows.number(*row)).collect(),
             ..Session::default()
         };
-        let mut journal = claim.begin(wall()).expect("begins");
+        let mut journal = existing.begin(wall()).expect("begins");
 
         let (outbox, inbox) = event::channel();
         let (stop, stopped) = watch::channel(None);
@@ -171,7 +180,7 @@ impl Trial {
                 () = stops => unreachable!("it waits for ever"),
             }
         };
-        let path = settings.journal();
+        let path = settings.report.journal();
         let (end, appends) = {
             let mut recorded = std::pin::pin!(record(&mut journal, &path, inbox, death));
             tokio::select! {
@@ -185,7 +194,7 @@ impl Trial {
         session.sent = sent.into_inner().expect("no panic");
         *self.clock.lock().expect("no panic") += start.elapsed();
         if let Some(end) = end.filter(|end| !end.stop.is_some_and(StopReason::is_abort)) {
-            finish::finish(journal, &settings.report, &source, &input, end.stop).expect("finishes");
+            finish::finish(journal, &settings.report.path, &source, &input, end.stop).expect("finishes");
             session.finished = true;
         }
         session

@@ -1,6 +1,6 @@
-//! Whether the report is this run's to write: what is there already, and whose it is.
+//! What is there already for a job: a report, or the journal of a run that was cut short.
 //!
-//! Nothing is overwritten that is not ours, and a run that was cut short is neither forgotten nor taken up unasked.
+//! Nothing is overwritten that is not ours, and a run that was cut short is neither discarded nor resumed unasked.
 //! Must not send anything.
 
 use std::fs::File;
@@ -16,17 +16,59 @@ use crate::hint::Hinted;
 use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source, Standing};
 use crate::journal::entry::{Entry, Header};
 use crate::journal::history::{History, Replayed};
-use crate::journal::writer::{Journal, JournalError};
+use crate::journal::writer::Journal;
 use crate::report;
-use crate::settings::{ExistingReport, JobSettings, Leftover};
 use crate::status::Status;
 
-/// A claim on a report: a job that is new, or one that goes on.
+/// Where the report goes, and what may be done about what is there already.
+#[derive(Debug, Clone)]
+pub struct ReportSettings {
+    /// The report.
+    pub path: PathBuf,
+    /// What to do about a report.
+    pub existing: ExistingReport,
+    /// What to do about the journal of a run that was cut short.
+    pub unfinished: UnfinishedRun,
+}
+
+impl ReportSettings {
+    /// The journal of this report.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(".journal");
+        path.into()
+    }
+}
+
+/// What may be done about a report that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExistingReport {
+    /// Nothing: it is somebody's result.
+    Keep,
+    /// It may be replaced, if it is a report.
+    Replace,
+    /// It is the input, and is brought up to date.
+    Update,
+}
+
+/// What to do with the journal of a run that was cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnfinishedRun {
+    /// Say what it is, and do nothing.
+    Ask,
+    /// Go on from it.
+    Resume,
+    /// Delete it.
+    Discard,
+}
+
+/// What a job starts from: nothing, or a run that was cut short.
 #[derive(Debug)]
-pub struct Claim {
+pub struct Existing {
     header: Header,
     path: PathBuf,
-    leftover: Option<(Journal, History)>,
+    unfinished: Option<(Journal, History)>,
 }
 
 /// Refuses to take a rehearsal's successes for removed numbers: they would stay where they are, and nobody would know.
@@ -51,28 +93,28 @@ pub fn check_not_rehearsed(source: &Source, options: &InputOptions) -> anyhow::R
     }
 }
 
-impl Claim {
-    /// Looks at what is there for this job.
+impl Existing {
+    /// Looks at what is there. `target`: where the numbers are to be removed, in words.
     ///
     /// # Errors
     /// If something is there that the settings do not say what to do about.
-    pub fn of(settings: &JobSettings, input: &Input, target: &str) -> anyhow::Result<Self> {
-        let digest = input.digest.to_string();
-        let header = Header::new(digest, input.rows.len(), target.to_owned());
+    pub fn look(settings: &ReportSettings, input: &Input, target: &str) -> anyhow::Result<Self> {
+        let header = Header::new(input.digest.to_string(), input.rows.len(), target.to_owned());
         let path = settings.journal();
-        let mut claim = Self { header, path, leftover: None };
-        if let Some((journal, replayed)) = Journal::open(&claim.path)? {
-            claim.leftover = claim.consider(settings, journal, replayed)?;
+        let mut existing = Self { header, path, unfinished: None };
+        if let Some((journal, replayed)) = Journal::open(&existing.path)? {
+            existing.unfinished = existing.judge(settings, journal, replayed)?;
         }
-        if claim.leftover.is_none() {
+        if existing.unfinished.is_none() {
             check_report(settings)?;
         }
-        Ok(claim)
+        Ok(existing)
     }
 
-    fn consider(
+    /// The journal, if it is to be resumed. It is removed if there is nothing in it to keep.
+    fn judge(
         &self,
-        settings: &JobSettings,
+        settings: &ReportSettings,
         journal: Journal,
         replayed: Replayed,
     ) -> anyhow::Result<Option<(Journal, History)>> {
@@ -84,13 +126,14 @@ impl Claim {
             (&history.header.input_xxh3, history.header.rows) == (&self.header.input_xxh3, self.header.rows);
         // A report that is complete can be written again, and rows that it left out be sent; but not if it has taken
         // the place of its own input.
-        let goes_on = settings.leftover == Leftover::Resume && same_input;
-        if settings.leftover == Leftover::Discard || !goes_on && is_complete(&history, &settings.report)? {
+        let goes_on = settings.unfinished == UnfinishedRun::Resume && same_input;
+        if settings.unfinished == UnfinishedRun::Discard || !goes_on && is_complete(&history, &settings.path)?
+        {
             journal.remove()?;
             return Ok(None);
         }
         let (own, settled) = (self.path.display(), HumanCount(history.settled()));
-        if settings.leftover == Leftover::Ask {
+        if settings.unfinished == UnfinishedRun::Ask {
             let begun = history.begun.map(|begun| format!(", begun {begun:.0},")).unwrap_or_default();
             bail!(Hinted::new(
                 format!(
@@ -121,7 +164,7 @@ impl Claim {
     /// Whether the row, if it can be sent at all, is not settled yet.
     #[must_use]
     pub fn is_outstanding(&self, row: RowId) -> bool {
-        self.leftover.as_ref().is_none_or(|(_, history)| history.outcome(row).is_none())
+        self.unfinished.as_ref().is_none_or(|(_, history)| history.outcome(row).is_none())
     }
 
     /// The rows of which an attempt of an earlier run may have worked.
@@ -130,7 +173,7 @@ impl Claim {
         let mut flags = RowFlags::default();
         for row in rows.ids() {
             let unanswered = matches!(rows.standing(row), Standing::Pending { unanswered: true });
-            if unanswered || self.leftover.as_ref().is_some_and(|(_, history)| history.is_in_doubt(row)) {
+            if unanswered || self.unfinished.as_ref().is_some_and(|(_, history)| history.is_in_doubt(row)) {
                 flags.set(row);
             }
         }
@@ -140,25 +183,26 @@ impl Claim {
     /// Rows that were settled before.
     #[must_use]
     pub fn settled(&self) -> u64 {
-        self.leftover.as_ref().map_or(0, |(_, history)| history.settled())
+        self.unfinished.as_ref().map_or(0, |(_, history)| history.settled())
     }
 
     /// Begins: from here on the job is recorded.
     ///
     /// # Errors
     /// If the journal cannot be created or written.
-    pub fn begin(self, at: Timestamp) -> Result<Journal, JournalError> {
+    pub fn begin(self, at: Timestamp) -> anyhow::Result<Journal> {
         let session = Entry::Session { at };
-        match self.leftover {
-            None => Journal::create(&self.path, &[Entry::Header(self.header), session]),
-            Some((mut journal, _)) => journal.note(&[session]).map(|()| journal),
-        }
+        let Some((mut journal, _)) = self.unfinished else {
+            return Ok(Journal::create(&self.path, &[Entry::Header(self.header), session])?);
+        };
+        journal.note(&[session])?;
+        Ok(journal)
     }
 }
 
 /// A report may be replaced only if the settings say so, and another file never.
-fn check_report(settings: &JobSettings) -> anyhow::Result<()> {
-    let (path, shown) = (&settings.report, settings.report.display());
+fn check_report(settings: &ReportSettings) -> anyhow::Result<()> {
+    let (path, shown) = (&settings.path, settings.path.display());
     let looked = || format!("cannot look at `{shown}`");
     if settings.existing == ExistingReport::Update || !path.try_exists().with_context(looked)? {
         return Ok(());

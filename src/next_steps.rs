@@ -4,23 +4,22 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 use indicatif::HumanCount;
 
 use crate::input::InputOptions;
-use crate::settings::{JobSettings, ServiceChoice};
+use crate::service::ServiceChoice;
+use crate::settings::JobSettings;
 use crate::tally::Tally;
 
 /// What a run that has no report leaves behind, and how to go on from it.
 #[must_use]
-pub fn kept(settings: &JobSettings, tally: &Mutex<Tally>) -> String {
-    let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+pub fn kept(settings: &JobSettings, tally: &Tally) -> String {
     format!(
         "no report was written; {} of {} rows of this run are settled and kept in `{}`\nto go on: {}",
         HumanCount(tally.settled()),
         HumanCount(tally.rows),
-        settings.journal().display(),
+        settings.report.journal().display(),
         resume(settings)
     )
 }
@@ -28,7 +27,7 @@ pub fn kept(settings: &JobSettings, tally: &Mutex<Tally>) -> String {
 /// The command that tries again what did not succeed.
 #[must_use]
 pub fn rerun(settings: &JobSettings) -> String {
-    let mut command = format!("chime-sweep rerun {}", quoted_path(&settings.report));
+    let mut command = format!("chime-sweep rerun {}", quoted_path(&settings.report.path));
     push_columns(&mut command, &settings.columns);
     push_service(&mut command, settings);
     command
@@ -44,11 +43,11 @@ pub fn rerun_of(report: &Path, columns: &InputOptions, simulated: bool) -> Strin
 }
 
 fn resume(settings: &JobSettings) -> String {
-    let mut command = format!("chime-sweep {} {}", settings.command, quoted_path(&settings.input));
-    if settings.shown {
+    let mut command = format!("chime-sweep {} {}", settings.mode.name(), quoted_path(&settings.input));
+    if settings.outputs.report_copy {
         push(&mut command, "--output", "-");
-    } else if settings.report != settings.default_report() {
-        push(&mut command, "--output", &quoted_path(&settings.report));
+    } else if settings.report.path != settings.default_report() {
+        push(&mut command, "--output", &quoted_path(&settings.report.path));
     }
     push_columns(&mut command, &settings.columns);
     push_service(&mut command, settings);
@@ -72,7 +71,7 @@ fn push_columns(command: &mut String, columns: &InputOptions) {
 
 /// The options that name the service; the rest of the night's options is a matter of taste.
 fn push_service(command: &mut String, settings: &JobSettings) {
-    match &settings.service {
+    match &settings.service.choice {
         ServiceChoice::Simulator { scenario } => {
             command.push_str(" --simulate");
             scenario.iter().for_each(|path| push(command, "--scenario", &quoted_path(path)));

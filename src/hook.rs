@@ -1,19 +1,20 @@
-//! The command of `--on-finish`: it hears how the run ended, and nothing that it does changes that.
+//! The command of `--on-finish`: it is told how the run ended, and nothing that it does changes that.
 //!
 //! It gets this process's environment and the result; no credentials, which live in this process's memory only. Must not
 //! fail the run, nor hold it up for longer than its time limit.
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::{ExitStatus as Ended, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
+use anyhow::{Context, bail, ensure};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use crate::exit::ExitStatus;
-use crate::settings::{JobSettings, OnFinish};
+use crate::outputs::Outputs;
 use crate::signals;
 use crate::summary::{Counts, Summary};
 
@@ -22,6 +23,15 @@ const PREFIX: &str = "CHIME_SWEEP_RESULT_";
 
 /// What an environment holds of a text on every system; standard input has all of it.
 const LONGEST: usize = 16 * 1024;
+
+/// A command for the end of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookSettings {
+    /// For the shell.
+    pub command: String,
+    /// How long it may take.
+    pub time_limit: Duration,
+}
 
 /// How a run ended, for the command.
 #[derive(Debug)]
@@ -34,36 +44,20 @@ pub struct Ending<'a> {
     pub summary: Option<&'a Summary>,
     /// The summary, or what is kept, in words.
     pub text: &'a str,
-}
-
-/// Why the command did not work. Only ever a warning.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each message says it")]
-pub enum FarewellError {
-    #[error("it cannot be started")]
-    Start(#[source] std::io::Error),
-    #[error("it cannot be waited for")]
-    Wait(#[source] std::io::Error),
-    #[error("it failed: {0}")]
-    Failed(Ended),
-    #[error("it was ended after {} s, which is its time limit", .0.as_secs_f64())]
-    TooLong(Duration),
-    #[error("it was ended by a signal to chime-sweep")]
-    Interrupted,
+    /// What was written beside the report, if there is one.
+    pub outputs: &'a Outputs,
+    /// Whether nothing was sent to AWS.
+    pub simulated: bool,
 }
 
 /// Runs the command to its end, or to the end of its time.
 ///
 /// # Errors
-/// If it does not end well.
-pub async fn say(
-    on_finish: &OnFinish,
-    settings: &JobSettings,
-    ending: &Ending<'_>,
-) -> Result<(), FarewellError> {
-    let mut command = shell(&on_finish.command);
-    command.envs(variables(settings, ending)).stdin(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().map_err(FarewellError::Start)?;
+/// If it does not end well. Only ever a warning.
+pub async fn run(settings: &HookSettings, ending: &Ending<'_>) -> anyhow::Result<()> {
+    let mut command = shell(&settings.command);
+    command.envs(variables(ending)).stdin(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().context("it cannot be started")?;
     let (text, stdin) = (format!("{}\n", ending.text.trim_end()), child.stdin.take());
     let feed = async {
         if let Some(mut stdin) = stdin {
@@ -72,20 +66,21 @@ pub async fn say(
         }
     };
     let (stop, mut stopped) = watch::channel(None);
-    let ended = tokio::select! {
+    let cut_short = tokio::select! {
         biased;
-        ended = async { tokio::join!(child.wait(), feed).0 } => ended.map_err(FarewellError::Wait),
-        () = tokio::time::sleep(on_finish.time_limit) => Err(FarewellError::TooLong(on_finish.time_limit)),
-        _ = stopped.changed() => Err(FarewellError::Interrupted),
+        ended = async { tokio::join!(child.wait(), feed).0 } => {
+            let status = ended.context("it cannot be waited for")?;
+            ensure!(status.success(), "it failed: {status}");
+            return Ok(());
+        }
+        () = tokio::time::sleep(settings.time_limit) => {
+            format!("after {} s, which is its time limit", settings.time_limit.as_secs_f64())
+        }
+        _ = stopped.changed() => "by a signal to chime-sweep".to_owned(),
         never = signals::watch_for_stops(&stop, None) => match never {},
     };
-    if ended.is_err() {
-        end(&mut child).await;
-    }
-    match ended? {
-        status if status.success() => Ok(()),
-        status => Err(FarewellError::Failed(status)),
-    }
+    end(&mut child).await;
+    bail!("it was ended {cut_short}")
 }
 
 #[cfg(unix)]
@@ -113,21 +108,23 @@ async fn end(child: &mut Child) {
 }
 
 /// What the command finds in its environment.
-fn variables(settings: &JobSettings, ending: &Ending<'_>) -> Vec<(String, OsString)> {
-    let absolute =
-        |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).into_os_string();
+fn variables(ending: &Ending<'_>) -> Vec<(String, OsString)> {
     let number = |count: u64| OsString::from(count.to_string());
-    let optional = |path: Option<&Path>| path.map(absolute).unwrap_or_default();
-    let written = ending.summary.is_some();
+    // The files are there if there is a report.
+    let file = |path: Option<&Path>| match path.filter(|_| ending.summary.is_some()) {
+        Some(path) => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).into_os_string(),
+        None => OsString::new(),
+    };
     let rows = &ending.rows;
+    let next_command = ending.summary.and_then(|summary| summary.next_command.clone());
     let mut variables = vec![
         ("STATUS", ending.exit.name().into()),
         ("EXIT_CODE", number(ending.exit.code().into())),
-        ("REPORT", optional(Some(settings.report.as_path()).filter(|_| written))),
-        ("SUMMARY_JSON", optional(settings.summary_json.as_deref().filter(|_| written))),
-        ("HTML", optional(settings.html.as_deref().filter(|_| written))),
+        ("REPORT", file(ending.summary.map(|summary| summary.report.as_path()))),
+        ("SUMMARY_JSON", file(ending.outputs.summary_json.as_deref())),
+        ("HTML", file(ending.outputs.html.as_deref())),
         ("SUMMARY", fitting(ending.text).into()),
-        ("NEXT_COMMAND", ending.summary.and_then(|it| it.next_command.clone()).unwrap_or_default().into()),
+        ("NEXT_COMMAND", next_command.unwrap_or_default().into()),
         ("ROWS", number(rows.total)),
         ("SUCCEEDED", number(rows.succeeded)),
         ("FAILED", number(rows.failed)),
@@ -135,7 +132,7 @@ fn variables(settings: &JobSettings, ending: &Ending<'_>) -> Vec<(String, OsStri
         ("NOT_ATTEMPTED", number(rows.not_attempted)),
         ("INVALID", number(rows.invalid)),
         ("DUPLICATE", number(rows.duplicate)),
-        ("SIMULATED", if settings.service.is_simulated() { "true" } else { "false" }.into()),
+        ("SIMULATED", ending.simulated.to_string().into()),
     ];
     if let Some(run) = ending.summary.and_then(|summary| summary.run.as_ref()) {
         variables.push(("REQUESTS", number(run.requests)));
@@ -147,8 +144,7 @@ fn variables(settings: &JobSettings, ending: &Ending<'_>) -> Vec<(String, OsStri
 
 /// As much of a text as an environment takes.
 fn fitting(text: &str) -> String {
-    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= LONGEST).last();
-    text[..end.unwrap_or(0)].replace('\0', "\u{fffd}")
+    text[..text.floor_char_boundary(LONGEST)].replace('\0', "\u{fffd}")
 }
 
 #[cfg(test)]

@@ -1,0 +1,83 @@
+//! What a command leaves beside the report: results on standard output, the summary as JSON, and as a page.
+//!
+//! Must not decide what is in them.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, StdoutLock, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::input::{InputOptions, Source};
+use crate::page::{self, Gathered};
+use crate::report;
+use crate::summary::{self, Summary};
+
+/// What is wanted beside the report.
+#[derive(Debug, Clone, Default)]
+pub struct Outputs {
+    /// The report, copied to standard output. If it were there alone, a rerun would have nothing to start from.
+    pub report_copy: bool,
+    /// The summary as JSON.
+    pub summary_json: Option<PathBuf>,
+    /// The summary as a page.
+    pub html: Option<PathBuf>,
+    /// Whether the page shows whole phone numbers.
+    pub html_full_numbers: bool,
+}
+
+impl Outputs {
+    /// The files, each with its option.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let files = [("--summary-json", &self.summary_json), ("--html", &self.html)];
+        files.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)))
+    }
+
+    /// Whether they can be written: better asked before the night than after it.
+    ///
+    /// # Errors
+    /// If a file is there that is something else, or its directory is not.
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.summary_json.as_deref().map_or(Ok(()), summary::check_json)?;
+        self.html.as_deref().map_or(Ok(()), page::check)
+    }
+
+    /// Writes them. The page shows what the report says, which is read with these `columns`.
+    ///
+    /// # Errors
+    /// If one of them cannot be written, or the report not be read.
+    pub fn write(&self, summary: &Summary, columns: &InputOptions) -> anyhow::Result<()> {
+        if self.report_copy {
+            let shown = summary.report.display();
+            let mut report = File::open(&summary.report).with_context(|| format!("cannot read `{shown}`"))?;
+            to_stdout(|stdout| io::copy(&mut report, stdout).map(drop))?;
+        }
+        if let Some(path) = &self.summary_json {
+            summary::write_json(summary, path)?;
+        }
+        if let Some(path) = &self.html {
+            let mut gathered = Gathered::new(self.html_full_numbers);
+            report::read(&Source::open(&summary.report)?, columns, |row| gathered.add(&row))?;
+            page::write(path, summary, &gathered)?;
+        }
+        Ok(())
+    }
+}
+
+/// Prints a result.
+///
+/// # Errors
+/// If standard output cannot be written to.
+pub fn print(text: &impl Display) -> anyhow::Result<()> {
+    to_stdout(|stdout| writeln!(stdout, "{text}"))
+}
+
+/// Standard output is for results alone. Whoever closes it early, as `head` does, has read enough.
+fn to_stdout(write: impl FnOnce(&mut StdoutLock<'_>) -> io::Result<()>) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match write(&mut stdout).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
+    }
+}

@@ -1,0 +1,283 @@
+//! What `run` and `rerun` do, in the order in which they do it.
+//!
+//! Must not know how any step works.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use super::failure::{explained, unsent, with_note};
+use super::{now, wall_clock};
+use crate::aws::Environment;
+use crate::consent;
+use crate::event::{self, StopReason};
+use crate::existing::{self, Existing};
+use crate::exit::ExitStatus;
+use crate::finish;
+use crate::hook::{self, Ending};
+use crate::input::{Input, RowFlags, Source};
+use crate::journal::writer::Journal;
+use crate::next_steps;
+use crate::overview::Overview;
+use crate::plan::Plan;
+use crate::pool::pace::PaceSettings;
+use crate::pool::{self, Dispatcher, PoolEnd, PoolSettings, Renewal, Submission};
+use crate::progress::Screen;
+use crate::report;
+use crate::service::Service;
+use crate::settings::{self, JobSettings, Mode};
+use crate::signals;
+use crate::summary::{self, Counts, Summary};
+use crate::tally::Tally;
+use crate::timeline::{Recorder, Timeline};
+
+/// Does the job.
+///
+/// # Errors
+/// If it cannot be done; the error says what is safe.
+pub(super) fn execute(
+    settings: &JobSettings,
+    env: &Environment,
+    screen: &Screen,
+) -> anyhow::Result<ExitStatus> {
+    let run = Run::open(settings, env, screen).map_err(unsent)?;
+    let existing = run.look().map_err(unsent)?;
+    let plan = Plan::new(&run.input.rows, |row| existing.is_outstanding(row), settings.batch_size);
+    run.ask(&plan, existing.settled()).map_err(unsent)?;
+    let in_doubt = existing.in_doubt(&run.input.rows);
+    let started_at = wall_clock();
+    let mut journal = existing.begin(started_at).map_err(unsent)?;
+    let (end, worked) = run.work(&plan, in_doubt, &mut journal, started_at);
+    drop(plan); // makes room for the report
+    let finished = run.finish(end, &worked, journal);
+    run.tell_hook(&worked, &finished);
+    finished.map(|finished| finished.status)
+}
+
+/// A job: its files are open, and its service is ready.
+struct Run<'a> {
+    settings: &'a JobSettings,
+    screen: &'a Screen,
+    runtime: Runtime,
+    source: Source,
+    input: Input,
+    service: Service,
+}
+
+/// What a job did.
+struct Worked {
+    started_at: Timestamp,
+    elapsed: Duration,
+    tally: Tally,
+    timeline: Timeline,
+}
+
+/// How a job ended.
+struct Finished {
+    status: ExitStatus,
+    /// If there is a report.
+    summary: Option<Summary>,
+    /// The user wants it to end at once.
+    is_aborted: bool,
+}
+
+impl<'a> Run<'a> {
+    /// Reads the input, and finds the service; nothing is sent.
+    fn open(settings: &'a JobSettings, env: &Environment, screen: &'a Screen) -> anyhow::Result<Self> {
+        if let Some(log) = screen.log_path() {
+            let own = [&settings.input, &settings.report.path, &settings.report.journal()];
+            let is_own = own.into_iter().any(|path| settings::same_file(log, path));
+            anyhow::ensure!(!is_own, "the log file `{}` is one of the job's own files", log.display());
+        }
+        report::check_folder(&settings.report.path)?;
+        settings.outputs.check()?;
+        let source = Source::open(&settings.input)?;
+        let input = Input::read(&source, &settings.columns)?;
+        anyhow::ensure!(
+            settings.mode == Mode::Run || input.layout.is_report(),
+            "`{}` is not a report: `chime-sweep run` takes it",
+            source.name()
+        );
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let service = runtime.block_on(Service::open(&settings.service, env))?;
+        Ok(Self { settings, screen, runtime, source, input, service })
+    }
+
+    /// Looks at what is there already.
+    fn look(&self) -> anyhow::Result<Existing> {
+        let settings = self.settings;
+        if self.input.layout.is_report() && !self.service.is_local() {
+            existing::check_not_rehearsed(&self.source, &settings.columns)?;
+        }
+        Existing::look(&settings.report, &self.input, &self.service.target)
+    }
+
+    /// Shows what is about to happen, and asks whether it may.
+    fn ask(&self, plan: &Plan, settled: u64) -> anyhow::Result<()> {
+        let settings = self.settings;
+        let overview = Overview::new(&self.source, &self.input, plan, Some(&self.service.target), settled);
+        let overview = overview.placed(&settings.input, self.source.age(), self.service.identity.clone());
+        let overview = Overview { time_limit: settings.time_limit, ..overview };
+        if overview.numbers > 0 && !settings.consent && !self.service.is_simulated() {
+            consent::ask(&overview, self.screen, settings.reads_stdin())?;
+        } else {
+            self.screen.say(&overview);
+        }
+        Ok(())
+    }
+
+    /// Sends what is planned, with the journal behind it and the progress beside it.
+    fn work(
+        &self,
+        plan: &Plan,
+        in_doubt: RowFlags,
+        journal: &mut Journal,
+        started_at: Timestamp,
+    ) -> (anyhow::Result<PoolEnd>, Worked) {
+        let started = now();
+        let tally = Arc::new(Mutex::new(Tally::new(plan.number_count() as u64, started)));
+        let mut timeline = Recorder::new(started_at, started);
+        let watch = |events: &[event::Event]| {
+            let (mut tally, now) = (tally.lock().unwrap_or_else(PoisonError::into_inner), now());
+            for event in events {
+                tally.apply(event, now);
+                timeline.apply(event, now);
+            }
+        };
+        let end = match self.screen.watch(Arc::clone(&tally)) {
+            Ok(progress) => {
+                let end = self.send(plan, in_doubt, journal, watch);
+                progress.finish();
+                end
+            }
+            Err(error) => Err(error.into()),
+        };
+        let (ended, tally) = (now(), tally.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        let elapsed = ended.saturating_duration_since(started);
+        (end, Worked { started_at, elapsed, tally, timeline: timeline.finish(ended) })
+    }
+
+    /// Runs the pool, and the journal's thread that shows to `watch` what is on the disk.
+    fn send(
+        &self,
+        plan: &Plan,
+        in_doubt: RowFlags,
+        journal: &mut Journal,
+        watch: impl FnMut(&[event::Event]) + Send,
+    ) -> anyhow::Result<PoolEnd> {
+        let (settings, rows) = (self.settings, &self.input.rows);
+        let pool_settings = PoolSettings {
+            max_failures: settings.max_failures.map(|max| max.of(plan.number_count() as u64)),
+            pace: PaceSettings {
+                remembered: self.service.remembered_rate(wall_clock()),
+                ..settings.pool.pace.clone()
+            },
+            ..settings.pool.clone()
+        };
+        let (outbox, inbox) = event::channel();
+        let (stop, stopped) = watch::channel(None);
+        let submit = |submission: Submission| {
+            let client = Arc::clone(&self.service.client);
+            async move { client.submit(&submission.connector, &submission.numbers).await }
+        };
+        let renew = || {
+            let client = Arc::clone(&self.service.client);
+            async move { if client.renew().await { Renewal::Fresh } else { Renewal::Nothing } }
+        };
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(move || journal.record(inbox, watch));
+            let dispatcher = Dispatcher::new(rows, plan.batches(), in_doubt, &pool_settings, outbox, now());
+            let end = self.runtime.block_on(async {
+                tokio::select! {
+                    end = pool::run(dispatcher, submit, renew, stopped, wall_clock) => end,
+                    never = signals::watch_for_stops(&stop, settings.time_limit) => match never {},
+                }
+            });
+            match writer.join() {
+                Ok(recorded) => recorded?,
+                Err(_panic) => anyhow::bail!("the journal's thread broke down"),
+            }
+            Ok(end)
+        })
+    }
+
+    /// Writes the report, and says what is in it.
+    fn finish(
+        &self,
+        end: anyhow::Result<PoolEnd>,
+        worked: &Worked,
+        journal: Journal,
+    ) -> anyhow::Result<Finished> {
+        let settings = self.settings;
+        let kept = || next_steps::kept(settings, &worked.tally);
+        let end = end.map_err(|error| with_note(error, kept()))?;
+        if end.stop.is_some_and(StopReason::is_abort) {
+            self.screen.say(kept());
+            let is_aborted = matches!(end.stop, Some(StopReason::Aborted | StopReason::Killed));
+            return Ok(Finished { status: ExitStatus::of_run(end.stop, false), summary: None, is_aborted });
+        }
+        let report = &settings.report.path;
+        let counted = finish::finish(journal, report, &self.source, &self.input, end.stop)
+            .map_err(|error| with_note(error, kept()))?;
+        if let Some(rate) = end.rate_found {
+            self.service.remember_rate(rate, wall_clock());
+        }
+        let all_succeeded = counted.all_succeeded();
+        let summary = Summary {
+            version: summary::VERSION,
+            report: report.clone(),
+            simulated: self.service.is_simulated(),
+            next_command: (!all_succeeded).then(|| next_steps::rerun(settings)),
+            all_succeeded,
+            counted,
+            run: Some(summary::Run {
+                target: self.service.target.clone(),
+                started_at: worked.started_at,
+                elapsed: worked.elapsed,
+                stopped: end.stop,
+                requests: worked.tally.requests,
+                throttled: worked.tally.throttled,
+                rate_found: end.rate_found,
+                timeline: Some(worked.timeline.clone()),
+            }),
+        };
+        self.screen.say(&summary);
+        settings.outputs.write(&summary, &settings.columns).map_err(|error| {
+            with_note(error, format!("the report is written all the same: `{}`", report.display()))
+        })?;
+        let status = ExitStatus::of_run(end.stop, all_succeeded);
+        Ok(Finished { status, summary: Some(summary), is_aborted: false })
+    }
+
+    /// Runs the command of `--on-finish`, if there is one. Its failure is a warning.
+    fn tell_hook(&self, worked: &Worked, finished: &anyhow::Result<Finished>) {
+        let Some(hook) = &self.settings.hook else { return };
+        let (exit, summary, text) = match finished {
+            Ok(finished) if finished.is_aborted => return,
+            Ok(Finished { status, summary: Some(summary), .. }) => {
+                (*status, Some(summary), summary.to_string())
+            }
+            Ok(finished) => (finished.status, None, next_steps::kept(self.settings, &worked.tally)),
+            Err(error) => (ExitStatus::Error, None, explained(error)),
+        };
+        let tally = &worked.tally;
+        let settled = Counts {
+            total: self.input.rows.len().into(),
+            succeeded: tally.succeeded,
+            failed: tally.failed,
+            unknown: tally.unknown,
+            not_attempted: tally.rows.saturating_sub(tally.settled()),
+            ..Counts::default()
+        };
+        let rows = summary.map_or(settled, |summary| summary.counted.rows);
+        let (outputs, simulated) = (&self.settings.outputs, self.service.is_simulated());
+        let ending = Ending { exit, rows, summary, text: &text, outputs, simulated };
+        if let Err(error) = self.runtime.block_on(hook::run(hook, &ending)) {
+            let error: &dyn std::error::Error = &*error;
+            tracing::warn!(error, "the command of `--on-finish` did not work; the run is not affected");
+        }
+    }
+}

@@ -17,14 +17,22 @@ fn blocks(language: &str) -> Vec<String> {
     parts.map(|rest| rest.split("\n```").next().unwrap_or_default().to_owned()).collect()
 }
 
+/// The lines of all fenced blocks but the usage.
+fn lines_of_blocks() -> Vec<&'static str> {
+    let blocks = README.split("\n```").skip(1).step_by(2);
+    blocks.filter(|block| !block.starts_with("text\n")).flat_map(|block| block.lines().skip(1)).collect()
+}
+
 /// Every command of the `console` blocks, without its comment.
-fn commands() -> Vec<String> {
-    let lines: Vec<String> = blocks("console")
-        .iter()
-        .flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>())
-        .collect();
-    let commands = lines.iter().filter_map(|line| line.strip_prefix("$ "));
-    commands.map(|line| line.split(" #").next().unwrap_or_default().trim_end().to_owned()).collect()
+fn commands() -> Vec<&'static str> {
+    let lines = lines_of_blocks().into_iter().filter_map(|line| line.strip_prefix("$ "));
+    lines.map(|line| line.split(" #").next().unwrap_or_default().trim_end()).collect()
+}
+
+/// What stands between backticks, outside of the blocks.
+fn code_spans() -> Vec<&'static str> {
+    let prose = README.split("\n```").step_by(2);
+    prose.flat_map(|part| part.split('`').skip(1).step_by(2)).collect()
 }
 
 fn chime_sweep(args: &[&str]) -> std::process::Output {
@@ -39,32 +47,48 @@ fn the_usage_block_is_what_help_says() {
     assert_eq!(blocks("text")[0].trim(), help[from..to].trim());
 }
 
+/// The arguments of every chime-sweep in a line of a block: typed, or in a crontab, or in a unit.
+fn arguments_of(line: &str) -> Option<Vec<&str>> {
+    let line = line.split(" #").next().unwrap_or_default();
+    let line = line.split("||").next().unwrap_or_default();
+    let mut words = line.split_whitespace();
+    words.find(|word| *word == "chime-sweep" || word.ends_with("/chime-sweep"))?;
+    Some(words.collect())
+}
+
 #[test]
-fn every_command_and_option_that_is_named_exists() {
-    for command in commands() {
-        let Some(words) = command.strip_prefix("chime-sweep ") else { continue };
-        let parsed = Cli::try_parse_from(["chime-sweep"].into_iter().chain(words.split_whitespace()));
-        assert!(parsed.is_ok(), "{command}: {}", parsed.unwrap_err());
-    }
-    let cli = Cli::command();
-    let subcommands = cli.get_subcommands().flat_map(clap::Command::get_arguments);
-    let known: BTreeSet<String> = cli
-        .get_arguments()
-        .chain(subcommands)
-        .filter_map(|arg| arg.get_long().map(|long| format!("--{long}")))
-        .collect();
-    let foreign = ["--release", "--path", "--format", "--help", "--version", "--pacing"];
-    let named = README.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).filter(|word| {
-        word.strip_prefix("--").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
-    });
-    for option in named.filter(|word| !foreign.contains(word)) {
-        assert!(known.contains(option), "{option}");
+fn every_command_that_is_shown_is_understood() {
+    let shown: Vec<_> = lines_of_blocks().into_iter().filter_map(arguments_of).collect();
+    assert!(shown.len() >= 8, "{shown:?}");
+    for arguments in shown {
+        let parsed = Cli::try_parse_from(["chime-sweep"].into_iter().chain(arguments.iter().copied()));
+        assert!(parsed.is_ok(), "{arguments:?}: {}", parsed.unwrap_err());
     }
 }
 
 #[test]
+fn every_option_that_is_named_exists() {
+    let mut cli = Cli::command();
+    cli.build();
+    let subcommands = cli.get_subcommands().flat_map(clap::Command::get_arguments);
+    let options = cli.get_arguments().chain(subcommands).filter_map(|arg| arg.get_long());
+    let known: BTreeSet<String> = options.map(|long| format!("--{long}")).collect();
+    let mut named = 0;
+    for span in code_spans() {
+        let first = span.split(' ').next().unwrap_or_default();
+        let is_ours =
+            first.starts_with('-') || first == "chime-sweep" || cli.find_subcommand(first).is_some();
+        for option in span.split(' ').filter(|word| is_ours && word.starts_with("--")) {
+            assert!(known.contains(option), "`{span}`");
+            named += 1;
+        }
+    }
+    assert!(named >= 30, "{named}");
+}
+
+#[test]
 fn the_main_command_runs_on_the_simulator() {
-    let main = &commands()[0];
+    let main = commands()[0];
     let words = main.strip_prefix("cargo run --release -- ").expect("the README begins with it");
     let folder = tempfile::tempdir().expect("a folder");
     let report = folder.path().join("report.csv");
@@ -85,18 +109,18 @@ fn the_main_command_runs_on_the_simulator() {
     );
 }
 
+/// Links, and whatever in code looks like a path from here: it has a `/`, but does not begin at a root, a home, a
+/// variable or an address.
 #[test]
 fn the_files_that_the_readme_names_are_there() {
-    for name in [
-        "LICENSE-MIT",
-        "LICENSE-APACHE",
-        "fixtures/scenarios/rough-night.toml",
-        "fixtures/sigv4",
-        "fixtures/wire",
-        "tests/peers",
-        ".ci/run",
-    ] {
-        assert!(README.contains(name) && Path::new(env!("CARGO_MANIFEST_DIR")).join(name).exists(), "{name}");
+    let links = README.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let spans = code_spans().into_iter().chain(commands());
+    let words = spans.flat_map(str::split_whitespace).filter(|word| word.contains('/'));
+    let is_ours = |word: &&str| !word.starts_with(['/', '~', '$', '-', '#']) && !word.contains("://");
+    let paths: BTreeSet<_> = links.chain(words).filter(is_ours).collect();
+    assert!(paths.len() >= 12, "{paths:?}");
+    for path in paths {
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists(), "{path}");
     }
 }
 

@@ -1,4 +1,6 @@
 //! The options that `run` and `rerun` share.
+//!
+//! Must not decide anything: `settings` does.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;

@@ -1,4 +1,6 @@
 //! What is derived from the command line's definition: manual pages, completions, and the topics of `help`.
+//!
+//! Must not repeat what the definition says.
 
 use std::io;
 

@@ -1,4 +1,6 @@
 //! What `chime-sweep help TOPIC` says beyond the options.
+//!
+//! Must not be the only place of anything that an option's help can say.
 
 use std::fmt::Write;
 

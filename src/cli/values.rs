@@ -1,4 +1,6 @@
 //! The values of options.
+//!
+//! Must not know of the environment or of other options.
 
 use std::net::SocketAddr;
 use std::str::FromStr;

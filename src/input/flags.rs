@@ -1,4 +1,6 @@
 //! A yes or no for each row.
+//!
+//! Must not know what they stand for.
 
 use super::rows::RowId;
 

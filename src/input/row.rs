@@ -1,7 +1,7 @@
 //! A record → what it asks for, or why that cannot be sent.
 //!
 //! Both passes ask here: the first keeps the verdict, and the second asks again for the reason, so that no reason has
-//! to be kept. Must stay a pure function of the record and the layout.
+//! to be kept. Must stay a pure function of the record and the layout; must not keep anything of the rows before.
 
 use csv::ByteRecord;
 

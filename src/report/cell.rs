@@ -1,6 +1,6 @@
 //! The cells of a report: harmless where a spreadsheet would run them.
 //!
-//! Must not quote: csv does.
+//! Must not touch what the input brought, and must not quote: csv does.
 
 use std::borrow::Cow;
 

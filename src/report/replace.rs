@@ -1,4 +1,6 @@
 //! All of a file or nothing: a reader sees the old content or the new, also after a crash.
+//!
+//! Must not know what is in it.
 
 use std::error::Error;
 use std::ffi::OsString;

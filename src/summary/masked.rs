@@ -1,4 +1,6 @@
 //! Texts from elsewhere, made fit to be shown: no whole phone number, and nothing that a terminal would obey.
+//!
+//! Must not shorten what is no number: it may be what somebody has to look for.
 
 use std::fmt::Write;
 

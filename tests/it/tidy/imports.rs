@@ -7,6 +7,24 @@ use std::collections::BTreeMap;
 
 use super::{code, files, is_test};
 
+/// Rooms in which some imports still run back up: what is added here is to be taken out again.
+const EXEMPT: [&str; 14] = [
+    "api",
+    "aws",
+    "cli",
+    "credentials",
+    "event",
+    "input",
+    "journal",
+    "page",
+    "pool",
+    "progress",
+    "report",
+    "run",
+    "summary",
+    "transport",
+];
+
 /// `crate::a::b` is `[a, b]`.
 type Path = Vec<String>;
 
@@ -179,6 +197,14 @@ fn modules_import_only_from_those_before_them() {
     let found = circles(files("src"));
     let between: Vec<_> = found.iter().filter(|circle| circle.within.is_empty()).collect();
     assert!(between.is_empty(), "{between:#?}");
+}
+
+#[test]
+fn files_of_a_room_import_only_from_those_before_them() {
+    let exempt = |circle: &&Circle| circle.within.first().is_none_or(|room| EXEMPT.contains(&room.as_str()));
+    let found = circles(files("src"));
+    let inside: Vec<_> = found.iter().filter(|circle| !exempt(circle)).collect();
+    assert!(inside.is_empty(), "{inside:#?}");
 }
 
 /// A crate of these files.

@@ -9,7 +9,8 @@ use indicatif::HumanCount;
 
 use crate::hint::Hint;
 use crate::overview::Overview;
-use crate::progress::{Screen, counted};
+use crate::progress::Screen;
+use crate::text::counted;
 
 /// The user did not agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -18,6 +18,7 @@
 //! async is a thin shell. The modules are declared in the order of the flow, and a module imports only from those
 //! before it.
 
+pub mod text;
 pub mod hint;
 pub mod digest;
 pub mod number;

@@ -12,7 +12,7 @@ use indicatif::HumanCount;
 use crate::credentials::Identity;
 use crate::input::{ConnectorId, EXAMPLES, Input, Rows, Source, Standing};
 use crate::plan::Plan;
-use crate::progress::{counted, span};
+use crate::text::{counted, span};
 
 /// What would be sent, and what would not.
 #[derive(Debug, Clone)]

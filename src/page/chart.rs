@@ -9,8 +9,8 @@ use indicatif::HumanCount;
 use jiff::Timestamp;
 
 use super::rows::Gathered;
-use crate::progress::{counted, span};
 use crate::summary::Run;
+use crate::text::{counted, span};
 use crate::timeline::Timeline;
 
 /// A share of the whole: of a bar, or of the plot's width or height.

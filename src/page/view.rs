@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 
 use super::chart::{self, Chart, Percent, day, ended};
 use super::rows::{Gathered, Row};
-use crate::progress::{counted, span};
 use crate::summary::masked::masked;
 use crate::summary::text::{STILL_BILLED, worst_first};
 use crate::summary::{Counts, Run, Summary};
+use crate::text::{counted, span};
 use crate::timeline::Timeline;
 
 /// Connectors shown; the JSON has all.

@@ -4,7 +4,7 @@
 //! It only watches the tally. Must not decide anything, and must not be needed for anything: a run without it is the
 //! same run.
 
-mod words;
+mod states;
 mod view;
 mod record;
 mod log_file;
@@ -13,4 +13,3 @@ mod screen;
 mod tests;
 
 pub use screen::{Format, Progress, Screen, ScreenOptions};
-pub use words::{counted, span};

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::words::{Clock, state_word};
+use super::states::{Clock, state_word};
 use crate::tally::Tally;
 
 /// A message for people, or an error.

@@ -14,10 +14,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::log_file::LogFile;
-use super::words::{self, Clock, span};
+use super::states::{self, Clock};
 use super::{record, view};
 use crate::aws::Environment;
 use crate::tally::Tally;
+use crate::text::span;
 
 /// How often the tally is looked at: smooth enough for a bar, and nothing next to the work.
 const LOOK: Duration = Duration::from_millis(125);
@@ -173,7 +174,7 @@ impl Screen {
             let clock = Clock { now, wall: (self.wall)().to_zoned_datetime(TimeZone::system()) };
             if let Some(bar) = &bar {
                 // The warning that it went away stays on the screen; the state below the bar does not.
-                if let Some(past) = words::back(&mut away, &tally, now) {
+                if let Some(past) = states::back(&mut away, &tally, now) {
                     self.say(format_args!("the service is back after {}", span(past)));
                 }
                 let width = usize::from(console::Term::stderr().size().1).saturating_sub(1);
@@ -283,7 +284,7 @@ impl Cadence {
             60..600 => 30,
             _ => 60,
         };
-        let held = match words::state_word(tally) {
+        let held = match states::state_word(tally) {
             word @ ("stopping" | "credentials_refused" | "outage") => word,
             _ => "",
         };

@@ -3,11 +3,12 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::screen::{Cadence, now};
-use super::words::{self, Clock, span, state};
+use super::states::{self, Clock, state};
 use super::{record, view};
 use crate::event::{AttemptOutcome, Event, Fate, Phase, Settlement, StopReason};
 use crate::input::RowId;
 use crate::tally::Tally;
+use crate::text::span;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -134,7 +135,7 @@ fn clock_of(tally: &Tally) -> Clock {
 #[test]
 fn states_have_words() {
     for (word, tally, text) in states() {
-        assert_eq!(words::state_word(&tally), word, "{text}");
+        assert_eq!(states::state_word(&tally), word, "{text}");
         assert_eq!(state(&tally, &clock_of(&tally)).unwrap_or_default(), text);
     }
 }
@@ -233,6 +234,6 @@ fn the_end_of_an_outage_is_known_once() {
         (&tally, 13, Some(seconds(13))),
         (&tally, 14, None),
     ] {
-        assert_eq!(words::back(&mut away, tally, clock.now + seconds(after)), expected, "{after}");
+        assert_eq!(states::back(&mut away, tally, clock.now + seconds(after)), expected, "{after}");
     }
 }

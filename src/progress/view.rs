@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 
 use indicatif::HumanCount;
 
-use super::words::{self, Clock, counted};
+use super::states::{self, Clock};
 use crate::event::Phase;
 use crate::tally::Tally;
+use crate::text::counted;
 
 /// Between two parts of a line.
 const BETWEEN: &str = " · ";
@@ -20,13 +21,13 @@ const CODES: usize = 3;
 pub(super) fn lines(tally: &Tally, clock: &Clock, width: usize) -> Vec<String> {
     let mut lines = fit(&counts(tally), width);
     lines.extend(fit(&pace(tally, clock), width));
-    lines.extend(words::state(tally, clock).iter().flat_map(|state| wrap(state, width)));
+    lines.extend(states::state(tally, clock).iter().flat_map(|state| wrap(state, width)));
     lines
 }
 
 /// Everything in one line, where there is no terminal.
 pub(super) fn line(tally: &Tally, clock: &Clock) -> String {
-    let parts = [counts(tally), pace(tally, clock), words::state(tally, clock).into_iter().collect()];
+    let parts = [counts(tally), pace(tally, clock), states::state(tally, clock).into_iter().collect()];
     parts.concat().join(BETWEEN)
 }
 
@@ -79,7 +80,7 @@ fn pace(tally: &Tally, clock: &Clock) -> Vec<String> {
     if tally.retries > 0 {
         parts.push(counted(tally.retries, "retry").replace("retrys", "retries"));
     }
-    parts.extend(words::end(tally, clock));
+    parts.extend(states::end(tally, clock));
     parts
 }
 

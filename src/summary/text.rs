@@ -10,7 +10,7 @@ use indicatif::HumanCount;
 use super::counts::{Counted, Counts, ErrorCount};
 use super::json::{Run, Summary};
 use super::masked::masked;
-use crate::progress::{counted, span};
+use crate::text::{counted, span};
 
 /// Connectors and codes shown; the JSON has all.
 const SHOWN: usize = 10;

@@ -1,14 +1,14 @@
-//! Counts, times and states in words.
+//! What a run is doing, in words.
 //!
 //! Pure: the time is an argument. Must not print.
 
 use std::time::{Duration, Instant};
 
-use indicatif::HumanCount;
 use jiff::ZonedDateTime;
 
 use crate::event::Phase;
 use crate::tally::Tally;
+use crate::text::{counted, span};
 
 /// What time it is.
 #[derive(Debug, Clone)]
@@ -98,26 +98,7 @@ pub(super) fn state_word(tally: &Tally) -> &'static str {
     }
 }
 
-/// `45 s`, `14 min`, `3 h 05 min`.
-#[must_use]
-pub fn span(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64().round().clamp(0.0, 1e15);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
-    let seconds = seconds as u64;
-    match seconds {
-        0..=99 => format!("{seconds} s"),
-        100..=5_999 => format!("{} min", seconds.div_ceil(60)),
-        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
 /// A countdown: it is 1 s until it is over.
 fn span_up(duration: Duration) -> String {
     span(Duration::from_secs(duration.as_secs() + u64::from(duration.subsec_nanos() > 0)))
-}
-
-/// `1 request`, `2 requests`.
-#[must_use]
-pub fn counted(count: u64, what: &str) -> String {
-    format!("{} {what}{}", HumanCount(count), if count == 1 { "" } else { "s" })
 }

@@ -13,12 +13,12 @@ use jiff::Timestamp;
 
 use crate::digest::Digest;
 use crate::hint::Hinted;
+use crate::input::Status;
 use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source, Standing};
 use crate::journal::entry::{Entry, Header};
 use crate::journal::history::{History, Replayed};
 use crate::journal::writer::Journal;
 use crate::report;
-use crate::status::Status;
 
 /// Where the report goes, and what may be done about what is there already.
 #[derive(Debug, Clone)]

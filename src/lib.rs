@@ -22,7 +22,6 @@ pub mod text;
 pub mod hint;
 pub mod digest;
 pub mod number;
-pub mod status;
 pub mod input;
 pub mod plan;
 pub mod endpoint;

@@ -9,7 +9,7 @@ use csv_core::ReadFieldResult;
 
 use super::error::InputError;
 use super::source::Source;
-use crate::status::COLUMNS;
+use super::status::COLUMNS;
 
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 

@@ -10,8 +10,8 @@ use super::dialect::Dialect;
 use super::error::InputError;
 use super::reader::Records;
 use super::source::Source;
+use super::status::{COLUMNS, Status};
 use crate::number::{NumberError, PhoneNumber};
-use crate::status::{COLUMNS, Status};
 
 /// What the user says about an input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 //! of no rows; an empty file is an error. A report is an input too: its six columns are recognised, rows that
 //! `succeeded` are finished, and all others are judged anew, by their cells as they now are.
 
+mod status;
 mod error;
 mod source;
 mod dialect;
@@ -26,6 +27,7 @@ pub use header::{InputOptions, Layout};
 pub use load::Input;
 pub use rows::{ConnectorId, RowId, Rows, Standing};
 pub use source::Source;
+pub use status::{COLUMNS, Status};
 
 pub(crate) use dialect::BYTE_ORDER_MARK;
 pub(crate) use header::{Connector, Header, Prior, text};

@@ -6,8 +6,8 @@
 use csv::ByteRecord;
 
 use super::header::{Connector, Layout, Prior, is_connector, text};
+use super::status::Status;
 use crate::number::{NumberError, PhoneNumber};
-use crate::status::Status;
 
 /// How much of a cell a message repeats.
 const QUOTED_CHARS: usize = 40;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::Standing::{Duplicate, Finished, Invalid, Pending};
 use super::dialect::Dialect;
 use super::*;
-use crate::status::Status;
+use crate::input::Status;
 
 fn read_with(csv: &[u8], options: &InputOptions) -> Result<Input, InputError> {
     Input::read(&Source::from_bytes("numbers.csv", csv.to_vec()), options)

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::RowResult;
-use crate::status::COLUMNS;
+use crate::input::COLUMNS;
 
 /// What makes a spreadsheet take a cell for a formula; some take the full-width forms too.
 const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
@@ -42,7 +42,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::status::Status;
+    use crate::input::Status;
 
     fn result(text: &str, completed_at: Option<Timestamp>) -> RowResult<'_> {
         let (code, message, request_id) = (text.into(), text.into(), text);

@@ -20,7 +20,7 @@ use crate::input::{
     BYTE_ORDER_MARK, Input, InputError, Layout, Prior, Record, Records, RowError, RowId, Source, Standing,
     Verdict, judge, text,
 };
-pub use crate::status::{COLUMNS, Status};
+pub use crate::input::{COLUMNS, Status};
 pub use read::{ReadError, Reported, read};
 pub use replace::{ReplaceError, check_folder, replace};
 

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 
 use super::Status;
 use super::cell::disarmed;
+use crate::input::COLUMNS;
 use crate::input::{Connector, Header, InputError, InputOptions, Prior, Source};
 use crate::number::PhoneNumber;
-use crate::status::COLUMNS;
 
 /// A row of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use indicatif::HumanCount;
 use jiff::Timestamp;
 
-use crate::digest::Digest;
+use crate::files::Digest;
 use crate::hint::Hinted;
 use crate::input::Status;
 use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source, Standing};

@@ -6,8 +6,8 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::digest::Digest;
 use crate::event::StopReason;
+use crate::files::{self, Digest};
 use crate::input::{Input, Source};
 use crate::journal::entry::Entry;
 use crate::journal::history::History;
@@ -28,7 +28,7 @@ pub fn finish(
     stop: Option<StopReason>,
 ) -> anyhow::Result<Counted> {
     let history = journal.history()?;
-    let counted = report::replace(report, |file| write(file, &mut journal, &history, source, input, stop))?;
+    let counted = files::replace(report, |file| write(file, &mut journal, &history, source, input, stop))?;
     if let Err(error) = journal.remove() {
         // The report is whole, and the journal knows it: the next run removes what is left.
         tracing::warn!(

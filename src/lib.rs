@@ -20,7 +20,7 @@
 
 pub mod text;
 pub mod hint;
-pub mod digest;
+pub mod files;
 pub mod number;
 pub mod input;
 pub mod plan;

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::aws::Environment;
 use crate::endpoint::Endpoint;
-use crate::report;
+use crate::files;
 
 const FORMAT: &str = "chime-sweep-rates";
 const VERSION: u32 = 1;
@@ -132,7 +132,7 @@ impl Memory {
             builder.recursive(true).create(folder)?;
         }
         let own = self.path.with_extension(format!("{}.json", std::process::id()));
-        report::replace(&own, |file| serde_json::to_writer(file, &content)).map_err(io::Error::other)?;
+        files::replace(&own, |file| serde_json::to_writer(file, &content)).map_err(io::Error::other)?;
         fs::rename(&own, &self.path).inspect_err(|_| drop(fs::remove_file(&own)))
     }
 }

@@ -15,7 +15,7 @@ pub struct Input {
     pub rows: Rows,
     /// Its columns.
     pub layout: Layout,
-    /// The [digest](crate::digest) of its bytes: what tells one input from another.
+    /// The [digest](crate::files::digest) of its bytes: what tells one input from another.
     pub digest: Box<str>,
     /// The lines of the first few invalid rows, each with the report's `error_code`.
     pub invalid: Vec<(u64, &'static str)>,

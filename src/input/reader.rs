@@ -10,7 +10,7 @@ use csv::ByteRecord;
 use super::dialect::{BYTE_ORDER_MARK, Dialect, is_line_end};
 use super::error::InputError;
 use super::source::Source;
-use crate::digest::Digest;
+use crate::files::Digest;
 
 /// What csv reads after the source's last byte. It reads the second byte as part of a record only if a quote is still
 /// open there; by itself it would take the end of the file for the quote's end, and rows would vanish in a field.

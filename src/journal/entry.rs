@@ -33,7 +33,7 @@ pub(super) const VERSION: u32 = 3;
 pub struct Header {
     format: String,
     version: u32,
-    /// The input's [digest](crate::digest).
+    /// The input's [digest](crate::files::digest).
     pub input_xxh3: String,
     /// The input's data rows.
     pub rows: u32,
@@ -81,7 +81,7 @@ pub enum Entry<'a> {
     },
     /// The report is written in full, and is about to take its place.
     Reported {
-        /// The report's [digest](crate::digest).
+        /// The report's [digest](crate::files::digest).
         xxh3: Cow<'a, str>,
     },
 }

@@ -10,8 +10,8 @@ use askama::Template;
 
 use super::rows::Gathered;
 use super::view::Page;
+use crate::files;
 use crate::hint::Hinted;
-use crate::report;
 use crate::summary::Summary;
 
 /// What every page begins with: the mark by which one is known.
@@ -24,7 +24,7 @@ pub(super) const MARK: &[u8] = b"<!doctype html>\n<html lang=\"en\" data-made-by
 pub fn check(path: &Path) -> anyhow::Result<()> {
     let looked = || format!("cannot look at `{}`", path.display());
     let file = match std::fs::File::open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return report::check_folder(path),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return files::check_folder(path),
         opened => opened.with_context(looked)?,
     };
     let mut start = Vec::new();
@@ -46,6 +46,6 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
 pub fn write(path: &Path, summary: &Summary, gathered: &Gathered) -> anyhow::Result<()> {
     check(path)?; // what was not there before may be there now, such as the report
     let page = Page::of(summary, gathered).render()?;
-    report::replace(path, |file| file.write_all(page.as_bytes()))?;
+    files::replace(path, |file| file.write_all(page.as_bytes()))?;
     Ok(())
 }

@@ -8,7 +8,6 @@
 
 mod cell;
 mod read;
-mod replace;
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
@@ -22,7 +21,6 @@ use crate::input::{
 };
 pub use crate::input::{COLUMNS, Status};
 pub use read::{ReadError, Reported, read};
-pub use replace::{ReplaceError, check_folder, replace};
 
 /// What became of a row in this run.
 #[derive(Debug, Clone, PartialEq, Eq)]

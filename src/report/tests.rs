@@ -4,6 +4,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::files::replace;
 use crate::input::InputOptions;
 use crate::input::tests::nasty;
 

@@ -16,6 +16,7 @@ use crate::consent;
 use crate::event::{self, StopReason};
 use crate::existing::{self, Existing};
 use crate::exit::ExitStatus;
+use crate::files;
 use crate::finish;
 use crate::hook::{self, Ending};
 use crate::input::{Input, RowFlags, Source};
@@ -26,7 +27,6 @@ use crate::plan::Plan;
 use crate::pool::pace::PaceSettings;
 use crate::pool::{self, Dispatcher, PoolEnd, PoolSettings, Renewal, Submission};
 use crate::progress::Screen;
-use crate::report;
 use crate::service::Service;
 use crate::settings::{self, JobSettings, Mode};
 use crate::signals;
@@ -92,7 +92,7 @@ impl<'a> Run<'a> {
             let is_own = own.into_iter().any(|path| settings::same_file(log, path));
             anyhow::ensure!(!is_own, "the log file `{}` is one of the job's own files", log.display());
         }
-        report::check_folder(&settings.report.path)?;
+        files::check_folder(&settings.report.path)?;
         settings.outputs.check()?;
         let source = Source::open(&settings.input)?;
         let input = Input::read(&source, &settings.columns)?;

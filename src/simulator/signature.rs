@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::scenario::{Key, Scenario};
 use super::wire::Refusal;
-use crate::digest::hexadecimal;
+use crate::files::hexadecimal;
 
 /// The signing name of the service.
 const SERVICE: &str = "chime";

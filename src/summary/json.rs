@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::counts::{Counted, Counts};
 use crate::event::StopReason;
+use crate::files;
 use crate::hint::Hinted;
-use crate::report;
 use crate::timeline::Timeline;
 
 /// The version of the JSON that [`Summary`] serializes to, described by `schema.json`. A field is only ever added within a version.
@@ -86,7 +86,7 @@ impl Run {
 /// If something else is there, or it cannot be read.
 pub fn check_json(path: &Path) -> anyhow::Result<()> {
     let text = match std::fs::read(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return report::check_folder(path),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return files::check_folder(path),
         text => text.with_context(|| format!("cannot look at `{}`", path.display()))?,
     };
     let is_ours = serde_json::from_slice::<serde_json::Value>(&text)
@@ -107,7 +107,7 @@ pub fn check_json(path: &Path) -> anyhow::Result<()> {
 /// If the file cannot be written.
 pub fn write_json(summary: &Summary, path: &Path) -> anyhow::Result<()> {
     let json = serde_json::to_string_pretty(summary)?;
-    report::replace(path, |file| writeln!(file, "{json}"))?;
+    files::replace(path, |file| writeln!(file, "{json}"))?;
     Ok(())
 }
 

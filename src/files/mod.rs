@@ -1,0 +1,9 @@
+//! Files that are written whole or not at all, and told apart by digest.
+//!
+//! Must not know what is in them.
+
+mod digest;
+mod replace;
+
+pub(crate) use digest::{Digest, hexadecimal};
+pub use replace::{ReplaceError, check_folder, replace};

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use aws_credential_types::Credentials;
-use chime_sweep::api::{reply, request, sigv4};
-use chime_sweep::endpoint::{Endpoint, Region, Variant};
+use chime_sweep::aws::endpoint::{Endpoint, Region, Variant};
+use chime_sweep::aws::protocol::{reply, request, sigv4};
 use chime_sweep::event::{Event, Fate, Settlement};
 use chime_sweep::input::{Input, InputOptions, Source};
 use chime_sweep::journal::entry::{Entry, Header};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use indicatif::HumanCount;
 
-use crate::credentials::Identity;
+use crate::aws::credentials::Identity;
 use crate::input::{ConnectorId, EXAMPLES, Input, Rows, Source, Standing};
 use crate::plan::Plan;
 use crate::text::{counted, span};

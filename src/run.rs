@@ -14,8 +14,8 @@ use jiff::{Timestamp, ZonedDateTime};
 use tokio::sync::watch;
 
 use crate::aws::Environment;
+use crate::aws::credentials::Identity;
 use crate::cli::{Command, PlanArgs, SimulateArgs, StopArgs, SummaryArgs, manual};
-use crate::credentials::Identity;
 use crate::exit::ExitStatus;
 use crate::input::{Input, Source};
 use crate::next_steps;

@@ -12,13 +12,13 @@ use anyhow::Context;
 use aws_credential_types::Credentials;
 use jiff::Timestamp;
 
+use crate::aws::client::Client;
+use crate::aws::credentials::{CredentialSource, Identity};
+use crate::aws::endpoint::{Endpoint, Region, Variant};
+use crate::aws::rate_cache::{Caller, Memory};
+use crate::aws::transport;
 use crate::aws::{AwsArgs, AwsSettings, Environment};
-use crate::client::Client;
-use crate::credentials::{CredentialSource, Identity};
-use crate::endpoint::{Endpoint, Region, Variant};
-use crate::memory::{Caller, Memory};
 use crate::simulator::{self, Scenario, Simulator};
-use crate::transport;
 
 /// Which service is called, and how.
 #[derive(Debug, Clone)]

@@ -1,14 +1,20 @@
-//! What the user of the AWS CLI has already configured: region, endpoint, profile and CA bundle, from arguments, the
-//! environment and the profile files, in the order that the AWS tools follow.
+//! The service at AWS, from what the user has configured to the one request that this tool sends.
 //!
-//! Must not look for credentials, open a socket, or read the process's environment: it is handed an [`Environment`].
+//! Settings, endpoint and credentials are found as the AWS CLI finds them. Must not retry, wait or pace (that is the
+//! pool's), and must not read the process's environment: it is handed an [`Environment`].
 
 mod environment;
+pub mod endpoint;
 mod profile;
 mod settings;
+pub mod protocol;
+pub(crate) mod transport;
+pub(crate) mod credentials;
+pub(crate) mod client;
+pub(crate) mod rate_cache;
 #[cfg(test)]
 mod tests;
 
 pub use environment::Environment;
-pub use profile::{ChosenProfile, ProfileError, Profiles};
-pub use settings::{AwsArgs, AwsSettings, AwsSettingsError};
+pub(crate) use profile::{ChosenProfile, ProfileError, Profiles};
+pub(crate) use settings::{AwsArgs, AwsSettings, AwsSettingsError};

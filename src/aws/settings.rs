@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::environment::Environment;
 use super::profile::{ChosenProfile, ProfileError, Profiles};
-use crate::endpoint::{Endpoint, EndpointError, Region, Variant};
+use crate::aws::endpoint::{Endpoint, EndpointError, Region, Variant};
 use crate::hint::Hint;
 
 /// What was typed. Empty means: look further.

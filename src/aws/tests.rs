@@ -25,7 +25,7 @@ async fn resolve(
 async fn endpoint(args: AwsArgs, variables: &[(&str, &str)], config: &str) -> String {
     match resolve(args, variables, config).await {
         Ok(settings) => settings.endpoint.to_string(),
-        Err(error) => crate::transport::tests::chain(&error),
+        Err(error) => transport::tests::chain(&error),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Must not know what follows from it.
 
-use crate::api::{ApiError, ErrorKind};
+use crate::aws::protocol::{ApiError, ErrorKind};
 use crate::input::{ConnectorId, RowId};
 
 /// Rows that are sent together.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::task::Id;
 
-use crate::api::{self, ApiError, BatchReply, ErrorKind};
+use crate::aws::protocol::{self, ApiError, BatchReply, ErrorKind};
 use crate::event::{AttemptOutcome, Event, Phase, StopReason};
 use crate::pool::batch::Job;
 use crate::pool::dispatch::{Dispatcher, Flight};
@@ -141,7 +141,7 @@ impl Dispatcher<'_> {
 
     /// A request got no answer, or did not reach the service.
     fn failed(&mut self, mut job: Job, request: u64, error: ApiError, now: Instant, at: Timestamp) {
-        if &*error.code == api::UNTRUSTED && !self.outage.has_answered() && self.stop.is_none() {
+        if &*error.code == protocol::UNTRUSTED && !self.outage.has_answered() && self.stop.is_none() {
             // No row of the file can change that, and waiting rarely does.
             tracing::warn!(because = &*error.message, "{UNTRUSTED}");
             self.stop(StopReason::Untrusted, at);

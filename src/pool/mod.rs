@@ -28,7 +28,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use crate::api::{ApiError, BatchReply, ErrorKind};
+use crate::aws::protocol::{ApiError, BatchReply, ErrorKind};
 use crate::event::StopReason;
 use dispatch::Next;
 pub use dispatch::{Dispatcher, Submission};

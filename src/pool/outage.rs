@@ -10,7 +10,7 @@
 
 use std::time::Instant;
 
-use crate::api::ErrorKind;
+use crate::aws::protocol::ErrorKind;
 use crate::pool::batch::Job;
 
 /// After how many probes a batch is sent that never failed, in case the others are what the service cannot
@@ -144,7 +144,7 @@ impl Outage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::ApiError;
+    use crate::aws::protocol::ApiError;
     use crate::input::{ConnectorId, RowId};
 
     /// Sends a batch whose request then fails; returns the request's number, too.

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::api::{ApiError, BatchReply, ErrorKind, NumberError, reply};
+use crate::aws::protocol::{ApiError, BatchReply, ErrorKind, NumberError, reply};
 use crate::event::{Fate, Settlement};
 use crate::input::{RowFlags, RowId, Rows};
 use crate::number::PhoneNumber;

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::api::{ApiError, ErrorKind};
+use crate::aws::protocol::{ApiError, ErrorKind};
 use crate::input::ConnectorId;
 
 /// Denials of different connectors in a row, without a success between them, that are taken to be about the caller: a

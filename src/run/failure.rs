@@ -5,8 +5,8 @@
 use std::error::Error;
 
 use crate::aws::AwsSettingsError;
+use crate::aws::credentials::CredentialsError;
 use crate::consent::Refused;
-use crate::credentials::CredentialsError;
 use crate::hint::{Hint, Hinted};
 use crate::journal::writer::JournalError;
 

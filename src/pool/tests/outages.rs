@@ -216,7 +216,7 @@ fn the_probes_of_an_outage_wait_as_they_are_asked() {
 
 #[test]
 fn a_certificate_that_is_not_trusted_stops_a_run_that_never_worked_and_is_an_outage_later() {
-    let untrusted = || error(ErrorKind::Unreachable, crate::api::UNTRUSTED);
+    let untrusted = || error(ErrorKind::Unreachable, crate::aws::protocol::UNTRUSTED);
     let morning_1 = morning(night(400, 1, 4), |_, _| untrusted());
     assert_eq!(morning_1.end.stop, Some(StopReason::Untrusted));
     assert_eq!(morning_1.fates(), BTreeMap::from([("not attempted".into(), 400)]));

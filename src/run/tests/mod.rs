@@ -17,9 +17,9 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use crate::api::{ApiError, BatchReply, ErrorKind, reply, request, sigv4};
+use crate::aws::endpoint::{Endpoint, Region, Variant};
+use crate::aws::protocol::{ApiError, BatchReply, ErrorKind, reply, request, sigv4};
 use crate::cli::{Cli, Command};
-use crate::endpoint::{Endpoint, Region, Variant};
 use crate::event::{self, Inbox, StopReason};
 use crate::existing::Existing;
 use crate::finish;
@@ -200,7 +200,7 @@ impl Trial {
         session
     }
 
-    /// What [`Client`](crate::client::Client) makes of the service's answer, without the socket.
+    /// What [`Client`](crate::aws::client::Client) makes of the service's answer, without the socket.
     fn exchange(
         &self,
         submission: &Submission,

@@ -18,7 +18,7 @@ use http_body_util::{BodyExt as _, Limited};
 use reqwest::Url;
 
 use super::client::{build, client_builder};
-use crate::endpoint::{ip_of, is_loopback};
+use crate::aws::endpoint::{ip_of, is_loopback};
 
 /// As the SDKs have it.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);

@@ -72,8 +72,8 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::api::request::disassociate;
-    use crate::endpoint::{Endpoint, Region, Variant};
+    use crate::aws::endpoint::{Endpoint, Region, Variant};
+    use crate::aws::protocol::request::disassociate;
     use crate::number::PhoneNumber;
 
     /// A file of fixtures/sigv4, as fixtures/sigv4/generate.py writes it.

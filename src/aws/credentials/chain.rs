@@ -18,8 +18,8 @@ use aws_types::region::Region as AwsRegion;
 
 use super::error::CredentialsError;
 use super::source::{Kind, Source};
+use crate::aws::transport::CredentialsTransport;
 use crate::aws::{AwsSettings, ChosenProfile, Environment};
-use crate::transport::CredentialsTransport;
 
 #[derive(Debug)]
 pub(super) struct Chain {

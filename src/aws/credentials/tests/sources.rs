@@ -9,8 +9,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::aws::AwsArgs;
+use crate::aws::transport::tests::{Fake, chain, spawn_probe};
 use crate::hint::Hint as _;
-use crate::transport::tests::{Fake, chain, spawn_probe};
 
 const LATER: &str = "2099-01-01T00:00:00Z";
 

@@ -14,9 +14,9 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Collected, Limited};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::{ApiError, BatchReply, ErrorKind, UNTRUSTED, reply, request, sigv4};
-use crate::credentials::CredentialSource;
-use crate::endpoint::Endpoint;
+use crate::aws::credentials::CredentialSource;
+use crate::aws::endpoint::Endpoint;
+use crate::aws::protocol::{ApiError, BatchReply, ErrorKind, UNTRUSTED, reply, request, sigv4};
 use crate::hint::Hint;
 use crate::number::PhoneNumber;
 
@@ -58,7 +58,7 @@ impl Client {
     ///
     /// # Errors
     /// If there are none; names the sources that were looked at.
-    pub async fn check_credentials(&self) -> Result<Credentials, crate::credentials::CredentialsError> {
+    pub async fn check_credentials(&self) -> Result<Credentials, crate::aws::credentials::CredentialsError> {
         self.credentials.get(now()).await
     }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::aws::Environment;
-use crate::endpoint::Endpoint;
+use crate::aws::endpoint::Endpoint;
 use crate::files;
 
 const FORMAT: &str = "chime-sweep-rates";
@@ -146,7 +146,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::{Region, Variant};
+    use crate::aws::endpoint::{Region, Variant};
 
     fn caller(url: &str, region: &str, key: &str) -> Caller {
         let region = Region::parse(region).unwrap();

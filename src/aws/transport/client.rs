@@ -1,6 +1,6 @@
 //! The client for requests to the service, and what every client here has in common.
 //!
-//! Must not know the protocol, retry, or time a whole request: that is for [`client`](crate::client) and the pool.
+//! Must not know the protocol, retry, or time a whole request: that is for [`client`](crate::aws::client) and the pool.
 
 use std::error::Error;
 use std::fs;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use reqwest::{Certificate, Client, ClientBuilder};
 
-use crate::endpoint::Endpoint;
+use crate::aws::endpoint::Endpoint;
 
 /// Finds peers that vanished without a word, also behind a NAT that forgets after 5 minutes or so.
 const KEEPALIVE: Duration = Duration::from_secs(30);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::endpoint::Endpoint;
+use crate::aws::endpoint::Endpoint;
 use crate::number::PhoneNumber;
 
 /// What AWS encodes in a path segment: everything but RFC 3986's unreserved characters.
@@ -58,7 +58,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::endpoint::{Region, Variant};
+    use crate::aws::endpoint::{Region, Variant};
 
     fn request(base: &str, connector: &str) -> Result<http::Request<Bytes>, RequestError> {
         let region = Region::parse("us-east-1").unwrap();

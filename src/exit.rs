@@ -4,23 +4,24 @@ use std::process::ExitCode;
 
 use crate::event::StopReason;
 
-/// How a command ended, for the shell.
+/// How a command ended, for the shell: its value is the process's exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub enum ExitStatus {
-    /// 0: every row succeeded, or is a duplicate of one that did.
-    Success,
-    /// 1: the job could not run, or its report could not be written.
-    Error,
-    /// 2: the command was not understood, or not consented to. (Also what clap exits with.)
-    Usage,
-    /// 3: the job finished, and some rows did not succeed.
-    SomeRowsFailed,
-    /// 4: the job stopped before its end; the rest of the rows was not attempted.
-    StoppedEarly,
-    /// 130: interrupted with Ctrl-C.
-    Interrupted,
-    /// 143: terminated by SIGTERM or SIGHUP.
-    Terminated,
+    /// Every row succeeded, or is a duplicate of one that did.
+    Success = 0,
+    /// The job could not run, or its report could not be written.
+    Error = 1,
+    /// The command was not understood, or not consented to. (Also what clap exits with.)
+    Usage = 2,
+    /// The job finished, and some rows did not succeed.
+    SomeRowsFailed = 3,
+    /// The job stopped before its end; the rest of the rows was not attempted.
+    StoppedEarly = 4,
+    /// Interrupted with Ctrl-C.
+    Interrupted = 130,
+    /// Terminated by SIGTERM or SIGHUP.
+    Terminated = 143,
 }
 
 impl ExitStatus {
@@ -35,47 +36,36 @@ impl ExitStatus {
         Self::Terminated,
     ];
 
-    /// What it means, and what to do.
-    #[must_use]
-    pub fn meaning(self) -> &'static str {
-        match self {
-            Self::Success => "every row succeeded, or is a duplicate of one that did",
-            Self::Error => "the job could not run, or its report could not be written",
-            Self::Usage => "the command was not understood, or not agreed to; nothing was sent",
-            Self::SomeRowsFailed => "finished, and some rows did not succeed",
-            Self::StoppedEarly => {
-                "stopped early: credentials refused, time over, too many failures, or no service"
-            }
-            Self::Interrupted => "interrupted with Ctrl-C",
-            Self::Terminated => "terminated by SIGTERM or SIGHUP",
-        }
-    }
-
     /// The process's exit code.
     #[must_use]
     pub fn code(self) -> u8 {
-        match self {
-            Self::Success => 0,
-            Self::Error => 1,
-            Self::Usage => 2,
-            Self::SomeRowsFailed => 3,
-            Self::StoppedEarly => 4,
-            Self::Interrupted => 130,
-            Self::Terminated => 143,
-        }
+        self as u8
     }
 
     /// Its name, for the command of `--on-finish`.
     #[must_use]
     pub fn name(self) -> &'static str {
+        self.words().0
+    }
+
+    /// What it means, and what to do.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        self.words().1
+    }
+
+    fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Success => "succeeded",
-            Self::Error => "error",
-            Self::Usage => "usage",
-            Self::SomeRowsFailed => "some_failed",
-            Self::StoppedEarly => "stopped_early",
-            Self::Interrupted => "interrupted",
-            Self::Terminated => "terminated",
+            Self::Success => ("succeeded", "every row succeeded, or is a duplicate of one that did"),
+            Self::Error => ("error", "the job could not run, or its report could not be written"),
+            Self::Usage => ("usage", "the command was not understood, or not agreed to; nothing was sent"),
+            Self::SomeRowsFailed => ("some_failed", "finished, and some rows did not succeed"),
+            Self::StoppedEarly => (
+                "stopped_early",
+                "stopped early: credentials refused, time over, too many failures, or no service",
+            ),
+            Self::Interrupted => ("interrupted", "interrupted with Ctrl-C"),
+            Self::Terminated => ("terminated", "terminated by SIGTERM or SIGHUP"),
         }
     }
 
@@ -87,15 +77,7 @@ impl ExitStatus {
             None => Self::SomeRowsFailed,
             Some(StopReason::Interrupted | StopReason::Aborted) => Self::Interrupted,
             Some(StopReason::Terminated | StopReason::Killed) => Self::Terminated,
-            Some(
-                StopReason::Deadline
-                | StopReason::TooManyFailures
-                | StopReason::GaveUp
-                | StopReason::Forbidden
-                | StopReason::Untrusted
-                | StopReason::Credentials
-                | StopReason::JournalFailed,
-            ) => Self::StoppedEarly,
+            Some(_) => Self::StoppedEarly,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::io;
 
+use anyhow::Context;
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
@@ -18,51 +19,39 @@ fn built() -> Command {
     command
 }
 
-/// There is no such command.
-#[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no command of chime-sweep, so it has no manual page: `chime-sweep --help` lists them")]
-pub struct NoSuchCommand(String);
-
 /// The manual page of the whole, or of one command, for `man -l -`.
 ///
 /// # Errors
 /// If there is no such command.
-pub fn page(name: Option<&str>) -> Result<String, NoSuchCommand> {
+pub fn page(name: Option<&str>) -> anyhow::Result<String> {
     let whole = built();
-    let command = match name {
-        None => &whole,
-        Some(name) => whole
-            .find_subcommand(name)
-            .filter(|command| !command.is_hide_set())
-            .ok_or_else(|| NoSuchCommand(name.to_owned()))?,
-    };
+    let find = |name| whole.find_subcommand(name).filter(|command| !command.is_hide_set());
+    let command = name.map_or(Some(&whole), find).with_context(|| {
+        let name = name.unwrap_or_default();
+        format!(
+            "`{name}` is no command of chime-sweep, so it has no manual page: `chime-sweep --help` lists them"
+        )
+    })?;
     let man = Man::new(command.clone()).source(concat!("chime-sweep ", env!("CARGO_PKG_VERSION")));
     let mut page = Vec::new();
-    let rendered = render(&man, command, &mut page);
-    debug_assert!(rendered.is_ok(), "writing to memory cannot fail");
-    Ok(String::from_utf8_lossy(&page).into_owned())
-}
-
-fn render(man: &Man, command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
-    man.render_title(page)?;
-    man.render_name_section(page)?;
-    man.render_synopsis_section(page)?;
-    man.render_description_section(page)?;
-    man.render_options_section(page)?;
-    let is_whole = command.has_subcommands();
-    if is_whole {
-        man.render_subcommands_section(page)?;
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if name.is_none() {
+        man.render_subcommands_section(&mut page)?;
     }
     if let Some(examples) = command.get_after_long_help() {
         let examples = examples.to_string();
-        section("EXAMPLES", examples.trim_start_matches("Examples:\n"), page)?;
+        section("EXAMPLES", examples.trim_start_matches("Examples:\n"), &mut page)?;
     }
-    if is_whole {
-        section("FILES", topics::CSV, page)?;
-        section("EXIT STATUS", &topics::exit_codes(), page)?;
-        section("ENVIRONMENT", topics::ENVIRONMENT, page)?;
+    if name.is_none() {
+        section("FILES", topics::CSV, &mut page)?;
+        section("EXIT STATUS", &topics::exit_codes(), &mut page)?;
+        section("ENVIRONMENT", topics::ENVIRONMENT, &mut page)?;
     }
-    Ok(())
+    Ok(String::from_utf8(page)?)
 }
 
 /// A section: paragraphs, which are filled, and indented lines, which stay as they are.

@@ -42,19 +42,19 @@ const YES_UP_TO: u64 = 1_000;
 ///
 /// # Errors
 /// If there is no terminal, or the answer is not the one that agrees.
-pub fn ask(overview: &Overview, screen: &Screen, stdin_is_input: bool) -> Result<(), Refused> {
+pub fn ask(overview: &Overview<'_>, screen: &Screen, stdin_is_input: bool) -> Result<(), Refused> {
     if stdin_is_input || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(Refused::NobodyToAsk);
     }
     forget_what_was_typed();
     screen.ask(format_args!(
         "{overview}\n\nCalls to these numbers will no longer be connected. {} ",
-        question(overview.numbers)
+        question(overview.numbers())
     ));
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     match read {
-        Ok(_) => judge(overview.numbers, &answer),
+        Ok(_) => judge(overview.numbers(), &answer),
         Err(_) => Err(Refused::Declined),
     }
 }

@@ -68,10 +68,10 @@ fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<()> {
     let aws = settings::aws_args(args.aws);
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let identity = runtime.block_on(Identity::planned(&aws, env));
-    let overview = Overview::new(&source, &input, &plan, None, 0);
-    let overview = overview.placed(&args.input, source.age(), Some(identity));
+    let overview = Overview::of(&args.input, &source, &input, &plan);
+    let overview = Overview { identity: Some(&identity), ..overview };
     let rate = if let Rate::Fixed(rate) = args.rate { Some(rate) } else { None };
-    print(&overview.with_details(&input, rate))
+    print(&overview.with_details(rate))
 }
 
 /// What became of a job, from its report alone.

@@ -118,10 +118,14 @@ impl<'a> Run<'a> {
     /// Shows what is about to happen, and asks whether it may.
     fn ask(&self, plan: &Plan, settled: u64) -> anyhow::Result<()> {
         let settings = self.settings;
-        let overview = Overview::new(&self.source, &self.input, plan, Some(&self.service.target), settled);
-        let overview = overview.placed(&settings.input, self.source.age(), self.service.identity.clone());
-        let overview = Overview { time_limit: settings.time_limit, ..overview };
-        if overview.numbers > 0 && !settings.consent && !self.service.is_simulated() {
+        let overview = Overview {
+            target: Some(&self.service.target),
+            identity: self.service.identity.as_ref(),
+            time_limit: settings.time_limit,
+            settled,
+            ..Overview::of(&settings.input, &self.source, &self.input, plan)
+        };
+        if overview.numbers() > 0 && !settings.consent && !self.service.is_simulated() {
             consent::ask(&overview, self.screen, settings.reads_stdin())?;
         } else {
             self.screen.say(&overview);

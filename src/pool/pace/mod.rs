@@ -80,7 +80,6 @@ pub struct Pace {
 pub struct Permit {
     seq: i64,
     sent_at: f64,
-    during_outage: bool,
 }
 
 /// Why no request may go out now.
@@ -90,14 +89,6 @@ pub enum Wait {
     Until(Instant),
     /// Ask again after the next answer. Never said when nothing is in flight.
     ForAnswer,
-}
-
-impl Permit {
-    /// Sent to probe an outage: a failure of it does not count as one of the batch's attempts.
-    #[must_use]
-    pub fn during_outage(&self) -> bool {
-        self.during_outage
-    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a permit is given back once, and then it is gone")]
@@ -217,13 +208,12 @@ impl Pace {
 
     fn sent(&mut self, t: f64) -> Permit {
         self.sent += 1;
-        let during_outage = self.breaker.sent(self.sent);
-        if during_outage {
+        if self.breaker.sent(self.sent) {
             self.adaptive.sent_in_outage(t);
         } else {
             self.adaptive.sent(t);
         }
-        Permit { seq: self.sent, sent_at: t, during_outage }
+        Permit { seq: self.sent, sent_at: t }
     }
 
     fn failed(&mut self, t: f64, permit: Permit, jitter: f64) {

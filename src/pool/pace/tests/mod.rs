@@ -45,7 +45,7 @@ fn retry_after_stops_everybody_even_an_outages_probes() {
     assert!(matches!(pace.phase(now), Phase::Outage { next_probe: Some(at), .. } if near(at)));
     assert!(near(until(pace.try_acquire(start + seconds(2.0), 0))));
     let probe = pace.try_acquire(start + seconds(60.1), 0).unwrap();
-    assert!(probe.during_outage());
+    assert!(pace.probe_in_flight());
     assert_eq!(pace.try_acquire(start + seconds(60.2), 1).unwrap_err(), Wait::ForAnswer);
     pace.on_throttled(start + seconds(60.2), probe, None);
     assert!(!matches!(pace.phase(start + seconds(60.2)), Phase::Outage { .. }), "a 429 is a sign of life");

@@ -94,7 +94,7 @@ impl Caller {
             Ok(permit) => {
                 let probes = |permit: &&Permit| outage.is_some_and(|since| permit.sent_at > since);
                 assert_eq!(self.permits.iter().filter(probes).count(), 0, "two probes");
-                assert_eq!(permit.during_outage(), outage.is_some());
+                assert_eq!(self.pace.probe_in_flight(), outage.is_some());
                 self.permits.push(permit);
                 self.sends.push(self.now - self.start);
                 return Ok(());

@@ -266,7 +266,7 @@ impl Simulation {
             Reply::Failed => {
                 self.tell(&Told::Attempt(AttemptOutcome::Failed("ServiceUnavailable".into())), now);
                 self.waste(t);
-                let attempts = attempts + u32::from(!permit.during_outage());
+                let attempts = attempts + u32::from(!matches!(self.pace.phase(at), Phase::Outage { .. }));
                 self.pace.on_error(at, permit);
                 if self.retry.is_used_up(attempts) {
                     self.outcome.lost += 1;

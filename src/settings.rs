@@ -45,7 +45,7 @@ pub struct JobSettings {
     /// Numbers in a request at most.
     pub batch_size: NonZeroU32,
     /// How the pool works; `max_failures` is set once the rows are counted.
-    pub pool: PoolSettings,
+    pub(crate) pool: PoolSettings,
     /// See `--max-failures`.
     pub max_failures: Option<MaxFailures>,
     /// How long until the run stops by itself.

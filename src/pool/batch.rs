@@ -7,29 +7,28 @@ use crate::input::{ConnectorId, RowId};
 
 /// Rows that are sent together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Job {
+pub(crate) struct Job {
     /// Whose numbers.
-    pub connector: ConnectorId,
+    pub(crate) connector: ConnectorId,
     /// Which rows; never empty.
-    pub rows: Vec<RowId>,
+    pub(crate) rows: Vec<RowId>,
     /// Requests so far that count, for the report.
-    pub attempts: u32,
+    pub(crate) attempts: u32,
     /// Those of them that count against `--max-attempts`: a batch that was split starts again.
-    pub failures: u32,
+    pub(crate) failures: u32,
     /// The mark of a failure of which it is open whether it counts; for [`Outage`](super::outage::Outage).
-    pub failed_at: Option<u64>,
+    pub(crate) failed_at: Option<u64>,
     /// Whether an attempt of this run ended without a definite answer.
-    pub unanswered: bool,
+    pub(crate) unanswered: bool,
     /// The split that this batch is a half of.
-    pub half_of: Option<u64>,
+    pub(crate) half_of: Option<u64>,
     /// What the last attempt ended with.
-    pub last_error: Option<Box<ApiError>>,
+    pub(crate) last_error: Option<Box<ApiError>>,
 }
 
 impl Job {
     /// A batch as planned.
-    #[must_use]
-    pub fn new(connector: ConnectorId, rows: Vec<RowId>) -> Self {
+    pub(crate) fn new(connector: ConnectorId, rows: Vec<RowId>) -> Self {
         Self {
             connector,
             rows,
@@ -43,20 +42,19 @@ impl Job {
     }
 
     /// Cuts off the rows from `at` on.
-    pub fn split_off(&mut self, at: usize) -> Self {
+    pub(crate) fn split_off(&mut self, at: usize) -> Self {
         Self { rows: self.rows.split_off(at), ..self.clone() }
     }
 
     /// Its last attempt failed, and that counts.
-    pub fn count(&mut self) {
+    pub(crate) fn count(&mut self) {
         self.attempts += 1;
         self.failures += 1;
         self.failed_at = None;
     }
 
     /// Whether its last attempt ended without a word from the service.
-    #[must_use]
-    pub fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         let silent = |error: &ApiError| error.kind == ErrorKind::Unreachable || error.kind.is_silent();
         self.last_error.as_deref().is_some_and(silent)
     }

@@ -27,7 +27,7 @@ use crate::pool::split::Splits;
 use crate::pool::stop::Watch;
 
 /// The state of a run: what is to be sent, and what holds it back.
-pub struct Dispatcher<'a> {
+pub(crate) struct Dispatcher<'a> {
     pub(super) replies: Replies<'a>,
     pub(super) queue: Queue<'a>,
     /// The requests in flight, by the task that each is.
@@ -47,7 +47,7 @@ pub struct Dispatcher<'a> {
 
 /// A batch that is in flight.
 #[derive(Debug)]
-pub struct Flight {
+pub(crate) struct Flight {
     pub(super) job: Job,
     pub(super) permit: Permit,
     /// Its number, for the [`Outage`].
@@ -56,7 +56,7 @@ pub struct Flight {
 
 /// What the shell has to do.
 #[derive(Debug)]
-pub enum Next {
+pub(crate) enum Next {
     /// Send this, and report that it is under way.
     Send(Flight, Submission),
     /// Re-read the credentials, and report what came of it.
@@ -69,16 +69,16 @@ pub enum Next {
 
 /// What to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Submission {
+pub(crate) struct Submission {
     /// The connector's id.
-    pub connector: Box<str>,
+    pub(crate) connector: Box<str>,
     /// Its numbers, each once.
-    pub numbers: Vec<PhoneNumber>,
+    pub(crate) numbers: Vec<PhoneNumber>,
 }
 
 impl<'a> Dispatcher<'a> {
     /// Starts with everything in `planned` to be sent. `earlier` marks rows that an earlier run may have sent.
-    pub fn new(
+    pub(crate) fn new(
         rows: &'a Rows,
         planned: impl Iterator<Item = plan::Batch> + Send + 'a,
         earlier: RowFlags,
@@ -105,7 +105,7 @@ impl<'a> Dispatcher<'a> {
     }
 
     /// Decides. To be asked again after whatever it asked for has happened.
-    pub fn next(&mut self, now: Instant, at: Timestamp) -> Next {
+    pub(crate) fn next(&mut self, now: Instant, at: Timestamp) -> Next {
         let forbidden = self.connectors.are_all_forbidden().then_some(StopReason::Forbidden);
         if let Some(reason) = forbidden.or(self.watch.reason(now)) {
             self.stop(reason, at);
@@ -196,23 +196,23 @@ impl<'a> Dispatcher<'a> {
     }
 
     /// What [`Next::Send`] gave is under way as this task.
-    pub fn departed(&mut self, task: Id, flight: Flight) {
+    pub(crate) fn departed(&mut self, task: Id, flight: Flight) {
         self.flights.insert(task, flight);
     }
 
     /// A re-reading of the credentials ended.
-    pub fn renewed(&mut self, renewal: Renewal, now: Instant) {
+    pub(crate) fn renewed(&mut self, renewal: Renewal, now: Instant) {
         self.gate.renewed(renewal, now);
     }
 
     /// Waits for the next acknowledgement and takes it. Cancel safe.
-    pub async fn acknowledged(&mut self) {
+    pub(crate) async fn acknowledged(&mut self) {
         let durable = self.events.acknowledged().await;
         self.queue.acknowledge(durable);
     }
 
     /// Stops, or escalates: nothing new is sent, and what is in flight may finish unless the reason says otherwise.
-    pub fn stop(&mut self, reason: StopReason, at: Timestamp) {
+    pub(crate) fn stop(&mut self, reason: StopReason, at: Timestamp) {
         if self.stop < Some(reason) {
             self.stop = Some(reason);
             self.events.emit(Event::Stopped { reason, at });

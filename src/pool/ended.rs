@@ -21,7 +21,13 @@ const UNTRUSTED: &str = "the service's certificate is not trusted: check the end
 
 impl Dispatcher<'_> {
     /// A request ended; or, if the task is none, a renewal of the credentials that broke down.
-    pub fn ended(&mut self, task: Id, result: Result<BatchReply, ApiError>, now: Instant, at: Timestamp) {
+    pub(crate) fn ended(
+        &mut self,
+        task: Id,
+        result: Result<BatchReply, ApiError>,
+        now: Instant,
+        at: Timestamp,
+    ) {
         let Some(flight) = self.flights.remove(&task) else {
             return self.renewed(Renewal::Nothing, now);
         };

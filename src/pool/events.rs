@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::event::{Event, Outbox, Phase};
 
 /// The way out, and what those who watch were told last.
-pub struct Events {
+pub(crate) struct Events {
     outbox: Outbox,
     is_broken: bool,
     phase: Option<Phase>,
@@ -17,12 +17,12 @@ pub struct Events {
 
 impl Events {
     /// Nothing was told yet.
-    pub fn new(outbox: Outbox) -> Self {
+    pub(crate) fn new(outbox: Outbox) -> Self {
         Self { outbox, is_broken: false, phase: None, limit: None, looks_at: None }
     }
 
     /// Emits an event; returns its number.
-    pub fn emit(&mut self, event: Event) -> u64 {
+    pub(crate) fn emit(&mut self, event: Event) -> u64 {
         self.outbox.emit(event).unwrap_or_else(|_| {
             self.is_broken = true;
             u64::MAX
@@ -30,18 +30,18 @@ impl Events {
     }
 
     /// Waits for the next acknowledgement; returns the number of the last event that is durable. Cancel safe.
-    pub async fn acknowledged(&mut self) -> u64 {
+    pub(crate) async fn acknowledged(&mut self) -> u64 {
         self.is_broken |= self.outbox.acknowledged().await.is_err();
         self.outbox.durable()
     }
 
     /// Whether events are no longer recorded.
-    pub fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         self.is_broken
     }
 
     /// Shows how the pool stands: what the pace does, the limit that it found, and when it looks for credentials.
-    pub fn show(&mut self, phase: Phase, limit: Option<f64>, looks_at: Option<Instant>) {
+    pub(crate) fn show(&mut self, phase: Phase, limit: Option<f64>, looks_at: Option<Instant>) {
         if self.phase.is_none_or(|shown| differ(shown, phase)) {
             self.phase = Some(phase);
             self.emit(Event::Phase(phase));
@@ -58,7 +58,7 @@ impl Events {
 }
 
 /// Whether somebody who watches should hear of the change. A pace creeps all the time.
-pub fn differ(shown: Phase, phase: Phase) -> bool {
+pub(crate) fn differ(shown: Phase, phase: Phase) -> bool {
     match (shown, phase) {
         (Phase::Paced { rate: shown }, Phase::Paced { rate }) => (rate - shown).abs() > 0.05 * shown,
         _ => shown != phase,
@@ -66,6 +66,6 @@ pub fn differ(shown: Phase, phase: Phase) -> bool {
 }
 
 /// Likewise, of the limit.
-pub fn moved(shown: f64, limit: f64) -> bool {
+pub(crate) fn moved(shown: f64, limit: f64) -> bool {
     (limit - shown).abs() > 0.02 * shown
 }

@@ -13,7 +13,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// What a renewal brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Renewal {
+pub(crate) enum Renewal {
     /// Credentials other than the refused ones.
     Fresh,
     /// The refused ones again, or none.
@@ -22,7 +22,7 @@ pub enum Renewal {
 
 /// What may be done now, as far as credentials are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pass {
+pub(crate) enum Pass {
     /// Send.
     Go,
     /// Re-read the credentials now, and tell [`Gate::renewed`].
@@ -52,7 +52,7 @@ enum State {
 
 /// The state of the credentials.
 #[derive(Debug, Default)]
-pub struct Gate {
+pub(crate) struct Gate {
     state: State,
     worked: bool,
 }
@@ -60,8 +60,7 @@ pub struct Gate {
 impl Gate {
     /// When the run, which waits for new credentials, looks for them; past if it does so already. `None`: it does not
     /// wait.
-    #[must_use]
-    pub fn looks_at(&self) -> Option<Instant> {
+    pub(crate) fn looks_at(&self) -> Option<Instant> {
         match self.state {
             State::Waiting { until } => Some(until),
             State::Renewing { waited } => waited,
@@ -70,7 +69,7 @@ impl Gate {
     }
 
     /// What may be done at `now` with `in_flight` requests unanswered.
-    pub fn pass(&mut self, now: Instant, in_flight: usize) -> Pass {
+    pub(crate) fn pass(&mut self, now: Instant, in_flight: usize) -> Pass {
         match self.state {
             State::Open => Pass::Go,
             State::Never => Pass::Never,
@@ -87,14 +86,14 @@ impl Gate {
     }
 
     /// The service refused the credentials.
-    pub fn refused(&mut self) {
+    pub(crate) fn refused(&mut self) {
         if matches!(self.state, State::Open | State::Probation) {
             self.state = State::Refused;
         }
     }
 
     /// A renewal ended.
-    pub fn renewed(&mut self, renewal: Renewal, now: Instant) {
+    pub(crate) fn renewed(&mut self, renewal: Renewal, now: Instant) {
         let State::Renewing { waited } = self.state else { return };
         self.state = match renewal {
             Renewal::Nothing if !self.worked => State::Never,
@@ -105,7 +104,7 @@ impl Gate {
     }
 
     /// The service accepted the credentials.
-    pub fn accepted(&mut self) {
+    pub(crate) fn accepted(&mut self) {
         self.worked = true;
         self.state = match self.state {
             State::Probation => State::Open,

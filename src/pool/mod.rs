@@ -6,7 +6,7 @@
 //! Each of its files imports only from those before it.
 
 pub mod pace;
-pub mod retry;
+pub(crate) mod retry;
 mod settings;
 mod batch;
 mod replies;
@@ -31,9 +31,9 @@ use tokio::time::{Instant, sleep_until};
 use crate::aws::protocol::{ApiError, BatchReply, ErrorKind};
 use crate::event::StopReason;
 use dispatch::Next;
-pub use dispatch::{Dispatcher, Submission};
-pub use gate::Renewal;
-pub use settings::{PoolEnd, PoolSettings};
+pub(crate) use dispatch::{Dispatcher, Submission};
+pub(crate) use gate::Renewal;
+pub(crate) use settings::{PoolEnd, PoolSettings};
 
 /// What ended: a request, or a renewal of the credentials.
 enum Ended {
@@ -45,7 +45,7 @@ enum Ended {
 ///
 /// `submit` sends one batch; `renew` re-reads the credentials after the service refused them; `wall` reads the wall
 /// clock, for what is shown and recorded. Returns at once if the stop is an abort; what is in flight is dropped then.
-pub async fn run<S, SF, R, RF>(
+pub(crate) async fn run<S, SF, R, RF>(
     mut dispatcher: Dispatcher<'_>,
     submit: S,
     renew: R,

@@ -19,7 +19,7 @@ const FRESH_PROBES: [u32; 3] = [6, 24, 96];
 
 /// What is known of the service, by the numbers of requests.
 #[derive(Debug, Default)]
-pub struct Outage {
+pub(crate) struct Outage {
     /// The last request sent.
     sent: u64,
     /// The last one sent of those that the service answered.
@@ -36,7 +36,7 @@ pub struct Outage {
 
 /// What a failure leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// The service was there: the batch's attempt is used up.
     Counts,
     /// Not known yet: the batch waits, and keeps its mark.
@@ -47,7 +47,7 @@ pub enum Verdict {
 
 impl Outage {
     /// A batch goes out. Returns the request's number.
-    pub fn sent(&mut self, job: &mut Job) -> u64 {
+    pub(crate) fn sent(&mut self, job: &mut Job) -> u64 {
         job.failed_at = None; // whatever does not count by now is an outage's
         self.last_had_failed = job.has_failed();
         self.probes += u32::from(self.is_now());
@@ -56,7 +56,7 @@ impl Outage {
     }
 
     /// The service answered a request, whatever it said.
-    pub fn answered(&mut self, request: u64) {
+    pub(crate) fn answered(&mut self, request: u64) {
         if self.is_now() {
             self.explained = self.sent;
         }
@@ -66,14 +66,13 @@ impl Outage {
     }
 
     /// Whether the service ever answered.
-    #[must_use]
-    pub fn has_answered(&self) -> bool {
+    pub(crate) fn has_answered(&self) -> bool {
         self.answered > 0
     }
 
     /// A batch's request failed without a word from the service, with its last error. `is_outage`: as the pace sees it;
     /// `is_alone`: every other batch that is left [has failed by itself](Self::has_failed_by_itself).
-    pub fn failed(
+    pub(crate) fn failed(
         &mut self,
         job: &mut Job,
         request: u64,
@@ -95,8 +94,7 @@ impl Outage {
     }
 
     /// Whose fault the batch's marked failure is, if it has one. `is_alone` as above.
-    #[must_use]
-    pub fn verdict(&self, job: &Job, is_alone: bool) -> Option<Verdict> {
+    pub(crate) fn verdict(&self, job: &Job, is_alone: bool) -> Option<Verdict> {
         let mark = job.failed_at?;
         Some(if mark <= self.explained {
             Verdict::Outage
@@ -108,15 +106,13 @@ impl Outage {
     }
 
     /// Whether a batch failed while the service was there.
-    #[must_use]
-    pub fn has_failed_by_itself(&self, job: &Job) -> bool {
+    pub(crate) fn has_failed_by_itself(&self, job: &Job) -> bool {
         job.failures > 0 || self.verdict(job, false) == Some(Verdict::Counts)
     }
 
     /// Whether a batch that never failed should be sent before `first`, which failed: to show whether the service is
     /// there, and because batches that it cannot answer must not follow each other, or they would look like an outage.
-    #[must_use]
-    pub fn wants_fresh(&self, first: &Job) -> bool {
+    pub(crate) fn wants_fresh(&self, first: &Job) -> bool {
         if self.is_now() {
             return !first.unanswered || FRESH_PROBES.contains(&self.probes);
         }
@@ -124,8 +120,7 @@ impl Outage {
     }
 
     /// Until when nothing should be sent.
-    #[must_use]
-    pub fn rest_until(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn rest_until(&self, now: Instant) -> Option<Instant> {
         self.rest_until.filter(|until| now < *until)
     }
 

@@ -16,7 +16,7 @@ const AHEAD_AT_FIRST: usize = 8;
 const AHEAD_AT_MOST: usize = 1024;
 
 /// What waits to be sent, in order.
-pub struct Queue<'a> {
+pub(crate) struct Queue<'a> {
     planned: Box<dyn Iterator<Item = Batch> + Send + 'a>,
     exhausted: bool,
     /// The block whose intent is not acknowledged yet, with the number of its event.
@@ -30,7 +30,7 @@ pub struct Queue<'a> {
 
 impl<'a> Queue<'a> {
     /// Everything is planned, nothing is intended.
-    pub fn new(planned: impl Iterator<Item = Batch> + Send + 'a) -> Self {
+    pub(crate) fn new(planned: impl Iterator<Item = Batch> + Send + 'a) -> Self {
         Self {
             planned: Box::new(planned),
             exhausted: false,
@@ -44,7 +44,7 @@ impl<'a> Queue<'a> {
 
     /// Writes the next block ahead, if one should be now: `emit` emits the intent for its rows, as an event with a
     /// number.
-    pub fn write_ahead(&mut self, emit: impl FnOnce(Vec<RowId>) -> u64) {
+    pub(crate) fn write_ahead(&mut self, emit: impl FnOnce(Vec<RowId>) -> u64) {
         if self.exhausted || self.ready.len() >= self.ahead || self.intended.is_some() {
             return;
         }
@@ -58,7 +58,7 @@ impl<'a> Queue<'a> {
     }
 
     /// All events up to number `durable` are durable: what they intend may be sent.
-    pub fn acknowledge(&mut self, durable: u64) {
+    pub(crate) fn acknowledge(&mut self, durable: u64) {
         if let Some((_, block)) = self.intended.take_if(|(number, _)| *number <= durable) {
             if self.ready.is_empty() && !self.exhausted {
                 self.ahead = (2 * self.ahead).min(AHEAD_AT_MOST);
@@ -68,18 +68,18 @@ impl<'a> Queue<'a> {
     }
 
     /// Puts a batch at the head: it has waited already.
-    pub fn put_first(&mut self, job: Job) {
+    pub(crate) fn put_first(&mut self, job: Job) {
         self.ready.push_front(job);
     }
 
     /// Puts a batch that failed behind the others that did: they take turns, before what was never sent.
-    pub fn put_behind_failed(&mut self, job: Job) {
+    pub(crate) fn put_behind_failed(&mut self, job: Job) {
         let behind = self.ready.iter().rposition(Job::has_failed).map_or(0, |last| last + 1);
         self.ready.insert(behind, job);
     }
 
     /// Makes the first batch that has not failed the next one, if there is one.
-    pub fn bring_fresh_forward(&mut self) {
+    pub(crate) fn bring_fresh_forward(&mut self) {
         let fresh = self.ready.iter().position(|job| !job.has_failed());
         if let Some(job) = fresh.and_then(|at| self.ready.remove(at)) {
             self.ready.push_front(job);
@@ -87,13 +87,13 @@ impl<'a> Queue<'a> {
     }
 
     /// Keeps a batch back until `due`.
-    pub fn delay(&mut self, job: Job, due: Instant) {
+    pub(crate) fn delay(&mut self, job: Job, due: Instant) {
         self.delays += 1;
         self.delayed.insert((due, self.delays), job);
     }
 
     /// Makes ready what was delayed until `now` at most, before what was never sent.
-    pub fn wake(&mut self, now: Instant) {
+    pub(crate) fn wake(&mut self, now: Instant) {
         while let Some(first) = self.delayed.first_entry()
             && first.key().0 <= now
         {
@@ -102,36 +102,33 @@ impl<'a> Queue<'a> {
     }
 
     /// When the next delayed batch becomes ready.
-    #[must_use]
-    pub fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         self.delayed.first_key_value().map(|((due, _), _)| *due)
     }
 
     /// The batch to be sent next.
-    #[must_use]
-    pub fn first(&self) -> Option<&Job> {
+    pub(crate) fn first(&self) -> Option<&Job> {
         self.ready.front()
     }
 
     /// Takes the batch to be sent next.
-    pub fn take_first(&mut self) -> Option<Job> {
+    pub(crate) fn take_first(&mut self) -> Option<Job> {
         self.ready.pop_front()
     }
 
     /// Whether nothing is left, planned or otherwise.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.exhausted && self.ready.is_empty() && self.intended.is_none() && self.delayed.is_empty()
     }
 
     /// Whether `is_so` of all that is left.
-    pub fn all(&self, is_so: impl FnMut(&Job) -> bool) -> bool {
+    pub(crate) fn all(&self, is_so: impl FnMut(&Job) -> bool) -> bool {
         let is_all_ready = self.exhausted && self.intended.is_none();
         is_all_ready && self.ready.iter().chain(self.delayed.values()).all(is_so)
     }
 
     /// Takes everything that was intended; what is only planned stays unknown to everybody.
-    pub fn drain(&mut self) -> Vec<Job> {
+    pub(crate) fn drain(&mut self) -> Vec<Job> {
         self.exhausted = true;
         let intended = self.intended.take().into_iter().flat_map(|(_, block)| block);
         let delayed = std::mem::take(&mut self.delayed).into_values();

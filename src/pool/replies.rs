@@ -20,15 +20,15 @@ const FOUND_GONE: &str = "the service no longer finds the number on this connect
 const MAYBE_DONE: &str = "an earlier attempt had no answer and may have worked; then: ";
 
 /// Reads replies.
-pub struct Replies<'a> {
+pub(crate) struct Replies<'a> {
     /// What the batches' rows are.
-    pub rows: &'a Rows,
+    pub(crate) rows: &'a Rows,
     /// Those of which an attempt of an earlier run may have worked.
-    pub earlier: RowFlags,
+    pub(crate) earlier: RowFlags,
 }
 
 /// What an answer leaves to do.
-pub enum Rest {
+pub(crate) enum Rest {
     /// These numbers were refused for a passing reason: after a backoff, again.
     Again(Job),
     /// An error names no number of the batch: only smaller batches can tell which one it is.
@@ -37,17 +37,17 @@ pub enum Rest {
 
 impl Replies<'_> {
     /// A batch's numbers.
-    pub fn numbers(&self, job: &Job) -> Vec<PhoneNumber> {
+    pub(crate) fn numbers(&self, job: &Job) -> Vec<PhoneNumber> {
         job.rows.iter().filter_map(|&row| self.rows.number(row)).collect()
     }
 
     /// Settles all rows with an error: `Failed`, or `Unknown` where an earlier attempt had no answer.
-    pub fn refused(&self, job: &Job, error: &ApiError, at: Timestamp) -> Vec<Settlement> {
+    pub(crate) fn refused(&self, job: &Job, error: &ApiError, at: Timestamp) -> Vec<Settlement> {
         self.refused_rows(&job.rows, job, error, at)
     }
 
     /// Reads the service's answer: which rows are settled, which go again.
-    pub fn answered(
+    pub(crate) fn answered(
         &self,
         mut job: Job,
         reply: BatchReply,

@@ -21,26 +21,23 @@ const LONGEST_AFTER: u32 = 7;
 
 /// How often a batch is attempted, and how long it rests in between.
 #[derive(Debug, Clone, Copy)]
-pub struct RetryPolicy {
+pub(crate) struct RetryPolicy {
     max_attempts: NonZeroU32,
 }
 
 impl RetryPolicy {
     /// At most `max_attempts` attempts, the first included.
-    #[must_use]
-    pub fn new(max_attempts: NonZeroU32) -> Self {
+    pub(crate) fn new(max_attempts: NonZeroU32) -> Self {
         Self { max_attempts }
     }
 
     /// Whether none is left after so many that failed.
-    #[must_use]
-    pub fn is_used_up(self, failures: u32) -> bool {
+    pub(crate) fn is_used_up(self, failures: u32) -> bool {
         failures >= self.max_attempts.get()
     }
 
     /// How long a batch rests that has failed so often. `jitter`, uniform in 0..1, is the share of the longest rest.
-    #[must_use]
-    pub fn delay(self, failures: u32, jitter: f64) -> Duration {
+    pub(crate) fn delay(self, failures: u32, jitter: f64) -> Duration {
         let mut intervals = ExponentialBackoffBuilder::<SystemClock>::new()
             .with_initial_interval(FIRST_INTERVAL)
             .with_multiplier(GROWTH)

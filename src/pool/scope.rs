@@ -17,7 +17,7 @@ const FORBIDDEN_CONNECTORS: usize = 3;
 
 /// The connectors that the service has answered for.
 #[derive(Debug, Default)]
-pub struct Connectors {
+pub(crate) struct Connectors {
     closed: HashMap<ConnectorId, ApiError>,
     worked: HashSet<ConnectorId>,
     denials: usize,
@@ -25,13 +25,13 @@ pub struct Connectors {
 
 impl Connectors {
     /// The service answered for the connector's numbers.
-    pub fn worked(&mut self, connector: ConnectorId) {
+    pub(crate) fn worked(&mut self, connector: ConnectorId) {
         self.worked.insert(connector);
         self.denials = 0;
     }
 
     /// The service refused the connector: nothing more is sent for it. Returns whether that is news.
-    pub fn close(&mut self, connector: ConnectorId, error: &ApiError) -> bool {
+    pub(crate) fn close(&mut self, connector: ConnectorId, error: &ApiError) -> bool {
         let news = !self.closed.contains_key(&connector);
         if news {
             let message = format!("not sent: the service refused the connector ({})", error.message).into();
@@ -41,13 +41,12 @@ impl Connectors {
     }
 
     /// How the connector was refused, if it was; to be said of the rows that are not sent because of it.
-    #[must_use]
-    pub fn closed(&self, connector: ConnectorId) -> Option<&ApiError> {
+    pub(crate) fn closed(&self, connector: ConnectorId) -> Option<&ApiError> {
         self.closed.get(&connector)
     }
 
     /// Whether the run itself is forbidden, as far as can be told.
-    pub fn are_all_forbidden(&self) -> bool {
+    pub(crate) fn are_all_forbidden(&self) -> bool {
         let forbidden = self.closed.values().filter(|error| error.kind == ErrorKind::Forbidden);
         self.worked.is_empty() && forbidden.count() >= FORBIDDEN_CONNECTORS
     }
@@ -55,7 +54,7 @@ impl Connectors {
     /// Whether the service denies the caller this connector alone (an IAM policy that names connectors), not everything.
     ///
     /// Only other connectors that worked can show that, and only if this one never did.
-    pub fn is_denied_alone(&mut self, connector: ConnectorId, error: &ApiError) -> bool {
+    pub(crate) fn is_denied_alone(&mut self, connector: ConnectorId, error: &ApiError) -> bool {
         let denied = error.code.starts_with("AccessDenied");
         if !denied || self.worked.is_empty() || self.worked.contains(&connector) {
             return false;

@@ -9,24 +9,24 @@ use crate::pool::retry::RetryPolicy;
 
 /// How the pool works.
 #[derive(Debug, Clone)]
-pub struct PoolSettings {
+pub(crate) struct PoolSettings {
     /// Requests in flight at most.
-    pub concurrency: NonZeroUsize,
+    pub(crate) concurrency: NonZeroUsize,
     /// How fast.
-    pub pace: PaceSettings,
+    pub(crate) pace: PaceSettings,
     /// How often a batch is sent, and after which backoff.
-    pub retry: RetryPolicy,
+    pub(crate) retry: RetryPolicy,
     /// Rows that may fail before the run stops.
-    pub max_failures: Option<u64>,
+    pub(crate) max_failures: Option<u64>,
     /// How long the service may go without one success before the run stops.
-    pub give_up_after: Duration,
+    pub(crate) give_up_after: Duration,
 }
 
 /// How a run of the pool ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct PoolEnd {
+pub(crate) struct PoolEnd {
     /// Why it ended before its work was done, if it did.
-    pub stop: Option<StopReason>,
+    pub(crate) stop: Option<StopReason>,
     /// The limit that the service was found to have, in requests per second.
-    pub rate_found: Option<f64>,
+    pub(crate) rate_found: Option<f64>,
 }

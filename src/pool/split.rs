@@ -9,7 +9,7 @@ use crate::pool::batch::Job;
 
 /// The splits whose halves are still under way, and what they have taught.
 #[derive(Debug, Default)]
-pub struct Splits {
+pub(crate) struct Splits {
     last: u64,
     /// For each split the larger half's size, and whether one half was accepted already.
     open: HashMap<u64, (usize, bool)>,
@@ -21,7 +21,7 @@ impl Splits {
     ///
     /// # Errors
     /// If the batch is one row, it comes back as it was: that row is the culprit.
-    pub fn halve(&mut self, mut job: Job) -> Result<[Job; 2], Job> {
+    pub(crate) fn halve(&mut self, mut job: Job) -> Result<[Job; 2], Job> {
         job.half_of.take().and_then(|split| self.open.remove(&split)); // it teaches nothing
         if job.rows.len() < 2 {
             return Err(job);
@@ -35,14 +35,14 @@ impl Splits {
     }
 
     /// Cuts a batch to the known limit. Returns the rest.
-    pub fn cut(&self, job: &mut Job) -> Option<Job> {
+    pub(crate) fn cut(&self, job: &mut Job) -> Option<Job> {
         let limit = self.limit.filter(|limit| job.rows.len() > *limit)?;
         job.half_of = None;
         Some(job.split_off(limit))
     }
 
     /// The service accepted a batch.
-    pub fn accepted(&mut self, half_of: Option<u64>) {
+    pub(crate) fn accepted(&mut self, half_of: Option<u64>) {
         let Some((larger, is_second)) = half_of.and_then(|split| self.open.get_mut(&split)) else { return };
         if *is_second && self.limit.is_none_or(|limit| *larger < limit) {
             let limit = *self.limit.insert(*larger);

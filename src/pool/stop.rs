@@ -8,7 +8,7 @@ use crate::event::{Fate, Settlement, StopReason};
 
 /// Watches for reasons to stop.
 #[derive(Debug)]
-pub struct Watch {
+pub(crate) struct Watch {
     max_failures: Option<u64>,
     give_up_after: Duration,
     failures: u64,
@@ -18,31 +18,29 @@ pub struct Watch {
 
 impl Watch {
     /// `max_failures` counts rows.
-    #[must_use]
-    pub fn new(max_failures: Option<u64>, give_up_after: Duration) -> Self {
+    pub(crate) fn new(max_failures: Option<u64>, give_up_after: Duration) -> Self {
         Self { max_failures, give_up_after, failures: 0, trouble_since: None }
     }
 
     /// The service gave an answer of use.
-    pub fn answered(&mut self) {
+    pub(crate) fn answered(&mut self) {
         self.trouble_since = None;
     }
 
     /// The service throttled, was away, or refused the credentials.
-    pub fn trouble(&mut self, now: Instant) {
+    pub(crate) fn trouble(&mut self, now: Instant) {
         self.trouble_since.get_or_insert(now);
     }
 
     /// Rows were settled.
-    pub fn settled(&mut self, settlement: &Settlement) {
+    pub(crate) fn settled(&mut self, settlement: &Settlement) {
         if settlement.fate != Fate::Succeeded {
             self.failures += settlement.rows.len() as u64;
         }
     }
 
     /// The reason to stop at `now`, if there is one.
-    #[must_use]
-    pub fn reason(&self, now: Instant) -> Option<StopReason> {
+    pub(crate) fn reason(&self, now: Instant) -> Option<StopReason> {
         if self.max_failures.is_some_and(|max| self.failures > max) {
             return Some(StopReason::TooManyFailures);
         }
@@ -50,8 +48,7 @@ impl Watch {
     }
 
     /// When the run gives up, unless the service answers before.
-    #[must_use]
-    pub fn gives_up_at(&self) -> Option<Instant> {
+    pub(crate) fn gives_up_at(&self) -> Option<Instant> {
         self.trouble_since.map(|since| since + self.give_up_after)
     }
 }

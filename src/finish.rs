@@ -12,9 +12,9 @@ use crate::input::{Input, Source};
 use crate::journal::entry::Entry;
 use crate::journal::history::History;
 use crate::journal::writer::Journal;
-use crate::reconcile;
 use crate::report;
-use crate::summary::Counted;
+use crate::report::reconcile;
+use crate::report::summary::Counted;
 
 /// Writes the report, removes the journal, and counts the report's rows.
 ///

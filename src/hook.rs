@@ -15,8 +15,8 @@ use tokio::sync::watch;
 
 use crate::exit::ExitStatus;
 use crate::outputs::Outputs;
+use crate::report::summary::{Counts, Summary};
 use crate::signals;
-use crate::summary::{Counts, Summary};
 
 /// What its variables begin with. Not `CHIME_SWEEP_`: the command may itself call chime-sweep.
 const PREFIX: &str = "CHIME_SWEEP_RESULT_";

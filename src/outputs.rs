@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::input::{InputOptions, Source};
-use crate::page::{self, Gathered};
 use crate::report;
-use crate::summary::{self, Summary};
+use crate::report::page::{self, Gathered};
+use crate::report::summary::{self, Summary};
 
 /// What is wanted beside the report.
 #[derive(Debug, Clone, Default)]

@@ -25,11 +25,11 @@ use crate::plan::Plan;
 use crate::pool::pace::Rate;
 use crate::progress::Screen;
 use crate::report;
+use crate::report::summary::{self, Counted, Summary};
 use crate::service::read_scenario;
 use crate::settings::{self, JobSettings};
 use crate::signals;
 use crate::simulator::{self, Scenario, Simulator};
-use crate::summary::{self, Counted, Summary};
 
 pub use failure::explained;
 

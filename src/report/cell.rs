@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::RowResult;
+use super::result::RowResult;
 use crate::input::COLUMNS;
 
 /// What makes a spreadsheet take a cell for a formula; some take the full-width forms too.

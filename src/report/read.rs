@@ -4,10 +4,8 @@
 
 use std::borrow::Cow;
 
-use super::Status;
 use super::cell::disarmed;
-use crate::input::COLUMNS;
-use crate::input::{Connector, Header, InputError, InputOptions, Prior, Source};
+use crate::input::{COLUMNS, Connector, Header, InputError, InputOptions, Prior, Source, Status};
 use crate::number::PhoneNumber;
 
 /// A row of a report.

@@ -1,12 +1,15 @@
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 
+use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
 use crate::files::replace;
 use crate::input::InputOptions;
 use crate::input::tests::nasty;
+use crate::input::{COLUMNS, Input, Records, RowId, Source, Status};
 
 const SIX: &str = "status,error_code,error_message,attempts,request_id,completed_at";
 

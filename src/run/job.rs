@@ -27,12 +27,12 @@ use crate::plan::Plan;
 use crate::pool::pace::PaceSettings;
 use crate::pool::{self, Dispatcher, PoolEnd, PoolSettings, Renewal, Submission};
 use crate::progress::Screen;
+use crate::report::summary::{self, Counts, Summary};
+use crate::report::timeline::{Recorder, Timeline};
 use crate::service::Service;
 use crate::settings::{self, JobSettings, Mode};
 use crate::signals;
-use crate::summary::{self, Counts, Summary};
 use crate::tally::Tally;
-use crate::timeline::{Recorder, Timeline};
 
 /// Does the job.
 ///

@@ -14,7 +14,7 @@ use super::counts::{Counted, Counts};
 use crate::event::StopReason;
 use crate::files;
 use crate::hint::Hinted;
-use crate::timeline::Timeline;
+use crate::report::timeline::Timeline;
 
 /// The version of the JSON that [`Summary`] serializes to, described by `schema.json`. A field is only ever added within a version.
 pub const VERSION: u32 = 1;

@@ -11,11 +11,11 @@ use sha2::{Digest, Sha256};
 
 use super::chart::{self, Chart, Percent, day, ended};
 use super::rows::{Gathered, Row};
-use crate::summary::masked::masked;
-use crate::summary::text::{STILL_BILLED, worst_first};
-use crate::summary::{Counts, Run, Summary};
+use crate::report::summary::masked::masked;
+use crate::report::summary::text::{STILL_BILLED, worst_first};
+use crate::report::summary::{Counts, Run, Summary};
+use crate::report::timeline::Timeline;
 use crate::text::{counted, span};
-use crate::timeline::Timeline;
 
 /// Connectors shown; the JSON has all.
 const CONNECTORS: usize = 50;

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::hints::hint;
 use super::masked::masked;
 use crate::input::Rows;
-use crate::report::{Reported, Status, Written};
+use crate::input::Status;
+use crate::report::{Reported, Written};
 
 /// The report's rows, counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use super::counts::ErrorCount;
 use super::*;
 use crate::event::StopReason;
+use crate::input::Status;
 use crate::input::{InputOptions, RowId, Source};
 use crate::report;
-use crate::report::{RowResult, Status};
-use crate::timeline::Recorder;
+use crate::report::RowResult;
+use crate::report::timeline::Recorder;
 
 #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
 fn run() -> Run {

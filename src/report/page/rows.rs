@@ -6,10 +6,11 @@ use std::ops::AddAssign;
 
 use jiff::Timestamp;
 
+use crate::input::Status;
 use crate::number::PhoneNumber;
-use crate::report::{Reported, Status};
-use crate::summary::masked::masked;
-use crate::timeline::Series;
+use crate::report::Reported;
+use crate::report::summary::masked::masked;
+use crate::report::timeline::Series;
 
 /// Rows shown at most: what a phone still scrolls. The report has all.
 pub(super) const SHOWN: usize = 5_000;

@@ -12,7 +12,7 @@ use super::rows::Gathered;
 use super::view::Page;
 use crate::files;
 use crate::hint::Hinted;
-use crate::summary::Summary;
+use crate::report::summary::Summary;
 
 /// What every page begins with: the mark by which one is known.
 pub(super) const MARK: &[u8] = b"<!doctype html>\n<html lang=\"en\" data-made-by=\"chime-sweep\">\n";

@@ -9,9 +9,9 @@ use indicatif::HumanCount;
 use jiff::Timestamp;
 
 use super::rows::Gathered;
-use crate::summary::Run;
+use crate::report::summary::Run;
+use crate::report::timeline::Timeline;
 use crate::text::{counted, span};
-use crate::timeline::Timeline;
 
 /// A share of the whole: of a bar, or of the plot's width or height.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,8 +6,9 @@ use std::borrow::Cow;
 
 use crate::event::{Fate, StopReason};
 use crate::input::RowId;
+use crate::input::Status;
 use crate::journal::history::History;
-use crate::report::{RowResult, Status};
+use crate::report::RowResult;
 
 /// What the report says about a row that was to be sent.
 ///

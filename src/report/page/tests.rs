@@ -6,7 +6,7 @@ use super::rows::{Gathered, SHOWN};
 use super::view::Page;
 use crate::input::{InputOptions, Source};
 use crate::report;
-use crate::summary::{Counted, Summary, VERSION};
+use crate::report::summary::{Counted, Summary, VERSION};
 
 const SIX: &str = "status,error_code,error_message,attempts,request_id,completed_at";
 

@@ -1,0 +1,38 @@
+//! What became of one row.
+//!
+//! Must not know how a report shows it.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+
+use crate::input::Status;
+
+/// What became of a row in this run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowResult<'a> {
+    /// `status`.
+    pub status: Status,
+    /// `error_code`: the service's, or one of this tool's. Empty if there is none.
+    pub code: Cow<'a, str>,
+    /// `error_message`.
+    pub message: Cow<'a, str>,
+    /// How often it was sent in this run; the report adds what an earlier report counted.
+    pub attempts: u32,
+    /// `x-amzn-RequestId` of the answer that settled it; may be empty.
+    pub request_id: &'a str,
+    /// When it was settled.
+    pub completed_at: Option<Timestamp>,
+}
+
+impl RowResult<'_> {
+    /// The result of a row whose turn did not come.
+    pub const NOT_ATTEMPTED: Self = RowResult {
+        status: Status::NotAttempted,
+        code: Cow::Borrowed(""),
+        message: Cow::Borrowed(""),
+        attempts: 0,
+        request_id: "",
+        completed_at: None,
+    };
+}

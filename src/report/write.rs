@@ -1,0 +1,167 @@
+//! Input and results → the report: every row of the input, byte for byte and in order, and what became of it.
+//!
+//! Reads the source a second time. Must not decide what became of a row that was sent, nor keep one.
+//!
+//! Of a row that is broken, so that the six columns can still be told from the rest:
+//! - A row with fewer fields than the header is filled up with empty ones.
+//! - A row with more keeps them, and the six are its last.
+
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use super::cell;
+use super::result::RowResult;
+use crate::input::{
+    BYTE_ORDER_MARK, COLUMNS, Input, InputError, Layout, Prior, Record, Records, RowError, RowId, Source,
+    Standing, Status, Verdict, judge, text,
+};
+
+/// A row as it stands in the report, for whoever counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written<'a> {
+    /// Which row.
+    pub row: RowId,
+    /// `status`.
+    pub status: Status,
+    /// `error_code`.
+    pub code: &'a str,
+    /// `error_message`, before anything was done to make it harmless in a spreadsheet.
+    pub message: &'a str,
+    /// `request_id`.
+    pub request_id: &'a str,
+}
+
+/// Why a report cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The source could be read the first time.
+    #[error("cannot read the input again")]
+    Input(#[from] InputError),
+    /// The source is not what it was.
+    #[error("`{name}` has changed since the run began: its rows can no longer be told what became of them")]
+    Changed {
+        /// What messages call the source.
+        name: String,
+    },
+    /// The report's own medium.
+    #[error("cannot write")]
+    Write(#[from] io::Error),
+}
+
+/// Writes the report on `input`, which was read from `source`. `result_of` is asked about each pending row, in order;
+/// the input itself knows the others. `written` hears of every row.
+///
+/// A row that was `unknown` in an earlier report and was not attempted again stays `unknown`, with all its cells.
+///
+/// # Errors
+/// If the source cannot be read or is no longer the same, or `out` cannot be written. What is in `out` then is no
+/// report.
+pub fn write<'a>(
+    out: impl Write,
+    source: &Source,
+    input: &Input,
+    mut result_of: impl FnMut(RowId) -> RowResult<'a>,
+    mut written: impl FnMut(Written<'_>),
+) -> Result<(), ReportError> {
+    let changed = || ReportError::Changed { name: source.name().into() };
+    let layout = &input.layout;
+    let mut out = BufWriter::new(out);
+    let mut records = Records::open(source, layout.dialect)?;
+
+    let header = records.next()?.ok_or_else(changed)?;
+    if layout.dialect.byte_order_mark {
+        out.write_all(BYTE_ORDER_MARK)?;
+    }
+    out.write_all(&line(layout, &header, layout.prior(header.fields).as_ref(), COLUMNS)?)?;
+    let mut ids = input.rows.ids();
+    while let Some(record) = records.next()? {
+        let row = ids.next().ok_or_else(changed)?;
+        let prior = layout.prior(record.fields);
+        let line =
+            if let Some(result) = result(input, row, &record, &mut result_of).map_err(|Changed| changed())? {
+                let RowResult { status, code, message, request_id, .. } = &result;
+                written(Written { row, status: *status, code, message, request_id });
+                let prior_attempts = prior.as_ref().map_or(0, Prior::attempts);
+                line(layout, &record, prior.as_ref(), cell::cells(&result, prior_attempts))?
+            } else {
+                let prior = prior.ok_or_else(changed)?;
+                let [_, code, message, _, request_id, _] = prior.cells.map(text);
+                let status = prior.status().ok_or_else(changed)?;
+                written(Written { row, status, code, message, request_id });
+                line(layout, &record, Some(&prior), prior.cells)?
+            };
+        out.write_all(&line)?;
+    }
+    out.flush()?;
+    if ids.next().is_some() || records.digest() != input.digest {
+        return Err(changed());
+    }
+    Ok(())
+}
+
+/// A row is not what it was when the input was read.
+struct Changed;
+
+/// What the report says of a row; `None` if it keeps the cells of an earlier report.
+fn result<'a>(
+    input: &Input,
+    row: RowId,
+    record: &Record<'_>,
+    result_of: &mut impl FnMut(RowId) -> RowResult<'a>,
+) -> Result<Option<RowResult<'a>>, Changed> {
+    Ok(match input.rows.standing(row) {
+        Standing::Finished => None,
+        Standing::Pending { unanswered } => {
+            Some(result_of(row)).filter(|result| !(unanswered && result.status == Status::NotAttempted))
+        }
+        Standing::Duplicate => {
+            let first = input.rows.line(input.rows.duplicate_of(row).ok_or(Changed)?);
+            let message = format!("line {}: same connector and number as line {first}", record.line);
+            Some(verdict(Status::Duplicate, "", message))
+        }
+        Standing::Invalid => match judge(&input.layout, record.fields) {
+            Verdict::Invalid(RowError::StillRagged | RowError::StillDamaged) => None,
+            Verdict::Invalid(error) => {
+                Some(verdict(Status::Invalid, error.code(), format!("line {}: {error}", record.line)))
+            }
+            Verdict::Pending { .. } | Verdict::Finished { .. } => return Err(Changed),
+        },
+    })
+}
+
+/// A record's own fields, byte for byte, and six `cells`.
+fn line<T: AsRef<[u8]>>(
+    layout: &Layout,
+    record: &Record<'_>,
+    prior: Option<&Prior<'_>>,
+    cells: [T; COLUMNS.len()],
+) -> io::Result<Vec<u8>> {
+    let delimiter = layout.dialect.delimiter;
+    let mut line = [record.raw, &[delimiter]].concat();
+    let mut own = record.fields.len();
+    if let Some(Prior { range, .. }) = prior {
+        let starts = layout.dialect.field_starts(&line);
+        line.drain(starts[range.start]..starts[range.end]);
+        own -= range.len();
+    }
+    line.resize(line.len() + layout.own_width().saturating_sub(own), delimiter);
+    let mut writer = layout.dialect.writer(&mut line);
+    writer.write_record(cells)?;
+    writer.flush()?;
+    drop(writer);
+    Ok(line)
+}
+
+/// What the report says by itself of a row that was not sent.
+fn verdict<'a>(status: Status, code: &'static str, message: String) -> RowResult<'a> {
+    RowResult { status, code: code.into(), message: message.into(), ..RowResult::NOT_ATTEMPTED }
+}
+
+/// Whether the file at `path` has the columns of a report.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn is_report(path: &Path) -> io::Result<bool> {
+    let source = Source::open(path).map_err(io::Error::other)?;
+    Input::is_report(&source).map_err(io::Error::other)
+}

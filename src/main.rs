@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use chime_sweep::aws::Environment;
 use chime_sweep::cli::{self, ColorWhen, LogFormat};
 use chime_sweep::exit::ExitStatus;
-use chime_sweep::progress::{Format, Screen, ScreenOptions};
 use chime_sweep::run;
+use chime_sweep::terminal::{Format, Screen, ScreenOptions};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         Ok(status) => status.into(),
         Err(error) => {
             screen.fail(&run::explained(&error)); // nothing is left to be done if standard error is gone
-            let refused = error.is::<chime_sweep::consent::Refused>();
+            let refused = error.is::<chime_sweep::terminal::consent::Refused>();
             if refused { ExitStatus::Usage.into() } else { ExitStatus::Error.into() }
         }
     }

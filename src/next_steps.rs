@@ -10,7 +10,7 @@ use indicatif::HumanCount;
 use crate::input::InputOptions;
 use crate::service::ServiceChoice;
 use crate::settings::JobSettings;
-use crate::tally::Tally;
+use crate::terminal::tally::Tally;
 
 /// What a run that has no report leaves behind, and how to go on from it.
 #[must_use]

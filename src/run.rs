@@ -20,16 +20,16 @@ use crate::exit::ExitStatus;
 use crate::input::{Input, Source};
 use crate::next_steps;
 use crate::outputs::{Outputs, print};
-use crate::overview::Overview;
 use crate::plan::Plan;
 use crate::pool::pace::Rate;
-use crate::progress::Screen;
 use crate::report;
 use crate::report::summary::{self, Counted, Summary};
 use crate::service::read_scenario;
 use crate::settings::{self, JobSettings};
 use crate::signals;
 use crate::simulator::{self, Scenario, Simulator};
+use crate::terminal::Screen;
+use crate::terminal::overview::Overview;
 
 pub use failure::explained;
 

@@ -6,9 +6,9 @@ use std::error::Error;
 
 use crate::aws::AwsSettingsError;
 use crate::aws::credentials::CredentialsError;
-use crate::consent::Refused;
 use crate::hint::{Hint, Hinted};
 use crate::journal::writer::JournalError;
+use crate::terminal::consent::Refused;
 
 /// An error, and what is safe all the same: that is read last.
 #[derive(Debug, thiserror::Error)]

@@ -12,7 +12,6 @@ use tokio::sync::watch;
 use super::failure::{explained, unsent, with_note};
 use super::{now, wall_clock};
 use crate::aws::Environment;
-use crate::consent;
 use crate::event::{self, StopReason};
 use crate::existing::{self, Existing};
 use crate::exit::ExitStatus;
@@ -22,17 +21,18 @@ use crate::hook::{self, Ending};
 use crate::input::{Input, RowFlags, Source};
 use crate::journal::writer::Journal;
 use crate::next_steps;
-use crate::overview::Overview;
 use crate::plan::Plan;
 use crate::pool::pace::PaceSettings;
 use crate::pool::{self, Dispatcher, PoolEnd, PoolSettings, Renewal, Submission};
-use crate::progress::Screen;
 use crate::report::summary::{self, Counts, Summary};
 use crate::report::timeline::{Recorder, Timeline};
 use crate::service::Service;
 use crate::settings::{self, JobSettings, Mode};
 use crate::signals;
-use crate::tally::Tally;
+use crate::terminal::Screen;
+use crate::terminal::consent;
+use crate::terminal::overview::Overview;
+use crate::terminal::tally::Tally;
 
 /// Does the job.
 ///

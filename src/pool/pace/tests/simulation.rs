@@ -13,7 +13,7 @@ use crate::event::{AttemptOutcome, Event as Told, Fate, Phase, Settlement};
 use crate::input::RowId;
 use crate::pool::events::{differ, moved};
 use crate::pool::retry::RetryPolicy;
-use crate::tally::Tally;
+use crate::terminal::tally::Tally;
 
 const CONCURRENCY: u32 = 64;
 const LATENCY: f64 = 0.05;

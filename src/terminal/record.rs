@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::states::{Clock, state_word};
-use crate::tally::Tally;
+use crate::terminal::tally::Tally;
 
 /// A message for people, or an error.
 #[derive(Serialize)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::ZonedDateTime;
 
 use crate::event::Phase;
-use crate::tally::Tally;
+use crate::terminal::tally::Tally;
 use crate::text::{counted, span};
 
 /// What time it is.

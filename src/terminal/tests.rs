@@ -7,7 +7,7 @@ use super::states::{self, Clock, state};
 use super::{record, view};
 use crate::event::{AttemptOutcome, Event, Fate, Phase, Settlement, StopReason};
 use crate::input::RowId;
-use crate::tally::Tally;
+use crate::terminal::tally::Tally;
 use crate::text::span;
 
 fn seconds(seconds: u64) -> Duration {

@@ -8,8 +8,8 @@ use std::io::{self, BufRead, IsTerminal};
 use indicatif::HumanCount;
 
 use crate::hint::Hint;
-use crate::overview::Overview;
-use crate::progress::Screen;
+use crate::terminal::Screen;
+use crate::terminal::overview::Overview;
 use crate::text::counted;
 
 /// The user did not agree.

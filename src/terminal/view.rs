@@ -8,7 +8,7 @@ use indicatif::HumanCount;
 
 use super::states::{self, Clock};
 use crate::event::Phase;
-use crate::tally::Tally;
+use crate::terminal::tally::Tally;
 use crate::text::counted;
 
 /// Between two parts of a line.

@@ -17,7 +17,7 @@ use super::log_file::LogFile;
 use super::states::{self, Clock};
 use super::{record, view};
 use crate::aws::Environment;
-use crate::tally::Tally;
+use crate::terminal::tally::Tally;
 use crate::text::span;
 
 /// How often the tally is looked at: smooth enough for a bar, and nothing next to the work.

@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-use crate::exit::ExitStatus;
+use crate::cli::exit::ExitStatus;
 use crate::outputs::Outputs;
 use crate::report::summary::{Counts, Summary};
 use crate::signals;

@@ -31,7 +31,6 @@ pub mod pool;
 pub mod journal;
 pub mod terminal;
 pub mod report;
-pub mod exit;
 pub mod cli;
 pub mod service;
 pub mod existing;

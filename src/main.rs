@@ -4,8 +4,8 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use chime_sweep::aws::Environment;
+use chime_sweep::cli::exit::ExitStatus;
 use chime_sweep::cli::{self, ColorWhen, LogFormat};
-use chime_sweep::exit::ExitStatus;
 use chime_sweep::run;
 use chime_sweep::terminal::{Format, Screen, ScreenOptions};
 use tracing_subscriber::Layer;

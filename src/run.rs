@@ -15,8 +15,8 @@ use tokio::sync::watch;
 
 use crate::aws::Environment;
 use crate::aws::credentials::Identity;
+use crate::cli::exit::ExitStatus;
 use crate::cli::{Command, PlanArgs, SimulateArgs, StopArgs, SummaryArgs, manual};
-use crate::exit::ExitStatus;
 use crate::input::{Input, Source};
 use crate::next_steps;
 use crate::outputs::{Outputs, print};

@@ -10,7 +10,7 @@ use clap::builder::{BoolishValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
 
-use super::Cli;
+use super::arguments::Cli;
 use super::job::AWS_OPTIONS;
 
 const PREFIX: &str = "CHIME_SWEEP_";

@@ -10,7 +10,8 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use roff::{Roff, roman};
 
-use super::{Cli, topics};
+use super::arguments::Cli;
+use super::topics;
 
 /// The definition, finished. Nobody needs a page about `help`.
 fn built() -> Command {

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use crate::exit::ExitStatus;
+use super::exit::ExitStatus;
 
 /// A topic has a text, and neither usage nor options.
 pub(super) const TEMPLATE: &str = "{about-with-newline}";

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use clap::CommandFactory as _;
 
 use chime_sweep::cli::Cli;
-use chime_sweep::exit::ExitStatus;
+use chime_sweep::cli::exit::ExitStatus;
 
 use super::harness::{BINARY, Job, Service, csv};
 

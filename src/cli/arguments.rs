@@ -1,14 +1,8 @@
-//! What was typed, or stands in the environment in its place: the command line as clap understands it, nothing resolved.
+//! The commands and their options, as `--help` shows them.
 //!
-//! Must not read files or the clock.
+//! Must not resolve anything.
 
 #![expect(clippy::doc_markdown, reason = "these comments are the text of --help, which shows no backticks")]
-
-mod environment;
-mod job;
-pub mod manual;
-mod topics;
-mod values;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -17,11 +11,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub use environment::{parse, unknown_variables};
-pub use job::{AwsOptions, InputArgs, JobArgs, PaceArgs, StopArgs};
-pub use values::{ColorWhen, LogFormat, MaxFailures};
-use values::{one_or_more, parse_address, parse_rate};
-
+use super::job::{AwsOptions, InputArgs, JobArgs};
+use super::topics;
+use super::values::{ColorWhen, LogFormat, one_or_more, parse_address, parse_rate};
 use crate::pool::pace::Rate;
 
 /// The command line. What all commands share comes after each one's own options: hence the orders.

@@ -1,0 +1,16 @@
+//! What was typed, or stands in the environment in its place: the command line as clap understands it, nothing resolved.
+//!
+//! Must not read files or the clock.
+
+pub mod exit;
+mod topics;
+mod values;
+mod job;
+mod arguments;
+mod environment;
+pub mod manual;
+
+pub use arguments::{Cli, Command, PlanArgs, RerunArgs, RunArgs, SimulateArgs, SummaryArgs};
+pub use environment::{parse, unknown_variables};
+pub use job::{AwsOptions, InputArgs, JobArgs, PaceArgs, StopArgs};
+pub use values::{ColorWhen, LogFormat, MaxFailures};

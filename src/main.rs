@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use chime_sweep::aws::Environment;
 use chime_sweep::cli::exit::ExitStatus;
 use chime_sweep::cli::{self, ColorWhen, LogFormat};
-use chime_sweep::run;
+use chime_sweep::job;
 use chime_sweep::terminal::{Format, Screen, ScreenOptions};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         colours: (cli.color != ColorWhen::Auto).then_some(cli.color == ColorWhen::Always),
         log_file: cli.log_file.as_deref(),
     };
-    let screen = match Screen::open(&options, &env, run::wall_clock) {
+    let screen = match Screen::open(&options, &env, job::wall_clock) {
         Ok(screen) => screen,
         Err(error) => {
             let path = cli.log_file.unwrap_or_default();
@@ -42,10 +42,10 @@ fn main() -> ExitCode {
     for name in cli::unknown_variables() {
         tracing::warn!("`{name}` is set, and is no option: `chime-sweep help environment`");
     }
-    match run::execute(cli.command, &env, &screen) {
+    match job::execute(cli.command, &env, &screen) {
         Ok(status) => status.into(),
         Err(error) => {
-            screen.fail(&run::explained(&error)); // nothing is left to be done if standard error is gone
+            screen.fail(&job::explained(&error)); // nothing is left to be done if standard error is gone
             let refused = error.is::<chime_sweep::terminal::consent::Refused>();
             if refused { ExitStatus::Usage.into() } else { ExitStatus::Error.into() }
         }

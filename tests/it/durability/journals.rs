@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chime_sweep::event::StopReason;
-use chime_sweep::finish;
 use chime_sweep::input::{Input, InputOptions, Source};
+use chime_sweep::job::finish;
 use chime_sweep::journal::writer::Journal;
 
 use super::*;

@@ -7,24 +7,6 @@ use std::collections::BTreeMap;
 
 use super::{code, files, is_test};
 
-/// Rooms in which some imports still run back up: what is added here is to be taken out again.
-const EXEMPT: [&str; 14] = [
-    "api",
-    "aws",
-    "cli",
-    "credentials",
-    "event",
-    "input",
-    "journal",
-    "page",
-    "pool",
-    "progress",
-    "report",
-    "run",
-    "summary",
-    "transport",
-];
-
 /// `crate::a::b` is `[a, b]`.
 type Path = Vec<String>;
 
@@ -201,10 +183,8 @@ fn modules_import_only_from_those_before_them() {
 
 #[test]
 fn files_of_a_room_import_only_from_those_before_them() {
-    let exempt = |circle: &&Circle| circle.within.first().is_none_or(|room| EXEMPT.contains(&room.as_str()));
     let found = circles(files("src"));
-    let inside: Vec<_> = found.iter().filter(|circle| !exempt(circle)).collect();
-    assert!(inside.is_empty(), "{inside:#?}");
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 /// A crate of these files.

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use indicatif::HumanCount;
 
+use super::service::ServiceChoice;
+use super::settings::JobSettings;
 use crate::input::InputOptions;
-use crate::service::ServiceChoice;
-use crate::settings::JobSettings;
 use crate::terminal::tally::Tally;
 
 /// What a run that has no report leaves behind, and how to go on from it.

@@ -21,17 +21,17 @@ use crate::aws::endpoint::{Endpoint, Region, Variant};
 use crate::aws::protocol::{ApiError, BatchReply, ErrorKind, reply, request, sigv4};
 use crate::cli::{Cli, Command};
 use crate::event::{self, Inbox, StopReason};
-use crate::existing::Existing;
-use crate::finish;
 use crate::input::{Input, RowId, Source};
+use crate::job::existing::Existing;
+use crate::job::finish;
+use crate::job::settings::JobSettings;
+use crate::job::signals;
 use crate::journal::entry::Entry;
 use crate::journal::writer::Journal;
 use crate::number::PhoneNumber;
 use crate::plan::Plan;
 use crate::pool::{self, Dispatcher, Renewal, Submission};
 use crate::report::{self, RowResult};
-use crate::settings::JobSettings;
-use crate::signals;
 use crate::simulator::{self, Delivery, Ledger, Scenario};
 
 /// How long an append takes. With none, acknowledging too early would go unseen.

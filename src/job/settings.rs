@@ -13,17 +13,17 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use jiff::{ToSpan, ZonedDateTime};
 
+use super::existing::{ExistingReport, ReportSettings, UnfinishedRun};
+use super::hook::HookSettings;
+use super::outputs::Outputs;
+use super::service::{ServiceChoice, ServiceSettings};
 use crate::aws::AwsArgs;
 use crate::cli::{AwsOptions, InputArgs, JobArgs, MaxFailures, RerunArgs, RunArgs, StopArgs};
-use crate::existing::{ExistingReport, ReportSettings, UnfinishedRun};
 use crate::hint::Hinted;
-use crate::hook::HookSettings;
 use crate::input::InputOptions;
-use crate::outputs::Outputs;
 use crate::pool::PoolSettings;
 use crate::pool::pace::PaceSettings;
 use crate::pool::retry::RetryPolicy;
-use crate::service::{ServiceChoice, ServiceSettings};
 
 /// What `run` and `rerun` use.
 #[derive(Debug, Clone)]

@@ -13,10 +13,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
+use super::outputs::Outputs;
+use super::signals;
 use crate::cli::exit::ExitStatus;
-use crate::outputs::Outputs;
 use crate::report::summary::{Counts, Summary};
-use crate::signals;
 
 /// What its variables begin with. Not `CHIME_SWEEP_`: the command may itself call chime-sweep.
 const PREFIX: &str = "CHIME_SWEEP_RESULT_";

@@ -1,37 +1,30 @@
-//! The composition root: what each command does.
+//! What each command does.
 //!
 //! Must not know how any step works.
 
-mod failure;
-mod job;
-#[cfg(test)]
-mod tests;
-
-use std::time::Instant;
-
+use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ZonedDateTime};
 use tokio::sync::watch;
 
+use super::clock::wall_clock;
+use super::next_steps;
+use super::outputs::{Outputs, print};
+use super::service::read_scenario;
+use super::settings::{self, JobSettings};
+use super::signals;
+use super::{failure, run};
 use crate::aws::Environment;
 use crate::aws::credentials::Identity;
 use crate::cli::exit::ExitStatus;
 use crate::cli::{Command, PlanArgs, SimulateArgs, StopArgs, SummaryArgs, manual};
 use crate::input::{Input, Source};
-use crate::next_steps;
-use crate::outputs::{Outputs, print};
 use crate::plan::Plan;
 use crate::pool::pace::Rate;
 use crate::report;
 use crate::report::summary::{self, Counted, Summary};
-use crate::service::read_scenario;
-use crate::settings::{self, JobSettings};
-use crate::signals;
 use crate::simulator::{self, Scenario, Simulator};
 use crate::terminal::Screen;
 use crate::terminal::overview::Overview;
-
-pub use failure::explained;
 
 /// Does what was asked.
 ///
@@ -42,12 +35,12 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
         Command::Run(args) => {
             let now = local_time(&args.job.stop);
             let settings = JobSettings::of_run(args, &now).map_err(failure::unsent)?;
-            return job::execute(&settings, env, screen);
+            return run::execute(&settings, env, screen);
         }
         Command::Rerun(args) => {
             let now = local_time(&args.job.stop);
             let settings = JobSettings::of_rerun(args, &now).map_err(failure::unsent)?;
-            return job::execute(&settings, env, screen);
+            return run::execute(&settings, env, screen);
         }
         Command::Plan(args) => plan(args, env)?,
         Command::Summary(args) => summary(args)?,
@@ -139,23 +132,4 @@ fn simulate(args: &SimulateArgs) -> anyhow::Result<()> {
 fn local_time(stop: &StopArgs) -> ZonedDateTime {
     let zone = if stop.stop_at.is_some() { TimeZone::system() } else { TimeZone::UTC };
     wall_clock().to_zoned_datetime(zone)
-}
-
-/// Whole seconds: what a report has, and what a night needs.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the outermost shell: everything below takes the time as an argument"
-)]
-#[must_use]
-pub fn wall_clock() -> Timestamp {
-    let now = Timestamp::now();
-    now.round(jiff::Unit::Second).unwrap_or(now)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the outermost shell: everything below takes the time as an argument"
-)]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -1,0 +1,22 @@
+//! The jobs that commands stand for: where settings, input, service, pool, journal, report and screen meet.
+//!
+//! Must not know how any of them works.
+
+mod clock;
+mod signals;
+mod service;
+mod existing;
+mod outputs;
+mod hook;
+mod settings;
+mod next_steps;
+pub mod finish;
+mod failure;
+mod run;
+mod commands;
+#[cfg(test)]
+mod tests;
+
+pub use clock::wall_clock;
+pub use commands::execute;
+pub use failure::explained;

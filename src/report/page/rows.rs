@@ -29,8 +29,6 @@ pub struct Row {
     pub number: String,
     /// Its status, in words.
     pub status: &'static str,
-    /// The same, for the style sheet.
-    pub class: &'static str,
     /// `error_code`.
     pub code: String,
     /// `error_message`.
@@ -122,17 +120,16 @@ fn shown(row: &Reported<'_>, full_numbers: bool) -> Row {
         Ok(number) => number.masked().to_string(),
         Err(_) => text(&row.number),
     };
-    let (status, class) = match row.status {
-        Some(Status::NotAttempted) => ("not attempted", "not_attempted"),
-        Some(status) => (status.as_str(), status.as_str()),
-        None => ("without a status", "no_status"),
+    let status = match row.status {
+        Some(Status::NotAttempted) => "not attempted",
+        Some(status) => status.as_str(),
+        None => "without a status",
     };
     Row {
         line: row.line,
         connector: text(&row.connector),
         number,
         status,
-        class,
         code: text(&row.code),
         message: text(&row.message),
         request_id: row.request_id.to_string(),

@@ -1,7 +1,8 @@
-//! What the template shows, in its words.
+//! What the template shows. Whatever it can take from the summary itself, it does.
 //!
 //! Must not escape anything: the template does.
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
 use askama::Template;
@@ -13,9 +14,9 @@ use super::chart::{self, Chart, Percent, day, ended};
 use super::rows::{Gathered, Row};
 use crate::report::summary::masked::masked;
 use crate::report::summary::text::{STILL_BILLED, worst_first};
-use crate::report::summary::{Counts, Run, Summary};
+use crate::report::summary::{Counts, ErrorCount, Summary};
 use crate::report::timeline::Timeline;
-use crate::text::{counted, span};
+use crate::text::{self, counted};
 
 /// Connectors shown; the JSON has all.
 const CONNECTORS: usize = 50;
@@ -31,21 +32,17 @@ const SCRIPT: &str = include_str!("page.js");
 #[template(path = "page.html")]
 pub(super) struct Page<'a> {
     summary: &'a Summary,
+    counts: &'a Counts,
     headline: String,
-    lead: String,
-    parts: Vec<Part>,
-    facts: Vec<(&'static str, String)>,
+    timeline: Option<&'a Timeline>,
     chart: Option<Chart>,
-    /// If the run tells of them.
-    pauses: Option<Vec<String>>,
-    errors: Vec<Error>,
-    errors_rest: Option<String>,
-    connectors: Vec<Connector>,
-    /// How many more, and how many of them with rows that did not succeed.
-    connectors_rest: Option<(String, HumanCount)>,
+    /// By code, the most frequent first.
+    errors: Vec<(&'a str, &'a ErrorCount)>,
+    most_errors: u64,
+    /// By name, the worst first; and those that are not shown.
+    connectors: Vec<(&'a str, &'a Counts)>,
+    more_connectors: Vec<(&'a str, &'a Counts)>,
     rows: Vec<&'a Row>,
-    /// If not all are shown: how many are, and of how many.
-    cut: Option<[HumanCount; 2]>,
     statuses: Vec<&'static str>,
     has_full_numbers: bool,
 }
@@ -59,22 +56,6 @@ struct Part {
     width: Percent,
 }
 
-struct Error {
-    code: String,
-    rows: String,
-    share: Percent,
-    hint: Option<&'static str>,
-    example: String,
-}
-
-struct Connector {
-    name: String,
-    total: HumanCount,
-    succeeded: HumanCount,
-    trouble: HumanCount,
-    parts: Vec<Part>,
-}
-
 impl<'a> Page<'a> {
     pub fn of(summary: &'a Summary, gathered: &'a Gathered) -> Self {
         let run = summary.run.as_ref();
@@ -83,32 +64,45 @@ impl<'a> Page<'a> {
             (Some(run), Some(timeline)) => chart::requests(run, timeline),
             _ => chart::settled(gathered),
         };
+        let errors = worst_first(&summary.counted.errors, |error| error.rows);
+        let mut connectors = worst_first(&summary.counted.connectors, Counts::trouble);
+        let more_connectors = connectors.split_off(CONNECTORS.min(connectors.len()));
         let rows = gathered.rows();
-        let trouble = summary.counted.rows.trouble();
-        let cut = (trouble > rows.len() as u64).then(|| [rows.len() as u64, trouble].map(HumanCount));
         let mut statuses: Vec<_> = rows.iter().map(|row| row.status).collect();
         statuses.sort_unstable();
         statuses.dedup();
-        let (errors, errors_rest) = errors(summary);
-        let (connectors, connectors_rest) = connectors(summary);
         Self {
             summary,
+            counts: &summary.counted.rows,
             headline: headline(summary),
-            lead: lead(summary),
-            parts: parts(&summary.counted.rows),
-            facts: run.map(facts).unwrap_or_default(),
+            timeline,
             chart,
-            pauses: timeline.map(pauses),
+            most_errors: errors.first().map_or(1, |(_, error)| error.rows),
             errors,
-            errors_rest,
             connectors,
-            connectors_rest,
+            more_connectors,
             rows,
-            cut,
             statuses,
             has_full_numbers: gathered.has_full_numbers(),
         }
     }
+}
+
+// The template passes numbers by reference.
+
+/// `9,700`.
+fn count(number: impl Borrow<u64>) -> HumanCount {
+    HumanCount(*number.borrow())
+}
+
+/// `2 min`.
+fn span(seconds: impl Borrow<f64>) -> String {
+    text::span(Duration::try_from_secs_f64(*seconds.borrow()).unwrap_or_default())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share")]
+fn share(rows: impl Borrow<u64>, most: impl Borrow<u64>) -> Percent {
+    Percent(100.0 * *rows.borrow() as f64 / *most.borrow() as f64)
 }
 
 /// As a content security policy names a text that may be used.
@@ -130,20 +124,7 @@ fn headline(summary: &Summary) -> String {
     }
 }
 
-fn lead(summary: &Summary) -> String {
-    let mut parts = vec![summary.report.display().to_string()];
-    if let Some(run) = &summary.run {
-        parts.push(run.target.clone());
-        if let Some(reason) = run.stopped {
-            parts.insert(0, format!("The run stopped because {}", reason.because()));
-        }
-    }
-    parts.join(" · ")
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shares")]
 fn parts(counts: &Counts) -> Vec<Part> {
-    let total = counts.total.max(1) as f64;
     let mut start = 0.0;
     let named = counts.named().into_iter().filter(|(_, count)| *count > 0);
     let part = named.map(|(name, count)| {
@@ -153,7 +134,7 @@ fn parts(counts: &Counts) -> Vec<Part> {
             class,
             count: HumanCount(count),
             start: Percent(start),
-            width: Percent(100.0 * count as f64 / total),
+            width: share(count, counts.total),
         };
         start += part.width.0;
         part
@@ -186,79 +167,21 @@ fn meaning(name: &str) -> &'static str {
 }
 
 /// `9,700 succeeded, 12 failed`.
-fn label(parts: &[Part]) -> String {
-    let words: Vec<_> = parts.iter().map(|part| format!("{} {}", part.count, part.name)).collect();
-    words.join(", ")
+fn label(counts: &Counts) -> String {
+    let words = parts(counts).into_iter().map(|part| format!("{} {}", part.count, part.name));
+    words.collect::<Vec<_>>().join(", ")
 }
 
-fn facts(run: &Run) -> Vec<(&'static str, String)> {
-    let mut facts = vec![
-        ("Started", run.started_at.strftime("%-d %b, %H:%M").to_string()),
-        ("Took", if run.elapsed.as_millis() < 500 { "under a second".to_owned() } else { span(run.elapsed) }),
-        ("Requests", HumanCount(run.requests).to_string()),
-        ("A second", format!("{:.1}", run.rate())),
-        (
-            "Throttled",
-            match run.throttled {
-                0 => "none".to_owned(),
-                _ => format!("{} ({:.1} %)", HumanCount(run.throttled), run.throttled_percent()),
-            },
-        ),
-    ];
-    facts.extend(run.rate_found.map(|found| ("Limit found", format!("{found:.1} a second"))));
-    facts
+/// Of the first row with an error.
+fn example(error: &ErrorCount) -> String {
+    let line = format!("line {}", error.line);
+    let message = error.example.strip_prefix(&format!("{line}: ")).unwrap_or(&error.example);
+    let number = error.number.iter().map(|number| format!(", number {number}"));
+    let request = Some(&error.request_id).filter(|id| !id.is_empty()).map(|id| format!(", request {id}"));
+    let message = Some(message).filter(|message| !message.is_empty()).map(|message| format!(": {message}"));
+    [format!("Such as {line}")].into_iter().chain(number).chain(request).chain(message).collect()
 }
 
-fn pauses(timeline: &Timeline) -> Vec<String> {
-    let mut lines: Vec<_> = timeline
-        .pauses
-        .iter()
-        .map(|pause| {
-            let length = span(Duration::try_from_secs_f64(pause.seconds).unwrap_or_default());
-            format!("{}, for {length}: {}.", pause.at.strftime("%H:%M:%S"), pause.kind.in_words())
-        })
-        .collect();
-    if timeline.pauses_left_out > 0 {
-        lines.push(format!("… and {}", counted(timeline.pauses_left_out, "more pause")));
-    }
-    lines
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shares")]
-fn errors(summary: &Summary) -> (Vec<Error>, Option<String>) {
-    let all = worst_first(&summary.counted.errors, |error| error.rows);
-    let most = all.first().map_or(1, |(_, error)| error.rows).max(1) as f64;
-    let shown = all.iter().take(CODES).map(|(code, error)| {
-        let number = error.number.iter().map(|number| format!(", number {number}"));
-        let request = Some(&error.request_id).filter(|id| !id.is_empty()).map(|id| format!(", request {id}"));
-        let line = format!("line {}", error.line);
-        let message = error.example.strip_prefix(&format!("{line}: ")).unwrap_or(&error.example);
-        let message = if message.is_empty() { String::new() } else { format!(": {message}") };
-        let example =
-            ["Such as ".to_owned(), line].into_iter().chain(number).chain(request).chain([message]).collect();
-        Error {
-            code: if code.is_empty() { "(no code)".to_owned() } else { masked(code) },
-            rows: counted(error.rows, "row"),
-            share: Percent(100.0 * error.rows as f64 / most),
-            hint: error.hint,
-            example,
-        }
-    });
-    let rest = all.len().saturating_sub(CODES) as u64;
-    (shown.collect(), (rest > 0).then(|| counted(rest, "more code")))
-}
-
-fn connectors(summary: &Summary) -> (Vec<Connector>, Option<(String, HumanCount)>) {
-    let all = worst_first(&summary.counted.connectors, Counts::trouble);
-    let shown = all.iter().take(CONNECTORS).map(|(name, counts)| Connector {
-        name: masked(name),
-        total: HumanCount(counts.total),
-        succeeded: HumanCount(counts.succeeded),
-        trouble: HumanCount(counts.trouble()),
-        parts: parts(counts),
-    });
-    let rest = all.get(CONNECTORS..).unwrap_or_default();
-    let troubled = HumanCount(rest.iter().filter(|(_, counts)| counts.trouble() > 0).count() as u64);
-    let rest = (!rest.is_empty()).then(|| (counted(rest.len() as u64, "more connector"), troubled));
-    (shown.collect(), rest)
+fn in_trouble(connectors: &[(&str, &Counts)]) -> u64 {
+    connectors.iter().filter(|(_, counts)| counts.trouble() > 0).count() as u64
 }

@@ -10,5 +10,5 @@ pub mod text;
 #[cfg(test)]
 mod tests;
 
-pub use counts::{Counted, Counts};
+pub use counts::{Counted, Counts, ErrorCount};
 pub use json::{Run, Summary, VERSION, check_json, read_run, write_json};

@@ -15,7 +15,7 @@ use crate::number::PhoneNumber;
 use crate::plan;
 use crate::pool::batch::Job;
 use crate::pool::events::Events;
-use crate::pool::gate::{Gate, Pass, Renewal};
+use crate::pool::gate::{Gate, Pass};
 use crate::pool::outage::{Outage, Verdict};
 use crate::pool::pace::{Pace, Permit, Wait};
 use crate::pool::queue::Queue;
@@ -46,7 +46,6 @@ pub(crate) struct Dispatcher<'a> {
 }
 
 /// A batch that is in flight.
-#[derive(Debug)]
 pub(crate) struct Flight {
     pub(super) job: Job,
     pub(super) permit: Permit,
@@ -55,7 +54,6 @@ pub(crate) struct Flight {
 }
 
 /// What the shell has to do.
-#[derive(Debug)]
 pub(crate) enum Next {
     /// Send this, and report that it is under way.
     Send(Flight, Submission),
@@ -112,7 +110,7 @@ impl<'a> Dispatcher<'a> {
         }
         let next = if self.stop.is_none() { self.decide(now, at) } else { Next::Wait(None) };
         self.events.show(self.pace.phase(now), self.pace.found(), self.gate.looks_at());
-        self.stop = self.stop.max(self.events.is_broken().then_some(StopReason::JournalFailed));
+        self.stop = self.stop.max(self.events.is_broken.then_some(StopReason::JournalFailed));
         match (self.stop, next) {
             (None, Next::Wait(until)) => {
                 let moments = [until, self.queue.due(), self.watch.gives_up_at()];
@@ -138,7 +136,7 @@ impl<'a> Dispatcher<'a> {
         if in_flight >= self.concurrency || self.queue.first().is_none() {
             return Next::Wait(None);
         }
-        if let Some(until) = self.outage.rest_until(now) {
+        if let Some(until) = self.outage.rest_until.filter(|until| now < *until) {
             return Next::Wait(Some(until));
         }
         match self.gate.pass(now, in_flight) {
@@ -165,7 +163,7 @@ impl<'a> Dispatcher<'a> {
                 self.queue.bring_fresh_forward();
             }
             let Some(mut first) = self.queue.take_first() else { return };
-            if self.outage.verdict(&first, self.is_alone()) == Some(Verdict::Counts) {
+            if self.outage.verdict(&first, self.is_alone()) == Verdict::Counts {
                 first.count();
             }
             if let Some(error) = self.connectors.closed(first.connector) {
@@ -200,11 +198,6 @@ impl<'a> Dispatcher<'a> {
         self.flights.insert(task, flight);
     }
 
-    /// A re-reading of the credentials ended.
-    pub(crate) fn renewed(&mut self, renewal: Renewal, now: Instant) {
-        self.gate.renewed(renewal, now);
-    }
-
     /// Waits for the next acknowledgement and takes it. Cancel safe.
     pub(crate) async fn acknowledged(&mut self) {
         let durable = self.events.acknowledged().await;
@@ -230,26 +223,24 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// Settles a batch with what its last attempt ended with.
+    /// Settles a batch with what its last attempt ended with, or lets it go as if it was never sent.
     pub(super) fn give_up(&mut self, job: Job, at: Timestamp) {
         match &job.last_error {
-            Some(error) => self.settle(self.replies.refused(&job, error, at)),
+            Some(error) => self.settle(self.replies.refused(&job.rows, &job, error, at)),
             None => _ = self.events.emit(Event::Released { rows: job.rows }),
         }
     }
 
     /// Ends what is in the queue because the run stops: what may have been done is `Unknown`, the rest was not sent.
     fn retire_queue(&mut self, at: Timestamp) {
-        let (sent, unsent): (Vec<_>, Vec<_>) = self.queue.drain().into_iter().partition(|job| job.unanswered);
-        for mut job in sent {
-            if matches!(self.outage.verdict(&job, false), Some(Verdict::Counts | Verdict::Open)) {
+        for mut job in self.queue.drain() {
+            if self.outage.verdict(&job, false) != Verdict::DoesNotCount {
                 job.count();
             }
+            if !job.unanswered {
+                job.last_error = None;
+            }
             self.give_up(job, at);
-        }
-        let rows: Vec<_> = unsent.into_iter().flat_map(|job| job.rows).collect();
-        if !rows.is_empty() {
-            self.events.emit(Event::Released { rows });
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::task::Id;
+use tokio::task::{Id, JoinError};
 
 use crate::aws::protocol::{self, ApiError, BatchReply, ErrorKind};
 use crate::event::{AttemptOutcome, Event, Phase, StopReason};
@@ -14,22 +14,26 @@ use crate::pool::dispatch::{Dispatcher, Flight};
 use crate::pool::gate::Renewal;
 use crate::pool::outage::Verdict;
 use crate::pool::pace::Permit;
-use crate::pool::replies::Rest;
 
 const UNTRUSTED: &str = "the service's certificate is not trusted: check the endpoint's name, this machine's clock, and \
                          whether a proxy needs its own authority (--ca-bundle FILE, AWS_CA_BUNDLE)";
 
+/// What ended.
+pub(crate) enum Ended {
+    Request(Result<BatchReply, ApiError>),
+    Renewal(Renewal),
+}
+
 impl Dispatcher<'_> {
-    /// A request ended; or, if the task is none, a renewal of the credentials that broke down.
-    pub(crate) fn ended(
-        &mut self,
-        task: Id,
-        result: Result<BatchReply, ApiError>,
-        now: Instant,
-        at: Timestamp,
-    ) {
+    /// A request ended, or a renewal of the credentials.
+    pub(crate) fn ended(&mut self, ended: Result<(Id, Ended), JoinError>, now: Instant, at: Timestamp) {
+        let (task, result) = match ended {
+            Ok((_, Ended::Renewal(renewal))) => return self.gate.renewed(renewal, now),
+            Ok((task, Ended::Request(result))) => (task, result),
+            Err(error) => (error.id(), Err(broken_down(&error))),
+        };
         let Some(flight) = self.flights.remove(&task) else {
-            return self.renewed(Renewal::Nothing, now);
+            return self.gate.renewed(Renewal::Nothing, now); // the renewal broke down
         };
         let outcome = match &result {
             Ok(_) => AttemptOutcome::Answered,
@@ -46,15 +50,14 @@ impl Dispatcher<'_> {
     fn answered(&mut self, flight: Flight, reply: BatchReply, now: Instant, at: Timestamp) {
         let Flight { job, permit, request } = flight;
         self.served(permit, request, now);
-        self.gate.accepted();
         self.connectors.worked(job.connector);
         self.splits.accepted(job.half_of);
-        let (settled, rest) = self.replies.answered(job, reply, at);
-        self.settle(settled);
-        match rest {
-            Some(Rest::Again(job)) => self.again(job, now, at),
-            Some(Rest::Halve(job)) => self.halve(job, at),
-            None => {}
+        match self.replies.answered(job, reply, at) {
+            Ok((settled, again)) => {
+                self.settle(settled);
+                again.into_iter().for_each(|job| self.again(job, now, at));
+            }
+            Err(job) => self.halve(job, at),
         }
     }
 
@@ -63,11 +66,15 @@ impl Dispatcher<'_> {
         self.pace.on_success(now, permit);
         self.outage.answered(request);
         self.watch.answered();
+        self.gate.accepted();
     }
 
-    fn erred(&mut self, flight: Flight, error: ApiError, now: Instant, at: Timestamp) {
+    fn erred(&mut self, flight: Flight, mut error: ApiError, now: Instant, at: Timestamp) {
         let Flight { mut job, permit, request } = flight;
         tracing::debug!(code = &*error.code, status = error.status, rows = job.rows.len(), "attempt failed");
+        if error.kind == ErrorKind::Credentials && self.connectors.is_denied_alone(job.connector, &error) {
+            error.kind = ErrorKind::Forbidden;
+        }
         match error.kind {
             ErrorKind::Throttled { retry_after } => {
                 self.pace.on_throttled(now, permit, retry_after);
@@ -75,18 +82,12 @@ impl Dispatcher<'_> {
                 self.watch.trouble(now);
                 self.queue.put_first(job);
             }
-            ErrorKind::Credentials if self.connectors.is_denied_alone(job.connector, &error) => {
-                self.served(permit, request, now);
-                self.refused(job, ApiError { kind: ErrorKind::Forbidden, ..error }, now, at);
-            }
-            ErrorKind::Credentials => {
+            ErrorKind::Credentials | ErrorKind::ClockSkew { .. } => {
                 self.pace.on_abandoned(now, permit);
                 self.watch.trouble(now);
-                self.gate.refused();
-                self.queue.put_first(job);
-            }
-            ErrorKind::ClockSkew { .. } => {
-                self.pace.on_abandoned(now, permit);
+                if error.kind == ErrorKind::Credentials {
+                    self.gate.refused();
+                }
                 self.queue.put_first(job);
             }
             ErrorKind::Unreachable | ErrorKind::NoAnswer | ErrorKind::Unavailable { .. } => {
@@ -156,8 +157,8 @@ impl Dispatcher<'_> {
         let is_outage = matches!(self.pace.phase(now), Phase::Outage { .. });
         match self.outage.failed(&mut job, request, is_outage, self.is_alone(), now) {
             _ if self.stop.is_some() => self.queue.put_first(job), // to be retired with the rest
-            Verdict::Outage => self.queue.put_behind_failed(job),
-            Verdict::Open => self.again(job, now, at),
+            Verdict::DoesNotCount => self.queue.put_behind_failed(job),
+            Verdict::Undecided => self.again(job, now, at),
             Verdict::Counts => {
                 job.count();
                 self.again(job, now, at);
@@ -174,5 +175,16 @@ impl Dispatcher<'_> {
         let backoff = self.retry.delay(failures, self.jitter.f64());
         let rest = job.last_error.as_ref().map_or(Duration::ZERO, |error| error.kind.rest());
         self.queue.delay(job, now + backoff.max(rest));
+    }
+}
+
+/// A request that broke down inside this program: nobody knows what it did.
+fn broken_down(error: &JoinError) -> ApiError {
+    ApiError {
+        kind: ErrorKind::NoAnswer,
+        status: None,
+        code: "InternalError".into(),
+        message: format!("the request broke down inside chime-sweep: {error}").into(),
+        request_id: None,
     }
 }

@@ -9,7 +9,8 @@ use crate::event::{Event, Outbox, Phase};
 /// The way out, and what those who watch were told last.
 pub(crate) struct Events {
     outbox: Outbox,
-    is_broken: bool,
+    /// Whether events are no longer recorded.
+    pub(crate) is_broken: bool,
     phase: Option<Phase>,
     limit: Option<f64>,
     looks_at: Option<Instant>,
@@ -33,11 +34,6 @@ impl Events {
     pub(crate) async fn acknowledged(&mut self) -> u64 {
         self.is_broken |= self.outbox.acknowledged().await.is_err();
         self.outbox.durable()
-    }
-
-    /// Whether events are no longer recorded.
-    pub(crate) fn is_broken(&self) -> bool {
-        self.is_broken
     }
 
     /// Shows how the pool stands: what the pace does, the limit that it found, and when it looks for credentials.

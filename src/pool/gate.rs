@@ -38,13 +38,10 @@ enum State {
     #[default]
     Open,
     Refused,
-    /// `waited`: until when, if the run waited before.
-    Renewing {
-        waited: Option<Instant>,
-    },
-    Waiting {
-        until: Instant,
-    },
+    /// Until when the run waited before, if it did.
+    Renewing(Option<Instant>),
+    /// Until then.
+    Waiting(Instant),
     /// One request at a time, until one is accepted.
     Probation,
     Never,
@@ -62,8 +59,8 @@ impl Gate {
     /// wait.
     pub(crate) fn looks_at(&self) -> Option<Instant> {
         match self.state {
-            State::Waiting { until } => Some(until),
-            State::Renewing { waited } => waited,
+            State::Waiting(until) => Some(until),
+            State::Renewing(waited) => waited,
             _ => None,
         }
     }
@@ -73,13 +70,13 @@ impl Gate {
         match self.state {
             State::Open => Pass::Go,
             State::Never => Pass::Never,
-            State::Renewing { .. } => Pass::Wait(None),
+            State::Renewing(_) => Pass::Wait(None),
             // The answers that are still to come may show that only one connector was denied.
             State::Probation | State::Refused if in_flight > 0 => Pass::Wait(None),
             State::Probation => Pass::Go,
-            State::Waiting { until } if now < until => Pass::Wait(Some(until)),
-            State::Refused | State::Waiting { .. } => {
-                self.state = State::Renewing { waited: self.looks_at() };
+            State::Waiting(until) if now < until => Pass::Wait(Some(until)),
+            State::Refused | State::Waiting(_) => {
+                self.state = State::Renewing(self.looks_at());
                 Pass::Renew
             }
         }
@@ -94,10 +91,10 @@ impl Gate {
 
     /// A renewal ended.
     pub(crate) fn renewed(&mut self, renewal: Renewal, now: Instant) {
-        let State::Renewing { waited } = self.state else { return };
+        let State::Renewing(waited) = self.state else { return };
         self.state = match renewal {
             Renewal::Nothing if !self.worked => State::Never,
-            Renewal::Nothing if waited.is_none() => State::Waiting { until: now + LOOK_AGAIN },
+            Renewal::Nothing if waited.is_none() => State::Waiting(now + LOOK_AGAIN),
             // After a wait even the old ones deserve a try: the refusal may have been the service's mistake.
             Renewal::Nothing | Renewal::Fresh => State::Probation,
         };

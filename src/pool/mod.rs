@@ -25,21 +25,16 @@ mod tests;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::aws::protocol::{ApiError, BatchReply, ErrorKind};
+use crate::aws::protocol::{ApiError, BatchReply};
 use crate::event::StopReason;
 use dispatch::Next;
 pub(crate) use dispatch::{Dispatcher, Submission};
+use ended::Ended;
 pub(crate) use gate::Renewal;
 pub(crate) use settings::{PoolEnd, PoolSettings};
-
-/// What ended: a request, or a renewal of the credentials.
-enum Ended {
-    Request(Result<BatchReply, ApiError>),
-    Renewal(Renewal),
-}
 
 /// Runs until everything is settled, or until `stop` (or the run itself) says so.
 ///
@@ -60,8 +55,7 @@ where
 {
     let mut under_way: JoinSet<Ended> = JoinSet::new();
     loop {
-        let reason = *stop.borrow_and_update();
-        if let Some(reason) = reason {
+        if let Some(reason) = *stop.borrow_and_update() {
             dispatcher.stop(reason, wall());
         }
         let until = match dispatcher.next(Instant::now().into_std(), wall()) {
@@ -83,27 +77,11 @@ where
         };
         tokio::select! {
             Some(ended) = under_way.join_next_with_id() => {
-                let (now, at) = (Instant::now().into_std(), wall());
-                match ended {
-                    Ok((_, Ended::Renewal(renewal))) => dispatcher.renewed(renewal, now),
-                    Ok((id, Ended::Request(result))) => dispatcher.ended(id, result, now, at),
-                    Err(error) => dispatcher.ended(error.id(), Err(broken_down(&error)), now, at),
-                }
+                dispatcher.ended(ended, Instant::now().into_std(), wall());
             }
             () = dispatcher.acknowledged() => {}
             Ok(()) = stop.changed() => {}
             Some(()) = async { Some(sleep_until(until?.into()).await) } => {}
         }
-    }
-}
-
-/// A request that broke down inside this program: nobody knows what it did.
-fn broken_down(error: &JoinError) -> ApiError {
-    ApiError {
-        kind: ErrorKind::NoAnswer,
-        status: None,
-        code: "InternalError".into(),
-        message: format!("the request broke down inside chime-sweep: {error}").into(),
-        request_id: None,
     }
 }

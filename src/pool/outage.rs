@@ -28,8 +28,8 @@ pub(crate) struct Outage {
     explained: u64,
     /// Probes of the present outage so far.
     probes: u32,
-    /// Until when the service asked to be left alone.
-    rest_until: Option<Instant>,
+    /// Until when the service asked to be left alone; may be past.
+    pub(crate) rest_until: Option<Instant>,
     /// Whether the batch that was sent last had failed before.
     last_had_failed: bool,
 }
@@ -39,10 +39,10 @@ pub(crate) struct Outage {
 pub(crate) enum Verdict {
     /// The service was there: the batch's attempt is used up.
     Counts,
-    /// Not known yet: the batch waits, and keeps its mark.
-    Open,
-    /// An outage's: the batch may go again as a probe.
-    Outage,
+    /// Not known yet: the batch rests, and keeps its mark.
+    Undecided,
+    /// An outage has it, if there was one: the batch may go again as a probe.
+    DoesNotCount,
 }
 
 impl Outage {
@@ -90,24 +90,23 @@ impl Outage {
         }
         job.failed_at = Some(if request <= self.explained { request } else { self.sent });
         let counts = is_alone && !self.is_away(job);
-        if counts { Verdict::Counts } else { self.verdict(job, false).unwrap_or(Verdict::Open) }
+        if counts { Verdict::Counts } else { self.verdict(job, false) }
     }
 
-    /// Whose fault the batch's marked failure is, if it has one. `is_alone` as above.
-    pub(crate) fn verdict(&self, job: &Job, is_alone: bool) -> Option<Verdict> {
-        let mark = job.failed_at?;
-        Some(if mark <= self.explained {
-            Verdict::Outage
-        } else if self.answered > mark || (is_alone && !self.is_away(job)) {
-            Verdict::Counts
-        } else {
-            Verdict::Open
-        })
+    /// Whether the batch's marked failure counts. `is_alone` as above.
+    pub(crate) fn verdict(&self, job: &Job, is_alone: bool) -> Verdict {
+        match job.failed_at {
+            Some(mark) if mark > self.explained => {
+                let counts = self.answered > mark || (is_alone && !self.is_away(job));
+                if counts { Verdict::Counts } else { Verdict::Undecided }
+            }
+            _ => Verdict::DoesNotCount,
+        }
     }
 
     /// Whether a batch failed while the service was there.
     pub(crate) fn has_failed_by_itself(&self, job: &Job) -> bool {
-        job.failures > 0 || self.verdict(job, false) == Some(Verdict::Counts)
+        job.failures > 0 || self.verdict(job, false) == Verdict::Counts
     }
 
     /// Whether a batch that never failed should be sent before `first`, which failed: to show whether the service is
@@ -116,12 +115,7 @@ impl Outage {
         if self.is_now() {
             return !first.unanswered || FRESH_PROBES.contains(&self.probes);
         }
-        first.has_failed() && (self.last_had_failed || self.verdict(first, false) == Some(Verdict::Open))
-    }
-
-    /// Until when nothing should be sent.
-    pub(crate) fn rest_until(&self, now: Instant) -> Option<Instant> {
-        self.rest_until.filter(|until| now < *until)
+        first.has_failed() && (self.last_had_failed || self.verdict(first, false) == Verdict::Undecided)
     }
 
     fn is_now(&self) -> bool {
@@ -161,15 +155,15 @@ mod tests {
         let mut outage = Outage::default();
         let mut first = sent(&mut outage, ErrorKind::NoAnswer);
         let (_, second) = sent(&mut outage, ErrorKind::NoAnswer);
-        assert_eq!(fail(&mut outage, &mut first, false), Verdict::Open);
+        assert_eq!(fail(&mut outage, &mut first, false), Verdict::Undecided);
         outage.answered(second);
         let verdict = |outage: &Outage| outage.verdict(&first.0, false);
-        assert_eq!(verdict(&outage), Some(Verdict::Open), "sent before the failure: it proves nothing");
+        assert_eq!(verdict(&outage), Verdict::Undecided, "sent before the failure: it proves nothing");
         assert!(outage.wants_fresh(&first.0), "something that can prove it");
         let (_, third) = sent(&mut outage, ErrorKind::NoAnswer);
-        assert_eq!(verdict(&outage), Some(Verdict::Open));
+        assert_eq!(verdict(&outage), Verdict::Undecided);
         outage.answered(third);
-        assert_eq!(verdict(&outage), Some(Verdict::Counts));
+        assert_eq!(verdict(&outage), Verdict::Counts);
         assert!(outage.has_failed_by_itself(&first.0));
     }
 
@@ -178,15 +172,15 @@ mod tests {
         let mut outage = Outage::default();
         let kind = || ErrorKind::NoAnswer;
         let [mut first, mut second, mut late] = [(); 3].map(|()| sent(&mut outage, kind()));
-        assert_eq!(fail(&mut outage, &mut first, false), Verdict::Open);
-        assert_eq!(fail(&mut outage, &mut second, true), Verdict::Outage);
-        assert_eq!(outage.verdict(&first.0, false), Some(Verdict::Outage), "what led to it, too");
+        assert_eq!(fail(&mut outage, &mut first, false), Verdict::Undecided);
+        assert_eq!(fail(&mut outage, &mut second, true), Verdict::DoesNotCount);
+        assert_eq!(outage.verdict(&first.0, false), Verdict::DoesNotCount, "what led to it, too");
         let (_, worked) = sent(&mut outage, kind());
         outage.answered(worked);
-        assert_eq!(outage.verdict(&first.0, true), Some(Verdict::Outage), "for good");
-        assert_eq!(fail(&mut outage, &mut late, false), Verdict::Outage, "sent before its end");
+        assert_eq!(outage.verdict(&first.0, true), Verdict::DoesNotCount, "for good");
+        assert_eq!(fail(&mut outage, &mut late, false), Verdict::DoesNotCount, "sent before its end");
         let mut after = sent(&mut outage, kind());
-        assert_eq!(fail(&mut outage, &mut after, false), Verdict::Open);
+        assert_eq!(fail(&mut outage, &mut after, false), Verdict::Undecided);
     }
 
     #[test]

@@ -22,9 +22,8 @@ pub(crate) struct Queue<'a> {
     /// The block whose intent is not acknowledged yet, with the number of its event.
     intended: Option<(u64, Vec<Job>)>,
     ready: VecDeque<Job>,
-    /// By when they are due; the number keeps the order of those that are due at the same moment.
-    delayed: BTreeMap<(Instant, u64), Job>,
-    delays: u64,
+    /// By when they are due.
+    delayed: BTreeMap<Instant, Vec<Job>>,
     ahead: usize,
 }
 
@@ -37,7 +36,6 @@ impl<'a> Queue<'a> {
             intended: None,
             ready: VecDeque::new(),
             delayed: BTreeMap::new(),
-            delays: 0,
             ahead: AHEAD_AT_FIRST,
         }
     }
@@ -88,22 +86,21 @@ impl<'a> Queue<'a> {
 
     /// Keeps a batch back until `due`.
     pub(crate) fn delay(&mut self, job: Job, due: Instant) {
-        self.delays += 1;
-        self.delayed.insert((due, self.delays), job);
+        self.delayed.entry(due).or_default().push(job);
     }
 
     /// Makes ready what was delayed until `now` at most, before what was never sent.
     pub(crate) fn wake(&mut self, now: Instant) {
         while let Some(first) = self.delayed.first_entry()
-            && first.key().0 <= now
+            && *first.key() <= now
         {
-            self.ready.push_front(first.remove());
+            first.remove().into_iter().for_each(|job| self.ready.push_front(job));
         }
     }
 
     /// When the next delayed batch becomes ready.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.delayed.first_key_value().map(|((due, _), _)| *due)
+        self.delayed.first_key_value().map(|(due, _)| *due)
     }
 
     /// The batch to be sent next.
@@ -124,14 +121,14 @@ impl<'a> Queue<'a> {
     /// Whether `is_so` of all that is left.
     pub(crate) fn all(&self, is_so: impl FnMut(&Job) -> bool) -> bool {
         let is_all_ready = self.exhausted && self.intended.is_none();
-        is_all_ready && self.ready.iter().chain(self.delayed.values()).all(is_so)
+        is_all_ready && self.ready.iter().chain(self.delayed.values().flatten()).all(is_so)
     }
 
     /// Takes everything that was intended; what is only planned stays unknown to everybody.
     pub(crate) fn drain(&mut self) -> Vec<Job> {
         self.exhausted = true;
         let intended = self.intended.take().into_iter().flat_map(|(_, block)| block);
-        let delayed = std::mem::take(&mut self.delayed).into_values();
+        let delayed = std::mem::take(&mut self.delayed).into_values().flatten();
         self.ready.drain(..).chain(intended).chain(delayed).collect()
     }
 }

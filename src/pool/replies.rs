@@ -27,13 +27,8 @@ pub(crate) struct Replies<'a> {
     pub(crate) earlier: RowFlags,
 }
 
-/// What an answer leaves to do.
-pub(crate) enum Rest {
-    /// These numbers were refused for a passing reason: after a backoff, again.
-    Again(Job),
-    /// An error names no number of the batch: only smaller batches can tell which one it is.
-    Halve(Job),
-}
+/// Settlements, and what goes again.
+pub(crate) type Answer = (Vec<Settlement>, Option<Job>);
 
 impl Replies<'_> {
     /// A batch's numbers.
@@ -41,18 +36,11 @@ impl Replies<'_> {
         job.rows.iter().filter_map(|&row| self.rows.number(row)).collect()
     }
 
-    /// Settles all rows with an error: `Failed`, or `Unknown` where an earlier attempt had no answer.
-    pub(crate) fn refused(&self, job: &Job, error: &ApiError, at: Timestamp) -> Vec<Settlement> {
-        self.refused_rows(&job.rows, job, error, at)
-    }
-
-    /// Reads the service's answer: which rows are settled, which go again.
-    pub(crate) fn answered(
-        &self,
-        mut job: Job,
-        reply: BatchReply,
-        at: Timestamp,
-    ) -> (Vec<Settlement>, Option<Rest>) {
+    /// Reads the service's answer: what it settles, and the rows that it refused for a passing reason.
+    ///
+    /// # Errors
+    /// The batch, if an error names no number of it: only smaller batches can tell which one it is.
+    pub(crate) fn answered(&self, mut job: Job, reply: BatchReply, at: Timestamp) -> Result<Answer, Job> {
         job.attempts += 1;
         let request_id = reply.request_id.clone();
         let Some(mut errors) = self.by_number(&job, reply) else {
@@ -64,7 +52,7 @@ impl Replies<'_> {
                 message: "the reply has an error for a number that it does not name".into(),
                 request_id,
             }));
-            return (Vec::new(), Some(Rest::Halve(job)));
+            return Err(job);
         };
         let (mut succeeded, mut found_gone, mut settled) = (Vec::new(), Vec::new(), Vec::new());
         let (mut again, mut passing) = (Vec::new(), None);
@@ -78,7 +66,7 @@ impl Replies<'_> {
                 Some(error) if &*error.code == "NotFound" && self.may_have_worked(&job, row) => {
                     found_gone.push(row);
                 }
-                Some(error) => settled.extend(self.refused_rows(&[row], &job, &error, at)),
+                Some(error) => settled.extend(self.refused(&[row], &job, &error, at)),
             }
         }
         for (rows, message) in [(succeeded, ""), (found_gone, FOUND_GONE)] {
@@ -94,7 +82,7 @@ impl Replies<'_> {
         }
         let failures = job.failures + 1;
         let rest = Job { rows: again, failures, half_of: None, last_error: passing, ..job };
-        (settled, (!rest.rows.is_empty()).then_some(Rest::Again(rest)))
+        Ok((settled, (!rest.rows.is_empty()).then_some(rest)))
     }
 
     /// The errors by number. `None`: one of them cannot be told to belong to a number of this batch.
@@ -119,7 +107,14 @@ impl Replies<'_> {
         job.unanswered || self.earlier.get(row)
     }
 
-    fn refused_rows(&self, rows: &[RowId], job: &Job, error: &ApiError, at: Timestamp) -> Vec<Settlement> {
+    /// Settles some of a batch's rows with an error: `Failed`, or `Unknown` where an earlier attempt had no answer.
+    pub(crate) fn refused(
+        &self,
+        rows: &[RowId],
+        job: &Job,
+        error: &ApiError,
+        at: Timestamp,
+    ) -> Vec<Settlement> {
         let (maybe, unchanged): (Vec<_>, Vec<_>) =
             rows.iter().partition(|&&row| self.may_have_worked(job, row));
         // If no answer is all there is, there is no need to say that there was none before.

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use crate::event::{Fate, Settlement, StopReason};
 
 /// Watches for reasons to stop.
-#[derive(Debug)]
 pub(crate) struct Watch {
     max_failures: Option<u64>,
     give_up_after: Duration,

@@ -10,12 +10,12 @@
 //! Where it does not work well: jobs of less than about 20 requests or 10 s, limits under one request/s, services
 //! without any burst at 25 requests/s or more, and fixed windows of about 10 s without `Retry-After`.
 
-mod adaptive;
-mod breaker;
-mod ceiling;
 mod evidence;
 mod limit;
 mod stage;
+mod adaptive;
+mod breaker;
+mod ceiling;
 #[cfg(test)]
 mod tests;
 

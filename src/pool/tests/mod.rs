@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::pace::PaceSettings;
 use super::retry::RetryPolicy;
 use super::*;
-use crate::aws::protocol::NumberError;
+use crate::aws::protocol::{ErrorKind, NumberError};
 use crate::event::{Event, Fate, Inbox, channel};
 use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source};
 use crate::journal::entry::{Entry, Header};

@@ -7,7 +7,7 @@ use crate::input::{ConnectorId, RowId};
 
 /// Rows that are sent together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Job {
+pub(crate) struct Batch {
     /// Whose numbers.
     pub(crate) connector: ConnectorId,
     /// Which rows; never empty.
@@ -26,7 +26,7 @@ pub(crate) struct Job {
     pub(crate) last_error: Option<Box<ApiError>>,
 }
 
-impl Job {
+impl Batch {
     /// A batch as planned.
     pub(crate) fn new(connector: ConnectorId, rows: Vec<RowId>) -> Self {
         Self {

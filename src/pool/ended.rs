@@ -9,9 +9,9 @@ use tokio::task::{Id, JoinError};
 
 use crate::aws::protocol::{self, ApiError, BatchReply, ErrorKind};
 use crate::event::{AttemptOutcome, Event, Phase, StopReason};
-use crate::pool::batch::Job;
-use crate::pool::dispatch::{Dispatcher, Flight};
-use crate::pool::gate::Renewal;
+use crate::pool::batch::Batch;
+use crate::pool::credential_gate::Renewal;
+use crate::pool::dispatcher::{Dispatcher, Flight};
 use crate::pool::outage::Verdict;
 use crate::pool::pace::Permit;
 
@@ -48,16 +48,16 @@ impl Dispatcher<'_> {
     }
 
     fn answered(&mut self, flight: Flight, reply: BatchReply, now: Instant, at: Timestamp) {
-        let Flight { job, permit, request } = flight;
+        let Flight { batch, permit, request } = flight;
         self.served(permit, request, now);
-        self.connectors.worked(job.connector);
-        self.splits.accepted(job.half_of);
-        match self.replies.answered(job, reply, at) {
+        self.connectors.worked(batch.connector);
+        self.splits.accepted(batch.half_of);
+        match self.replies.answered(batch, reply, at) {
             Ok((settled, again)) => {
                 self.settle(settled);
-                again.into_iter().for_each(|job| self.again(job, now, at));
+                again.into_iter().for_each(|batch| self.again(batch, now, at));
             }
-            Err(job) => self.halve(job, at),
+            Err(batch) => self.halve(batch, at),
         }
     }
 
@@ -65,41 +65,46 @@ impl Dispatcher<'_> {
     fn served(&mut self, permit: Permit, request: u64, now: Instant) {
         self.pace.on_success(now, permit);
         self.outage.answered(request);
-        self.watch.answered();
+        self.stop_rules.answered();
         self.gate.accepted();
     }
 
     fn erred(&mut self, flight: Flight, mut error: ApiError, now: Instant, at: Timestamp) {
-        let Flight { mut job, permit, request } = flight;
-        tracing::debug!(code = &*error.code, status = error.status, rows = job.rows.len(), "attempt failed");
-        if error.kind == ErrorKind::Credentials && self.connectors.is_denied_alone(job.connector, &error) {
+        let Flight { mut batch, permit, request } = flight;
+        tracing::debug!(
+            code = &*error.code,
+            status = error.status,
+            rows = batch.rows.len(),
+            "attempt failed"
+        );
+        if error.kind == ErrorKind::Credentials && self.connectors.is_denied_alone(batch.connector, &error) {
             error.kind = ErrorKind::Forbidden;
         }
         match error.kind {
             ErrorKind::Throttled { retry_after } => {
                 self.pace.on_throttled(now, permit, retry_after);
                 self.outage.answered(request);
-                self.watch.trouble(now);
-                self.queue.put_first(job);
+                self.stop_rules.trouble(now);
+                self.queue.put_first(batch);
             }
             ErrorKind::Credentials | ErrorKind::ClockSkew { .. } => {
                 self.pace.on_abandoned(now, permit);
-                self.watch.trouble(now);
+                self.stop_rules.trouble(now);
                 if error.kind == ErrorKind::Credentials {
                     self.gate.refused();
                 }
-                self.queue.put_first(job);
+                self.queue.put_first(batch);
             }
             ErrorKind::Unreachable | ErrorKind::NoAnswer | ErrorKind::Unavailable { .. } => {
                 self.pace.on_error(now, permit);
-                self.watch.trouble(now);
-                job.unanswered |= error.kind.is_silent();
-                self.failed(job, request, error, now, at);
+                self.stop_rules.trouble(now);
+                batch.unanswered |= error.kind.is_silent();
+                self.failed(batch, request, error, now, at);
             }
             ErrorKind::Rejected if error.status.is_none() => {
                 self.pace.on_abandoned(now, permit);
-                job.last_error = Some(Box::new(error));
-                self.give_up(job, at);
+                batch.last_error = Some(Box::new(error));
+                self.give_up(batch, at);
             }
             ErrorKind::BadRequest
             | ErrorKind::Forbidden
@@ -108,18 +113,18 @@ impl Dispatcher<'_> {
             | ErrorKind::Rejected => {
                 self.served(permit, request, now);
                 self.gate.accepted();
-                self.refused(job, error, now, at);
+                self.refused(batch, error, now, at);
             }
         }
     }
 
     /// The service answered, and not as asked.
-    fn refused(&mut self, mut job: Job, error: ApiError, now: Instant, at: Timestamp) {
-        job.attempts += 1;
+    fn refused(&mut self, mut batch: Batch, error: ApiError, now: Instant, at: Timestamp) {
+        batch.attempts += 1;
         if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound)
-            && self.connectors.close(job.connector, &error)
+            && self.connectors.close(batch.connector, &error)
         {
-            let (connector, code) = (self.replies.rows.connector_name(job.connector), &*error.code);
+            let (connector, code) = (self.replies.rows.connector_name(batch.connector), &*error.code);
             tracing::warn!(
                 connector,
                 code,
@@ -127,54 +132,54 @@ impl Dispatcher<'_> {
             );
         }
         let kind = error.kind.clone();
-        job.last_error = Some(Box::new(error));
+        batch.last_error = Some(Box::new(error));
         match kind {
-            ErrorKind::BadRequest => self.halve(job, at),
+            ErrorKind::BadRequest => self.halve(batch, at),
             ErrorKind::Conflict => {
-                job.failures += 1;
-                self.again(job, now, at);
+                batch.failures += 1;
+                self.again(batch, now, at);
             }
-            _ => self.give_up(job, at),
+            _ => self.give_up(batch, at),
         }
     }
 
     /// Sends both halves of a batch instead of it, or settles the one row that is at fault.
-    fn halve(&mut self, job: Job, at: Timestamp) {
-        match self.splits.halve(job) {
+    fn halve(&mut self, batch: Batch, at: Timestamp) {
+        match self.splits.halve(batch) {
             Ok(halves) => halves.into_iter().rev().for_each(|half| self.queue.put_first(half)),
-            Err(job) => self.give_up(job, at),
+            Err(batch) => self.give_up(batch, at),
         }
     }
 
     /// A request got no answer, or did not reach the service.
-    fn failed(&mut self, mut job: Job, request: u64, error: ApiError, now: Instant, at: Timestamp) {
+    fn failed(&mut self, mut batch: Batch, request: u64, error: ApiError, now: Instant, at: Timestamp) {
         if &*error.code == protocol::UNTRUSTED && !self.outage.has_answered() && self.stop.is_none() {
             // No row of the file can change that, and waiting rarely does.
             tracing::warn!(because = &*error.message, "{UNTRUSTED}");
             self.stop(StopReason::Untrusted, at);
         }
-        job.last_error = Some(Box::new(error));
+        batch.last_error = Some(Box::new(error));
         let is_outage = matches!(self.pace.phase(now), Phase::Outage { .. });
-        match self.outage.failed(&mut job, request, is_outage, self.is_alone(), now) {
-            _ if self.stop.is_some() => self.queue.put_first(job), // to be retired with the rest
-            Verdict::DoesNotCount => self.queue.put_behind_failed(job),
-            Verdict::Undecided => self.again(job, now, at),
+        match self.outage.failed(&mut batch, request, is_outage, self.is_alone(), now) {
+            _ if self.stop.is_some() => self.queue.put_first(batch), // to be retired with the rest
+            Verdict::DoesNotCount => self.queue.put_behind_failed(batch),
+            Verdict::Undecided => self.again(batch, now, at),
             Verdict::Counts => {
-                job.count();
-                self.again(job, now, at);
+                batch.count();
+                self.again(batch, now, at);
             }
         }
     }
 
     /// Sends a batch again after a backoff, unless its attempts are used up.
-    fn again(&mut self, job: Job, now: Instant, at: Timestamp) {
-        if self.retry.is_used_up(job.failures) {
-            return self.give_up(job, at);
+    fn again(&mut self, batch: Batch, now: Instant, at: Timestamp) {
+        if self.retry.is_used_up(batch.failures) {
+            return self.give_up(batch, at);
         }
-        let failures = job.failures + u32::from(job.failed_at.is_some());
+        let failures = batch.failures + u32::from(batch.failed_at.is_some());
         let backoff = self.retry.delay(failures, self.jitter.f64());
-        let rest = job.last_error.as_ref().map_or(Duration::ZERO, |error| error.kind.rest());
-        self.queue.delay(job, now + backoff.max(rest));
+        let rest = batch.last_error.as_ref().map_or(Duration::ZERO, |error| error.kind.rest());
+        self.queue.delay(batch, now + backoff.max(rest));
     }
 }
 

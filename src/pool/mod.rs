@@ -13,11 +13,11 @@ mod replies;
 mod split;
 mod queue;
 mod outage;
-mod gate;
-mod scope;
-mod stop;
+mod credential_gate;
+mod connectors;
+mod stop_rules;
 mod events;
-mod dispatch;
+mod dispatcher;
 mod ended;
 
 #[cfg(test)]
@@ -30,10 +30,10 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::aws::protocol::{ApiError, BatchReply};
 use crate::event::StopReason;
-use dispatch::Next;
-pub(crate) use dispatch::{Dispatcher, Submission};
+pub(crate) use credential_gate::Renewal;
+use dispatcher::Next;
+pub(crate) use dispatcher::{Dispatcher, Submission};
 use ended::Ended;
-pub(crate) use gate::Renewal;
 pub(crate) use settings::{PoolEnd, PoolSettings};
 
 /// Runs until everything is settled, or until `stop` (or the run itself) says so.

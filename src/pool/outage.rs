@@ -11,7 +11,7 @@
 use std::time::Instant;
 
 use crate::aws::protocol::ErrorKind;
-use crate::pool::batch::Job;
+use crate::pool::batch::Batch;
 
 /// After how many probes a batch is sent that never failed, in case the others are what the service cannot
 /// answer. Few: an outage of half an hour puts no more than these in doubt.
@@ -47,9 +47,9 @@ pub(crate) enum Verdict {
 
 impl Outage {
     /// A batch goes out. Returns the request's number.
-    pub(crate) fn sent(&mut self, job: &mut Job) -> u64 {
-        job.failed_at = None; // whatever does not count by now is an outage's
-        self.last_had_failed = job.has_failed();
+    pub(crate) fn sent(&mut self, batch: &mut Batch) -> u64 {
+        batch.failed_at = None; // whatever does not count by now is an outage's
+        self.last_had_failed = batch.has_failed();
         self.probes += u32::from(self.is_now());
         self.sent += 1;
         self.sent
@@ -74,13 +74,13 @@ impl Outage {
     /// `is_alone`: every other batch that is left [has failed by itself](Self::has_failed_by_itself).
     pub(crate) fn failed(
         &mut self,
-        job: &mut Job,
+        batch: &mut Batch,
         request: u64,
         is_outage: bool,
         is_alone: bool,
         now: Instant,
     ) -> Verdict {
-        if let Some(error) = job.last_error.as_deref().filter(|_| is_outage) {
+        if let Some(error) = batch.last_error.as_deref().filter(|_| is_outage) {
             if !self.is_now() {
                 let because = &*error.message;
                 tracing::warn!(because, "everything fails: asking now and then whether it is over");
@@ -88,16 +88,16 @@ impl Outage {
             self.explained = u64::MAX;
             self.rest_until = self.rest_until.max(Some(now + error.kind.rest()));
         }
-        job.failed_at = Some(if request <= self.explained { request } else { self.sent });
-        let counts = is_alone && !self.is_away(job);
-        if counts { Verdict::Counts } else { self.verdict(job, false) }
+        batch.failed_at = Some(if request <= self.explained { request } else { self.sent });
+        let counts = is_alone && !self.is_away(batch);
+        if counts { Verdict::Counts } else { self.verdict(batch, false) }
     }
 
     /// Whether the batch's marked failure counts. `is_alone` as above.
-    pub(crate) fn verdict(&self, job: &Job, is_alone: bool) -> Verdict {
-        match job.failed_at {
+    pub(crate) fn verdict(&self, batch: &Batch, is_alone: bool) -> Verdict {
+        match batch.failed_at {
             Some(mark) if mark > self.explained => {
-                let counts = self.answered > mark || (is_alone && !self.is_away(job));
+                let counts = self.answered > mark || (is_alone && !self.is_away(batch));
                 if counts { Verdict::Counts } else { Verdict::Undecided }
             }
             _ => Verdict::DoesNotCount,
@@ -105,13 +105,13 @@ impl Outage {
     }
 
     /// Whether a batch failed while the service was there.
-    pub(crate) fn has_failed_by_itself(&self, job: &Job) -> bool {
-        job.failures > 0 || self.verdict(job, false) == Verdict::Counts
+    pub(crate) fn has_failed_by_itself(&self, batch: &Batch) -> bool {
+        batch.failures > 0 || self.verdict(batch, false) == Verdict::Counts
     }
 
     /// Whether a batch that never failed should be sent before `first`, which failed: to show whether the service is
     /// there, and because batches that it cannot answer must not follow each other, or they would look like an outage.
-    pub(crate) fn wants_fresh(&self, first: &Job) -> bool {
+    pub(crate) fn wants_fresh(&self, first: &Batch) -> bool {
         if self.is_now() {
             return !first.unanswered || FRESH_PROBES.contains(&self.probes);
         }
@@ -124,9 +124,9 @@ impl Outage {
 
     /// A service that answered before and cannot be reached now is away, whichever batch finds that out. A proxy that
     /// refuses may have something against the batch.
-    fn is_away(&self, job: &Job) -> bool {
-        let error = job.last_error.as_ref().filter(|error| error.kind == ErrorKind::Unreachable);
-        self.has_answered() && error.is_some_and(|error| error.status.is_none() || job.failures == 0)
+    fn is_away(&self, batch: &Batch) -> bool {
+        let error = batch.last_error.as_ref().filter(|error| error.kind == ErrorKind::Unreachable);
+        self.has_answered() && error.is_some_and(|error| error.status.is_none() || batch.failures == 0)
     }
 }
 
@@ -137,17 +137,17 @@ mod tests {
     use crate::input::{ConnectorId, RowId};
 
     /// Sends a batch whose request then fails; returns the request's number, too.
-    fn sent(outage: &mut Outage, kind: ErrorKind) -> (Job, u64) {
+    fn sent(outage: &mut Outage, kind: ErrorKind) -> (Batch, u64) {
         let (status, code, message) = (None, "Timeout".into(), "".into());
-        let mut job = Job::new(ConnectorId::for_tests(0), vec![RowId::new(0)]);
-        let request = outage.sent(&mut job);
-        job.last_error = Some(Box::new(ApiError { kind, status, code, message, request_id: None }));
-        (job, request)
+        let mut batch = Batch::new(ConnectorId::for_tests(0), vec![RowId::new(0)]);
+        let request = outage.sent(&mut batch);
+        batch.last_error = Some(Box::new(ApiError { kind, status, code, message, request_id: None }));
+        (batch, request)
     }
 
     #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
-    fn fail(outage: &mut Outage, (job, request): &mut (Job, u64), is_outage: bool) -> Verdict {
-        outage.failed(job, *request, is_outage, false, Instant::now())
+    fn fail(outage: &mut Outage, (batch, request): &mut (Batch, u64), is_outage: bool) -> Verdict {
+        outage.failed(batch, *request, is_outage, false, Instant::now())
     }
 
     #[test]
@@ -195,10 +195,10 @@ mod tests {
             if answered {
                 outage.answered(request);
             }
-            let (mut job, request) = sent(&mut outage, kind);
+            let (mut batch, request) = sent(&mut outage, kind);
             #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
-            let verdict = outage.failed(&mut job, request, true, true, Instant::now());
-            assert_eq!(verdict == Verdict::Counts, counts, "{:?}", job.last_error);
+            let verdict = outage.failed(&mut batch, request, true, true, Instant::now());
+            assert_eq!(verdict == Verdict::Counts, counts, "{:?}", batch.last_error);
         }
     }
 }

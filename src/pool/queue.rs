@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use crate::input::RowId;
-use crate::plan::Batch;
-use crate::pool::batch::Job;
+use crate::plan;
+use crate::pool::batch::Batch;
 
 /// How many batches are written ahead: at first, and at most. Few are enough for a slow service, and leave few rows in
 /// doubt after a crash; the number doubles whenever the pool has to wait for the disk.
@@ -17,19 +17,19 @@ const AHEAD_AT_MOST: usize = 1024;
 
 /// What waits to be sent, in order.
 pub(crate) struct Queue<'a> {
-    planned: Box<dyn Iterator<Item = Batch> + Send + 'a>,
+    planned: Box<dyn Iterator<Item = plan::Batch> + Send + 'a>,
     exhausted: bool,
     /// The block whose intent is not acknowledged yet, with the number of its event.
-    intended: Option<(u64, Vec<Job>)>,
-    ready: VecDeque<Job>,
+    intended: Option<(u64, Vec<Batch>)>,
+    ready: VecDeque<Batch>,
     /// By when they are due.
-    delayed: BTreeMap<Instant, Vec<Job>>,
+    delayed: BTreeMap<Instant, Vec<Batch>>,
     ahead: usize,
 }
 
 impl<'a> Queue<'a> {
     /// Everything is planned, nothing is intended.
-    pub(crate) fn new(planned: impl Iterator<Item = Batch> + Send + 'a) -> Self {
+    pub(crate) fn new(planned: impl Iterator<Item = plan::Batch> + Send + 'a) -> Self {
         Self {
             planned: Box::new(planned),
             exhausted: false,
@@ -47,10 +47,10 @@ impl<'a> Queue<'a> {
             return;
         }
         let batches = self.planned.by_ref().take(self.ahead);
-        let block: Vec<Job> = batches.map(|batch| Job::new(batch.connector, batch.rows)).collect();
+        let block: Vec<Batch> = batches.map(|batch| Batch::new(batch.connector, batch.rows)).collect();
         self.exhausted = block.len() < self.ahead;
         if !block.is_empty() {
-            let number = emit(block.iter().flat_map(|job| job.rows.iter().copied()).collect());
+            let number = emit(block.iter().flat_map(|batch| batch.rows.iter().copied()).collect());
             self.intended = Some((number, block));
         }
     }
@@ -66,27 +66,27 @@ impl<'a> Queue<'a> {
     }
 
     /// Puts a batch at the head: it has waited already.
-    pub(crate) fn put_first(&mut self, job: Job) {
-        self.ready.push_front(job);
+    pub(crate) fn put_first(&mut self, batch: Batch) {
+        self.ready.push_front(batch);
     }
 
     /// Puts a batch that failed behind the others that did: they take turns, before what was never sent.
-    pub(crate) fn put_behind_failed(&mut self, job: Job) {
-        let behind = self.ready.iter().rposition(Job::has_failed).map_or(0, |last| last + 1);
-        self.ready.insert(behind, job);
+    pub(crate) fn put_behind_failed(&mut self, batch: Batch) {
+        let behind = self.ready.iter().rposition(Batch::has_failed).map_or(0, |last| last + 1);
+        self.ready.insert(behind, batch);
     }
 
     /// Makes the first batch that has not failed the next one, if there is one.
     pub(crate) fn bring_fresh_forward(&mut self) {
-        let fresh = self.ready.iter().position(|job| !job.has_failed());
-        if let Some(job) = fresh.and_then(|at| self.ready.remove(at)) {
-            self.ready.push_front(job);
+        let fresh = self.ready.iter().position(|batch| !batch.has_failed());
+        if let Some(batch) = fresh.and_then(|at| self.ready.remove(at)) {
+            self.ready.push_front(batch);
         }
     }
 
     /// Keeps a batch back until `due`.
-    pub(crate) fn delay(&mut self, job: Job, due: Instant) {
-        self.delayed.entry(due).or_default().push(job);
+    pub(crate) fn delay(&mut self, batch: Batch, due: Instant) {
+        self.delayed.entry(due).or_default().push(batch);
     }
 
     /// Makes ready what was delayed until `now` at most, before what was never sent.
@@ -94,7 +94,7 @@ impl<'a> Queue<'a> {
         while let Some(first) = self.delayed.first_entry()
             && *first.key() <= now
         {
-            first.remove().into_iter().for_each(|job| self.ready.push_front(job));
+            first.remove().into_iter().for_each(|batch| self.ready.push_front(batch));
         }
     }
 
@@ -104,12 +104,12 @@ impl<'a> Queue<'a> {
     }
 
     /// The batch to be sent next.
-    pub(crate) fn first(&self) -> Option<&Job> {
+    pub(crate) fn first(&self) -> Option<&Batch> {
         self.ready.front()
     }
 
     /// Takes the batch to be sent next.
-    pub(crate) fn take_first(&mut self) -> Option<Job> {
+    pub(crate) fn take_first(&mut self) -> Option<Batch> {
         self.ready.pop_front()
     }
 
@@ -119,13 +119,13 @@ impl<'a> Queue<'a> {
     }
 
     /// Whether `is_so` of all that is left.
-    pub(crate) fn all(&self, is_so: impl FnMut(&Job) -> bool) -> bool {
+    pub(crate) fn all(&self, is_so: impl FnMut(&Batch) -> bool) -> bool {
         let is_all_ready = self.exhausted && self.intended.is_none();
         is_all_ready && self.ready.iter().chain(self.delayed.values().flatten()).all(is_so)
     }
 
     /// Takes everything that was intended; what is only planned stays unknown to everybody.
-    pub(crate) fn drain(&mut self) -> Vec<Job> {
+    pub(crate) fn drain(&mut self) -> Vec<Batch> {
         self.exhausted = true;
         let intended = self.intended.take().into_iter().flat_map(|(_, block)| block);
         let delayed = std::mem::take(&mut self.delayed).into_values().flatten();

@@ -13,7 +13,7 @@ use crate::aws::protocol::{ApiError, BatchReply, ErrorKind, NumberError, reply};
 use crate::event::{Fate, Settlement};
 use crate::input::{RowFlags, RowId, Rows};
 use crate::number::PhoneNumber;
-use crate::pool::batch::Job;
+use crate::pool::batch::Batch;
 
 const FOUND_GONE: &str = "the service no longer finds the number on this connector: an earlier attempt, whose answer was lost, worked";
 
@@ -28,45 +28,50 @@ pub(crate) struct Replies<'a> {
 }
 
 /// Settlements, and what goes again.
-pub(crate) type Answer = (Vec<Settlement>, Option<Job>);
+pub(crate) type Answer = (Vec<Settlement>, Option<Batch>);
 
 impl Replies<'_> {
     /// A batch's numbers.
-    pub(crate) fn numbers(&self, job: &Job) -> Vec<PhoneNumber> {
-        job.rows.iter().filter_map(|&row| self.rows.number(row)).collect()
+    pub(crate) fn numbers(&self, batch: &Batch) -> Vec<PhoneNumber> {
+        batch.rows.iter().filter_map(|&row| self.rows.number(row)).collect()
     }
 
     /// Reads the service's answer: what it settles, and the rows that it refused for a passing reason.
     ///
     /// # Errors
     /// The batch, if an error names no number of it: only smaller batches can tell which one it is.
-    pub(crate) fn answered(&self, mut job: Job, reply: BatchReply, at: Timestamp) -> Result<Answer, Job> {
-        job.attempts += 1;
+    pub(crate) fn answered(
+        &self,
+        mut batch: Batch,
+        reply: BatchReply,
+        at: Timestamp,
+    ) -> Result<Answer, Batch> {
+        batch.attempts += 1;
         let request_id = reply.request_id.clone();
-        let Some(mut errors) = self.by_number(&job, reply) else {
-            job.unanswered = true; // it may have worked for any of them
-            job.last_error = Some(Box::new(ApiError {
+        let Some(mut errors) = self.by_number(&batch, reply) else {
+            batch.unanswered = true; // it may have worked for any of them
+            batch.last_error = Some(Box::new(ApiError {
                 kind: ErrorKind::NoAnswer,
                 status: Some(200),
                 code: "UnattributedError".into(),
                 message: "the reply has an error for a number that it does not name".into(),
                 request_id,
             }));
-            return Err(job);
+            return Err(batch);
         };
         let (mut succeeded, mut found_gone, mut settled) = (Vec::new(), Vec::new(), Vec::new());
         let (mut again, mut passing) = (Vec::new(), None);
-        for &row in &job.rows {
+        for &row in &batch.rows {
             match self.rows.number(row).and_then(|number| errors.remove(&number)) {
                 None => succeeded.push(row),
                 Some(error) if reply::is_transient(&error.code) => {
                     again.push(row);
                     passing.get_or_insert(Box::new(error));
                 }
-                Some(error) if &*error.code == "NotFound" && self.may_have_worked(&job, row) => {
+                Some(error) if &*error.code == "NotFound" && self.may_have_worked(&batch, row) => {
                     found_gone.push(row);
                 }
-                Some(error) => settled.extend(self.refused(&[row], &job, &error, at)),
+                Some(error) => settled.extend(self.refused(&[row], &batch, &error, at)),
             }
         }
         for (rows, message) in [(succeeded, ""), (found_gone, FOUND_GONE)] {
@@ -75,21 +80,21 @@ impl Replies<'_> {
                 fate: Fate::Succeeded,
                 code: "".into(),
                 message: message.into(),
-                attempts: job.attempts,
+                attempts: batch.attempts,
                 request_id: request_id.clone(),
                 at,
             }));
         }
-        let failures = job.failures + 1;
-        let rest = Job { rows: again, failures, half_of: None, last_error: passing, ..job };
+        let failures = batch.failures + 1;
+        let rest = Batch { rows: again, failures, half_of: None, last_error: passing, ..batch };
         Ok((settled, (!rest.rows.is_empty()).then_some(rest)))
     }
 
     /// The errors by number. `None`: one of them cannot be told to belong to a number of this batch.
     ///
     /// With a batch of one there is no doubt. A number that was not asked for is logged and changes nothing.
-    fn by_number(&self, job: &Job, reply: BatchReply) -> Option<HashMap<PhoneNumber, ApiError>> {
-        let asked = self.numbers(job);
+    fn by_number(&self, batch: &Batch, reply: BatchReply) -> Option<HashMap<PhoneNumber, ApiError>> {
+        let asked = self.numbers(batch);
         let only = if let [number] = asked[..] { Some(number) } else { None };
         let mut errors = HashMap::new();
         for NumberError { number, code, message } in reply.errors {
@@ -103,20 +108,20 @@ impl Replies<'_> {
         Some(errors)
     }
 
-    fn may_have_worked(&self, job: &Job, row: RowId) -> bool {
-        job.unanswered || self.earlier.get(row)
+    fn may_have_worked(&self, batch: &Batch, row: RowId) -> bool {
+        batch.unanswered || self.earlier.get(row)
     }
 
     /// Settles some of a batch's rows with an error: `Failed`, or `Unknown` where an earlier attempt had no answer.
     pub(crate) fn refused(
         &self,
         rows: &[RowId],
-        job: &Job,
+        batch: &Batch,
         error: &ApiError,
         at: Timestamp,
     ) -> Vec<Settlement> {
         let (maybe, unchanged): (Vec<_>, Vec<_>) =
-            rows.iter().partition(|&&row| self.may_have_worked(job, row));
+            rows.iter().partition(|&&row| self.may_have_worked(batch, row));
         // If no answer is all there is, there is no need to say that there was none before.
         let then = if error.kind.is_silent() { "" } else { MAYBE_DONE };
         let groups = [(unchanged, Fate::Failed, ""), (maybe, Fate::Unknown, then)];
@@ -126,7 +131,7 @@ impl Replies<'_> {
             fate,
             code: error.code.clone(),
             message: [then, &error.message].concat().into(),
-            attempts: job.attempts,
+            attempts: batch.attempts,
             request_id: error.request_id.clone(),
             at,
         };

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::pool::batch::Job;
+use crate::pool::batch::Batch;
 
 /// The splits whose halves are still under way, and what they have taught.
 #[derive(Debug, Default)]
@@ -21,24 +21,24 @@ impl Splits {
     ///
     /// # Errors
     /// If the batch is one row, it comes back as it was: that row is the culprit.
-    pub(crate) fn halve(&mut self, mut job: Job) -> Result<[Job; 2], Job> {
-        job.half_of.take().and_then(|split| self.open.remove(&split)); // it teaches nothing
-        if job.rows.len() < 2 {
-            return Err(job);
+    pub(crate) fn halve(&mut self, mut batch: Batch) -> Result<[Batch; 2], Batch> {
+        batch.half_of.take().and_then(|split| self.open.remove(&split)); // it teaches nothing
+        if batch.rows.len() < 2 {
+            return Err(batch);
         }
         self.last += 1;
-        let larger = job.rows.len().div_ceil(2);
+        let larger = batch.rows.len().div_ceil(2);
         self.open.insert(self.last, (larger, false));
-        (job.failures, job.half_of) = (0, Some(self.last));
-        let second = job.split_off(larger);
-        Ok([job, second])
+        (batch.failures, batch.half_of) = (0, Some(self.last));
+        let second = batch.split_off(larger);
+        Ok([batch, second])
     }
 
     /// Cuts a batch to the known limit. Returns the rest.
-    pub(crate) fn cut(&self, job: &mut Job) -> Option<Job> {
-        let limit = self.limit.filter(|limit| job.rows.len() > *limit)?;
-        job.half_of = None;
-        Some(job.split_off(limit))
+    pub(crate) fn cut(&self, batch: &mut Batch) -> Option<Batch> {
+        let limit = self.limit.filter(|limit| batch.rows.len() > *limit)?;
+        batch.half_of = None;
+        Some(batch.split_off(limit))
     }
 
     /// The service accepted a batch.
@@ -57,23 +57,23 @@ mod tests {
     use super::*;
     use crate::input::{ConnectorId, RowId};
 
-    fn job(size: u32) -> Job {
-        Job::new(ConnectorId::for_tests(0), (0..size).map(RowId::new).collect())
+    fn batch(size: u32) -> Batch {
+        Batch::new(ConnectorId::for_tests(0), (0..size).map(RowId::new).collect())
     }
 
     /// Plays a service that takes at most `limit` rows and refuses batches with a `poison` row.
     /// Returns the splits, the culprits found and the number of requests.
     fn play(size: u32, limit: usize, poison: &[u32]) -> (Splits, Vec<u32>, usize) {
         let mut splits = Splits::default();
-        let (mut queue, mut culprits, mut requests) = (vec![job(size)], Vec::new(), 0);
-        while let Some(mut job) = queue.pop() {
-            queue.extend(splits.cut(&mut job));
+        let (mut queue, mut culprits, mut requests) = (vec![batch(size)], Vec::new(), 0);
+        while let Some(mut batch) = queue.pop() {
+            queue.extend(splits.cut(&mut batch));
             requests += 1;
-            if job.rows.len() <= limit && !job.rows.iter().any(|row| poison.contains(&row.get())) {
-                splits.accepted(job.half_of);
+            if batch.rows.len() <= limit && !batch.rows.iter().any(|row| poison.contains(&row.get())) {
+                splits.accepted(batch.half_of);
                 continue;
             }
-            match splits.halve(job) {
+            match splits.halve(batch) {
                 Ok(halves) => queue.extend(halves),
                 Err(culprit) => culprits.push(culprit.rows[0].get()),
             }
@@ -106,10 +106,10 @@ mod tests {
     #[test]
     fn larger_batches_are_cut_to_the_limit_in_order() {
         let splits = Splits { limit: Some(3), ..Splits::default() };
-        let (mut pieces, mut rest) = (Vec::new(), Some(job(7)));
-        while let Some(mut job) = rest {
-            rest = splits.cut(&mut job);
-            pieces.push(job.rows.iter().map(|row| row.get()).collect::<Vec<_>>());
+        let (mut pieces, mut rest) = (Vec::new(), Some(batch(7)));
+        while let Some(mut batch) = rest {
+            rest = splits.cut(&mut batch);
+            pieces.push(batch.rows.iter().map(|row| row.get()).collect::<Vec<_>>());
         }
         assert_eq!(pieces, [vec![0, 1, 2], vec![3, 4, 5], vec![6]]);
     }

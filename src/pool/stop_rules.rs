@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::event::{Fate, Settlement, StopReason};
 
 /// Watches for reasons to stop.
-pub(crate) struct Watch {
+pub(crate) struct StopRules {
     max_failures: Option<u64>,
     give_up_after: Duration,
     failures: u64,
@@ -15,7 +15,7 @@ pub(crate) struct Watch {
     trouble_since: Option<Instant>,
 }
 
-impl Watch {
+impl StopRules {
     /// `max_failures` counts rows.
     pub(crate) fn new(max_failures: Option<u64>, give_up_after: Duration) -> Self {
         Self { max_failures, give_up_after, failures: 0, trouble_since: None }
@@ -77,26 +77,26 @@ mod tests {
     #[test]
     fn failures_beyond_the_maximum_stop_the_run() {
         let now = origin();
-        let mut watch = Watch::new(Some(10), Duration::from_secs(60));
-        watch.settled(&settlement(Fate::Succeeded, 100));
-        watch.settled(&settlement(Fate::Failed, 6));
-        watch.settled(&settlement(Fate::Unknown, 4));
-        assert_eq!(watch.reason(now), None, "as many as allowed are allowed");
-        watch.settled(&settlement(Fate::Failed, 1));
-        assert_eq!(watch.reason(now), Some(StopReason::TooManyFailures));
+        let mut rules = StopRules::new(Some(10), Duration::from_secs(60));
+        rules.settled(&settlement(Fate::Succeeded, 100));
+        rules.settled(&settlement(Fate::Failed, 6));
+        rules.settled(&settlement(Fate::Unknown, 4));
+        assert_eq!(rules.reason(now), None, "as many as allowed are allowed");
+        rules.settled(&settlement(Fate::Failed, 1));
+        assert_eq!(rules.reason(now), Some(StopReason::TooManyFailures));
     }
 
     #[test]
     fn trouble_without_a_success_ends_the_run_in_time() {
         let now = origin();
         let minute = Duration::from_secs(60);
-        let mut watch = Watch::new(None, 2 * minute);
-        assert_eq!(watch.gives_up_at(), None, "no trouble, no end");
-        watch.trouble(now);
-        watch.trouble(now + minute);
-        assert_eq!(watch.reason(now + minute), None);
-        assert_eq!(watch.reason(now + 2 * minute), Some(StopReason::GaveUp));
-        watch.answered();
-        assert_eq!(watch.reason(now + 9 * minute), None);
+        let mut rules = StopRules::new(None, 2 * minute);
+        assert_eq!(rules.gives_up_at(), None, "no trouble, no end");
+        rules.trouble(now);
+        rules.trouble(now + minute);
+        assert_eq!(rules.reason(now + minute), None);
+        assert_eq!(rules.reason(now + 2 * minute), Some(StopReason::GaveUp));
+        rules.answered();
+        assert_eq!(rules.reason(now + 9 * minute), None);
     }
 }

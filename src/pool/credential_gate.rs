@@ -25,7 +25,7 @@ pub(crate) enum Renewal {
 pub(crate) enum Pass {
     /// Send.
     Go,
-    /// Re-read the credentials now, and tell [`Gate::renewed`].
+    /// Re-read the credentials now, and tell [`CredentialGate::renewed`].
     Renew,
     /// Not before an answer or a renewal comes, or before this moment.
     Wait(Option<Instant>),
@@ -49,12 +49,12 @@ enum State {
 
 /// The state of the credentials.
 #[derive(Debug, Default)]
-pub(crate) struct Gate {
+pub(crate) struct CredentialGate {
     state: State,
     worked: bool,
 }
 
-impl Gate {
+impl CredentialGate {
     /// When the run, which waits for new credentials, looks for them; past if it does so already. `None`: it does not
     /// wait.
     pub(crate) fn looks_at(&self) -> Option<Instant> {
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn credentials_that_never_worked_end_the_run() {
         let now = origin();
-        let mut gate = Gate::default();
+        let mut gate = CredentialGate::default();
         assert_eq!(gate.pass(now, 0), Pass::Go);
         gate.refused();
         assert_eq!(gate.pass(now, 3), Pass::Wait(None), "the others may know better");
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn expired_credentials_are_looked_for_every_30_seconds() {
         let now = origin();
-        let mut gate = Gate::default();
+        let mut gate = CredentialGate::default();
         gate.accepted();
         gate.refused();
         assert_eq!(gate.pass(now, 0), Pass::Renew);
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn credentials_that_work_elsewhere_are_tried_again_at_once() {
         let now = origin();
-        let mut gate = Gate::default();
+        let mut gate = CredentialGate::default();
         gate.refused();
         gate.accepted();
         assert_eq!(gate.pass(now, 1), Pass::Wait(None));
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn while_they_are_read_nothing_is_sent_and_no_second_refusal_is_news() {
         let now = origin();
-        let mut gate = Gate::default();
+        let mut gate = CredentialGate::default();
         gate.accepted();
         gate.refused();
         gate.refused();

@@ -13,18 +13,18 @@ use crate::event::{Event, Outbox, Settlement, StopReason};
 use crate::input::{RowFlags, Rows};
 use crate::number::PhoneNumber;
 use crate::plan;
-use crate::pool::batch::Job;
+use crate::pool::batch::Batch;
+use crate::pool::connectors::Connectors;
+use crate::pool::credential_gate::{CredentialGate, Pass};
 use crate::pool::events::Events;
-use crate::pool::gate::{Gate, Pass};
 use crate::pool::outage::{Outage, Verdict};
 use crate::pool::pace::{Pace, Permit, Wait};
 use crate::pool::queue::Queue;
 use crate::pool::replies::Replies;
 use crate::pool::retry::RetryPolicy;
-use crate::pool::scope::Connectors;
 use crate::pool::settings::{PoolEnd, PoolSettings};
 use crate::pool::split::Splits;
-use crate::pool::stop::Watch;
+use crate::pool::stop_rules::StopRules;
 
 /// The state of a run: what is to be sent, and what holds it back.
 pub(crate) struct Dispatcher<'a> {
@@ -34,20 +34,20 @@ pub(crate) struct Dispatcher<'a> {
     pub(super) flights: HashMap<Id, Flight>,
     concurrency: usize,
     pub(super) pace: Pace,
-    pub(super) gate: Gate,
+    pub(super) gate: CredentialGate,
     pub(super) outage: Outage,
     pub(super) connectors: Connectors,
     pub(super) splits: Splits,
     pub(super) retry: RetryPolicy,
     pub(super) jitter: fastrand::Rng,
-    pub(super) watch: Watch,
+    pub(super) stop_rules: StopRules,
     pub(super) stop: Option<StopReason>,
     pub(super) events: Events,
 }
 
 /// A batch that is in flight.
 pub(crate) struct Flight {
-    pub(super) job: Job,
+    pub(super) batch: Batch,
     pub(super) permit: Permit,
     /// Its number, for the [`Outage`].
     pub(super) request: u64,
@@ -90,13 +90,13 @@ impl<'a> Dispatcher<'a> {
             flights: HashMap::new(),
             concurrency: settings.concurrency.get(),
             pace: Pace::new(&settings.pace, now),
-            gate: Gate::default(),
+            gate: CredentialGate::default(),
             outage: Outage::default(),
             connectors: Connectors::default(),
             splits: Splits::default(),
             retry: settings.retry,
             jitter: fastrand::Rng::with_seed(settings.pace.seed),
-            watch: Watch::new(settings.max_failures, settings.give_up_after),
+            stop_rules: StopRules::new(settings.max_failures, settings.give_up_after),
             stop: None,
             events: Events::new(outbox),
         }
@@ -105,7 +105,7 @@ impl<'a> Dispatcher<'a> {
     /// Decides. To be asked again after whatever it asked for has happened.
     pub(crate) fn next(&mut self, now: Instant, at: Timestamp) -> Next {
         let forbidden = self.connectors.are_all_forbidden().then_some(StopReason::Forbidden);
-        if let Some(reason) = forbidden.or(self.watch.reason(now)) {
+        if let Some(reason) = forbidden.or(self.stop_rules.reason(now)) {
             self.stop(reason, at);
         }
         let next = if self.stop.is_none() { self.decide(now, at) } else { Next::Wait(None) };
@@ -113,7 +113,7 @@ impl<'a> Dispatcher<'a> {
         self.stop = self.stop.max(self.events.is_broken.then_some(StopReason::JournalFailed));
         match (self.stop, next) {
             (None, Next::Wait(until)) => {
-                let moments = [until, self.queue.due(), self.watch.gives_up_at()];
+                let moments = [until, self.queue.due(), self.stop_rules.gives_up_at()];
                 Next::Wait(moments.into_iter().flatten().min())
             }
             (None, next) => next,
@@ -177,20 +177,20 @@ impl<'a> Dispatcher<'a> {
 
     /// Whether every batch in the queue or in flight has failed while the service was there.
     pub(super) fn is_alone(&self) -> bool {
-        let has_failed = |job: &Job| self.outage.has_failed_by_itself(job);
-        self.queue.all(has_failed) && self.flights.values().all(|flight| has_failed(&flight.job))
+        let has_failed = |batch: &Batch| self.outage.has_failed_by_itself(batch);
+        self.queue.all(has_failed) && self.flights.values().all(|flight| has_failed(&flight.batch))
     }
 
     fn send(&mut self, permit: Permit) -> Next {
-        let Some(mut job) = self.queue.take_first() else { return Next::Wait(None) };
-        if let Some(rest) = self.splits.cut(&mut job) {
+        let Some(mut batch) = self.queue.take_first() else { return Next::Wait(None) };
+        if let Some(rest) = self.splits.cut(&mut batch) {
             self.queue.put_first(rest);
         }
-        self.events.emit(Event::Sent { again: job.last_error.is_some() });
-        let connector = self.replies.rows.connector_name(job.connector).into();
-        let submission = Submission { connector, numbers: self.replies.numbers(&job) };
-        let request = self.outage.sent(&mut job);
-        Next::Send(Flight { job, permit, request }, submission)
+        self.events.emit(Event::Sent { again: batch.last_error.is_some() });
+        let connector = self.replies.rows.connector_name(batch.connector).into();
+        let submission = Submission { connector, numbers: self.replies.numbers(&batch) };
+        let request = self.outage.sent(&mut batch);
+        Next::Send(Flight { batch, permit, request }, submission)
     }
 
     /// What [`Next::Send`] gave is under way as this task.
@@ -218,29 +218,29 @@ impl<'a> Dispatcher<'a> {
 
     pub(super) fn settle(&mut self, settlements: Vec<Settlement>) {
         for settlement in settlements {
-            self.watch.settled(&settlement);
+            self.stop_rules.settled(&settlement);
             self.events.emit(Event::Settled(settlement));
         }
     }
 
     /// Settles a batch with what its last attempt ended with, or lets it go as if it was never sent.
-    pub(super) fn give_up(&mut self, job: Job, at: Timestamp) {
-        match &job.last_error {
-            Some(error) => self.settle(self.replies.refused(&job.rows, &job, error, at)),
-            None => _ = self.events.emit(Event::Released { rows: job.rows }),
+    pub(super) fn give_up(&mut self, batch: Batch, at: Timestamp) {
+        match &batch.last_error {
+            Some(error) => self.settle(self.replies.refused(&batch.rows, &batch, error, at)),
+            None => _ = self.events.emit(Event::Released { rows: batch.rows }),
         }
     }
 
     /// Ends what is in the queue because the run stops: what may have been done is `Unknown`, the rest was not sent.
     fn retire_queue(&mut self, at: Timestamp) {
-        for mut job in self.queue.drain() {
-            if self.outage.verdict(&job, false) != Verdict::DoesNotCount {
-                job.count();
+        for mut batch in self.queue.drain() {
+            if self.outage.verdict(&batch, false) != Verdict::DoesNotCount {
+                batch.count();
             }
-            if !job.unanswered {
-                job.last_error = None;
+            if !batch.unanswered {
+                batch.last_error = None;
             }
-            self.give_up(job, at);
+            self.give_up(batch, at);
         }
     }
 }

@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use aws_credential_types::Credentials;
 use chime_sweep::aws::endpoint::{Endpoint, Region, Variant};
 use chime_sweep::aws::protocol::{reply, request, sigv4};
-use chime_sweep::event::{Event, Fate, Settlement};
+use chime_sweep::event::{Event, Outcome, Settlement};
 use chime_sweep::input::{Input, InputOptions, Source};
 use chime_sweep::journal::entry::{Entry, Header};
 use chime_sweep::journal::history::{History, replay};
@@ -74,7 +74,7 @@ fn events(plan: &Plan) -> Vec<Event> {
     let of_batch = |(n, rows): (usize, Vec<_>)| {
         let settlement = Settlement {
             rows: rows.clone(),
-            fate: Fate::Succeeded,
+            outcome: Outcome::Succeeded,
             code: "".into(),
             message: "".into(),
             attempts: 1,

@@ -25,14 +25,14 @@ const MOST_BYTES: u64 = 1 << 18;
 
 /// Whom a rate is granted to, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Caller {
+pub struct RateKey {
     endpoint: String,
     region: String,
     /// A hash of the access key's id.
     key: String,
 }
 
-impl Caller {
+impl RateKey {
     /// The owner of this access key, at this endpoint.
     #[must_use]
     pub fn new(endpoint: &Endpoint, access_key_id: &str) -> Self {
@@ -49,7 +49,7 @@ impl Caller {
 
 /// Where rates are kept.
 #[derive(Debug, Clone)]
-pub struct Memory {
+pub struct RateCache {
     path: PathBuf,
 }
 
@@ -63,13 +63,13 @@ struct Content {
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     #[serde(flatten)]
-    caller: Caller,
+    key: RateKey,
     /// Requests/s.
     rate: f64,
     found_at: Timestamp,
 }
 
-impl Memory {
+impl RateCache {
     /// In `$XDG_STATE_HOME`, or in `~/.local/state`; `None` if there is neither.
     #[must_use]
     pub fn of(env: &Environment) -> Option<Self> {
@@ -82,9 +82,9 @@ impl Memory {
         folder.map(|folder| Self { path: folder.join("chime-sweep").join("rates.json") })
     }
 
-    /// The rate (requests/s) that was last found for `caller`, if that is not too long ago.
+    /// The rate (requests/s) that was last found for `key`, if that is not too long ago.
     #[must_use]
-    pub fn recall(&self, caller: &Caller, now: Timestamp) -> Option<f64> {
+    pub fn get(&self, key: &RateKey, now: Timestamp) -> Option<f64> {
         let content = match self.read() {
             Ok(content) => content?,
             Err(error) => {
@@ -92,12 +92,12 @@ impl Memory {
                 return None;
             }
         };
-        content.rates.iter().find(|found| found.caller == *caller && found.holds(now)).map(|found| found.rate)
+        content.rates.iter().find(|found| found.key == *key && found.holds(now)).map(|found| found.rate)
     }
 
     /// Keeps a rate that was found. A file that is not one of ours is left alone.
-    pub fn remember(&self, caller: &Caller, rate: f64, now: Timestamp) {
-        if let Err(error) = self.write(caller, rate, now) {
+    pub fn put(&self, key: &RateKey, rate: f64, now: Timestamp) {
+        if let Err(error) = self.write(key, rate, now) {
             tracing::warn!("cannot remember the rate for the next run in `{}`: {error}", self.path.display());
         }
     }
@@ -119,10 +119,10 @@ impl Memory {
     }
 
     /// Two runs at once write to files of their own, and the last one wins: whole files are all that is ever seen.
-    fn write(&self, caller: &Caller, rate: f64, now: Timestamp) -> io::Result<()> {
+    fn write(&self, key: &RateKey, rate: f64, now: Timestamp) -> io::Result<()> {
         let mut rates = self.read()?.map_or_else(Vec::new, |content| content.rates);
-        rates.retain(|found| found.caller != *caller && found.holds(now));
-        rates.insert(0, Record { caller: caller.clone(), rate, found_at: now });
+        rates.retain(|found| found.key != *key && found.holds(now));
+        rates.insert(0, Record { key: key.clone(), rate, found_at: now });
         rates.truncate(MOST_RATES);
         let content = Content { format: FORMAT.to_owned(), version: VERSION, rates };
         if let Some(folder) = self.path.parent() {
@@ -148,48 +148,48 @@ mod tests {
     use super::*;
     use crate::aws::endpoint::{Region, Variant};
 
-    fn caller(url: &str, region: &str, key: &str) -> Caller {
+    fn key(url: &str, region: &str, key: &str) -> RateKey {
         let region = Region::parse(region).unwrap();
-        Caller::new(&Endpoint::of_url(url, region, Variant::default(), false).unwrap(), key)
+        RateKey::new(&Endpoint::of_url(url, region, Variant::default(), false).unwrap(), key)
     }
 
     fn days(days: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + days * 86_400).unwrap()
     }
 
-    fn memory() -> (tempfile::TempDir, Memory) {
+    fn rate_cache() -> (tempfile::TempDir, RateCache) {
         let folder = tempfile::tempdir().unwrap();
         let env = [("XDG_STATE_HOME", folder.path().to_str().unwrap())].into_iter().collect();
-        (folder, Memory::of(&env).unwrap())
+        (folder, RateCache::of(&env).unwrap())
     }
 
     #[test]
     fn a_rate_is_for_one_key_at_one_endpoint_in_one_region_and_for_a_month() {
-        let (_folder, memory) = memory();
-        let own = caller("http://127.0.0.1:1", "us-east-1", "AKIAEXAMPLE");
-        assert_eq!(memory.recall(&own, days(0)), None);
-        memory.remember(&own, 5.0, days(-1));
-        memory.remember(&own, 9.7, days(0));
+        let (_folder, rate_cache) = rate_cache();
+        let own = key("http://127.0.0.1:1", "us-east-1", "AKIAEXAMPLE");
+        assert_eq!(rate_cache.get(&own, days(0)), None);
+        rate_cache.put(&own, 5.0, days(-1));
+        rate_cache.put(&own, 9.7, days(0));
         for other in [
-            caller("http://127.0.0.1:2", "us-east-1", "AKIAEXAMPLE"),
-            caller("http://127.0.0.1:1", "us-west-2", "AKIAEXAMPLE"),
-            caller("http://127.0.0.1:1", "us-east-1", "AKIAOTHER"),
+            key("http://127.0.0.1:2", "us-east-1", "AKIAEXAMPLE"),
+            key("http://127.0.0.1:1", "us-west-2", "AKIAEXAMPLE"),
+            key("http://127.0.0.1:1", "us-east-1", "AKIAOTHER"),
         ] {
-            assert_eq!(memory.recall(&other, days(0)), None, "{other:?}");
-            memory.remember(&other, 100.0, days(10));
+            assert_eq!(rate_cache.get(&other, days(0)), None, "{other:?}");
+            rate_cache.put(&other, 100.0, days(10));
         }
         for (day, expected) in [(0, Some(9.7)), (30, Some(9.7)), (31, None)] {
-            assert_eq!(memory.recall(&own, days(day)), expected, "day {day}");
+            assert_eq!(rate_cache.get(&own, days(day)), expected, "day {day}");
         }
-        let text = fs::read_to_string(&memory.path).unwrap();
+        let text = fs::read_to_string(&rate_cache.path).unwrap();
         assert!(!text.contains("AKIA") && text.matches("us-east-1").count() == 3, "{text}");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            assert_eq!(fs::metadata(&memory.path).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(fs::metadata(&rate_cache.path).unwrap().permissions().mode() & 0o777, 0o600);
         }
         assert_eq!(
-            fs::read_dir(memory.path.parent().unwrap()).unwrap().count(),
+            fs::read_dir(rate_cache.path.parent().unwrap()).unwrap().count(),
             1,
             "nothing is left beside it"
         );
@@ -197,45 +197,47 @@ mod tests {
 
     #[test]
     fn what_it_cannot_read_is_no_rate_and_stays_as_it_is() {
-        let own = caller("http://127.0.0.1:1", "us-east-1", "AKIAEXAMPLE");
+        let own = key("http://127.0.0.1:1", "us-east-1", "AKIAEXAMPLE");
         let kept = r#"{"format":"chime-sweep-rates","version":1,"rates":[]}"#;
         let (newer, long) = (kept.replace(":1,", ":2,"), kept.to_owned() + &" ".repeat(300_000));
         for foreign in ["", "{", "[1]", newer.as_str(), "\u{0}", long.as_str()] {
-            let (_folder, memory) = memory();
-            fs::create_dir_all(memory.path.parent().unwrap()).unwrap();
-            fs::write(&memory.path, foreign).unwrap();
-            assert_eq!(memory.recall(&own, days(0)), None);
-            memory.remember(&own, 5.0, days(0));
-            assert_eq!(fs::read_to_string(&memory.path).unwrap(), foreign);
+            let (_folder, rate_cache) = rate_cache();
+            fs::create_dir_all(rate_cache.path.parent().unwrap()).unwrap();
+            fs::write(&rate_cache.path, foreign).unwrap();
+            assert_eq!(rate_cache.get(&own, days(0)), None);
+            rate_cache.put(&own, 5.0, days(0));
+            assert_eq!(fs::read_to_string(&rate_cache.path).unwrap(), foreign);
         }
-        let (_folder, memory) = memory();
-        fs::create_dir_all(&memory.path).unwrap();
-        memory.remember(&own, 5.0, days(0));
-        assert_eq!(memory.recall(&own, days(0)), None, "a folder");
-        let nonsense = memory.path.with_file_name("nonsense");
-        let memory = Memory { path: nonsense };
-        memory.remember(&own, -1.0, days(0));
-        assert_eq!(memory.recall(&own, days(0)), None, "a rate below zero");
+        let (_folder, rate_cache) = rate_cache();
+        fs::create_dir_all(&rate_cache.path).unwrap();
+        rate_cache.put(&own, 5.0, days(0));
+        assert_eq!(rate_cache.get(&own, days(0)), None, "a folder");
+        let nonsense = rate_cache.path.with_file_name("nonsense");
+        let rate_cache = RateCache { path: nonsense };
+        rate_cache.put(&own, -1.0, days(0));
+        assert_eq!(rate_cache.get(&own, days(0)), None, "a rate below zero");
     }
 
     #[test]
     fn the_oldest_rates_make_room() {
-        let (_folder, memory) = memory();
-        let of = |key: usize| caller("http://127.0.0.1:1", "us-east-1", &format!("AKIA{key}"));
-        let record = |key| Record { caller: of(key), rate: 5.0, found_at: days(0) };
+        let (_folder, rate_cache) = rate_cache();
+        let of = |owner: usize| key("http://127.0.0.1:1", "us-east-1", &format!("AKIA{owner}"));
+        let record = |key| Record { key: of(key), rate: 5.0, found_at: days(0) };
         let rates = (0..MOST_RATES).map(record).collect();
         let content = Content { format: FORMAT.to_owned(), version: VERSION, rates };
-        fs::create_dir_all(memory.path.parent().unwrap()).unwrap();
-        fs::write(&memory.path, serde_json::to_vec(&content).unwrap()).unwrap();
-        memory.remember(&of(MOST_RATES), 7.0, days(1));
-        let recalled = |key| memory.recall(&of(key), days(1));
+        fs::create_dir_all(rate_cache.path.parent().unwrap()).unwrap();
+        fs::write(&rate_cache.path, serde_json::to_vec(&content).unwrap()).unwrap();
+        rate_cache.put(&of(MOST_RATES), 7.0, days(1));
+        let recalled = |key| rate_cache.get(&of(key), days(1));
         assert_eq!([MOST_RATES, 0, MOST_RATES - 2].map(recalled), [Some(7.0), Some(5.0), Some(5.0)]);
         assert_eq!(recalled(MOST_RATES - 1), None);
     }
 
     #[test]
     fn it_is_where_state_is_kept_or_nowhere() {
-        let at = |env: &[(&str, &str)]| Memory::of(&env.iter().copied().collect()).map(|memory| memory.path);
+        let at = |env: &[(&str, &str)]| {
+            RateCache::of(&env.iter().copied().collect()).map(|rate_cache| rate_cache.path)
+        };
         let state = Some(PathBuf::from("/s/chime-sweep/rates.json"));
         let home = Some(PathBuf::from("/h/.local/state/chime-sweep/rates.json"));
         assert_eq!(at(&[("XDG_STATE_HOME", "/s"), ("HOME", "/h")]), state);

@@ -17,7 +17,7 @@ pub enum Event {
         /// In the order of sending.
         rows: Vec<RowId>,
     },
-    /// The fate of these rows is known, or as much of it as will be.
+    /// The outcome of these rows is known, or as much of it as will be.
     Settled(Settlement),
     /// These rows were intended, and were not sent after all.
     Released {
@@ -55,13 +55,13 @@ impl Event {
     }
 }
 
-/// Rows that share one fate.
+/// Rows that share one outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settlement {
     /// Which rows.
     pub rows: Vec<RowId>,
-    /// Their fate.
-    pub fate: Fate,
+    /// Their outcome.
+    pub outcome: Outcome,
     /// The error's name; empty for a plain success.
     pub code: Box<str>,
     /// For the report; empty for a plain success.
@@ -77,7 +77,7 @@ pub struct Settlement {
 /// What became of a row that the run took up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Fate {
+pub enum Outcome {
     /// The number is off its connector.
     Succeeded,
     /// The service refused, or was never reached: nothing was changed.

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use crate::aws::client::Client;
 use crate::aws::credentials::{CredentialSource, Identity};
 use crate::aws::endpoint::{Endpoint, Region, Variant};
-use crate::aws::rate_cache::{Caller, Memory};
+use crate::aws::rate_cache::{RateCache, RateKey};
 use crate::aws::transport;
 use crate::aws::{AwsArgs, AwsSettings, Environment};
 use crate::simulator::{self, Scenario, Simulator};
@@ -61,10 +61,10 @@ pub struct Service {
     pub client: Arc<Client>,
     /// Where it is, in words: endpoint and region, or the simulator.
     pub target: String,
-    /// Who calls it, if that is not the simulator's caller.
+    /// Who calls it, if that is not the simulator's key.
     pub identity: Option<Identity>,
     /// Where the rate that it grants is kept, and for whom; simulated ones are not.
-    memory: Option<(Memory, Caller)>,
+    rate_cache: Option<(RateCache, RateKey)>,
     /// Whether it is on this machine, and so cannot be AWS.
     is_local: bool,
     /// The simulator, which ends with this.
@@ -90,11 +90,12 @@ impl Service {
         let client = client(settings, &aws.endpoint, aws.ca_bundle.as_deref(), credentials)?;
         let credentials = client.check_credentials().await?;
         let identity = Some(Identity::of(&credentials, &aws));
-        let memory = if settings.remember { Memory::of(env) } else { None };
-        let memory = memory.map(|memory| (memory, Caller::new(&aws.endpoint, credentials.access_key_id())));
+        let rate_cache = if settings.remember { RateCache::of(env) } else { None };
+        let rate_cache = rate_cache
+            .map(|rate_cache| (rate_cache, RateKey::new(&aws.endpoint, credentials.access_key_id())));
         let is_local = aws.endpoint.is_loopback();
         let target = target(&aws.endpoint);
-        Ok(Self { client, target, identity, memory, is_local, simulator: None })
+        Ok(Self { client, target, identity, rate_cache, is_local, simulator: None })
     }
 
     fn simulated(scenario: Option<&Path>, settings: &ServiceSettings) -> anyhow::Result<Self> {
@@ -106,20 +107,20 @@ impl Service {
             Credentials::new(simulator::ACCESS_KEY_ID, simulator::SECRET_ACCESS_KEY, None, None, "simulator");
         let client = client(settings, &endpoint, None, CredentialSource::fixed(keys))?;
         let (target, simulator) = ("the simulator".to_owned(), Some(simulator));
-        Ok(Self { client, target, identity: None, memory: None, is_local: true, simulator })
+        Ok(Self { client, target, identity: None, rate_cache: None, is_local: true, simulator })
     }
 
     /// The rate (requests/s) that an earlier run found.
     #[must_use]
     pub fn remembered_rate(&self, now: Timestamp) -> Option<f64> {
-        let (memory, caller) = self.memory.as_ref()?;
-        memory.recall(caller, now).inspect(|rate| tracing::info!(rate, "an earlier run has found this rate"))
+        let (rate_cache, key) = self.rate_cache.as_ref()?;
+        rate_cache.get(key, now).inspect(|rate| tracing::info!(rate, "an earlier run has found this rate"))
     }
 
     /// Keeps the rate (requests/s) that this run found.
     pub fn remember_rate(&self, rate: f64, now: Timestamp) {
-        if let Some((memory, caller)) = &self.memory {
-            memory.remember(caller, rate, now);
+        if let Some((rate_cache, key)) = &self.rate_cache {
+            rate_cache.put(key, rate, now);
         }
     }
 

@@ -4,8 +4,8 @@
 //! {"header":{"format":"chime-sweep-journal","version":3,"input_xxh3":"9f…","rows":200,"target":"…"}}
 //! {"session":{"at":"2026-11-23T21:00:00Z"}}
 //! {"intent":{"rows":[0,1,2,60]}}
-//! {"settled":{"rows":[0,1],"fate":"succeeded","code":"","message":"","attempts":1,"request_id":"…","at":"…"}}
-//! {"settled":{"rows":[2],"fate":"failed","code":"Forbidden","message":"…","attempts":1,"request_id":"…","at":"…"}}
+//! {"settled":{"rows":[0,1],"outcome":"succeeded","code":"","message":"","attempts":1,"request_id":"…","at":"…"}}
+//! {"settled":{"rows":[2],"outcome":"failed","code":"Forbidden","message":"…","attempts":1,"request_id":"…","at":"…"}}
 //! {"released":{"rows":[60]}}
 //! {"stopped":{"reason":"interrupted","at":"2026-11-23T21:00:02Z"}}
 //! {"reported":{"xxh3":"…"}}

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::entry::{Entry, Header};
 use super::history::{History, HistoryError, Replayed, replay};
 use super::writer::{Journal, JournalError};
-use crate::event::{AttemptOutcome, Event, Fate, Settlement, StopReason, channel};
+use crate::event::{AttemptOutcome, Event, Outcome, Settlement, StopReason, channel};
 use crate::input::RowId;
 
 fn header() -> Header {
@@ -20,11 +20,12 @@ fn rows(range: std::ops::Range<u32>) -> Vec<RowId> {
     range.map(RowId::new).collect()
 }
 
-fn settled(range: std::ops::Range<u32>, fate: Fate) -> Event {
-    let (code, message) = if fate == Fate::Succeeded { ("", "") } else { ("Gone", "it \"is\"\ngone…") };
+fn settled(range: std::ops::Range<u32>, outcome: Outcome) -> Event {
+    let (code, message) =
+        if outcome == Outcome::Succeeded { ("", "") } else { ("Gone", "it \"is\"\ngone…") };
     Event::Settled(Settlement {
         rows: rows(range),
-        fate,
+        outcome,
         code: code.into(),
         message: message.into(),
         attempts: 2,
@@ -37,12 +38,12 @@ fn settled(range: std::ops::Range<u32>, fate: Fate) -> Event {
 fn night() -> Vec<Event> {
     vec![
         Event::Intent { rows: rows(0..20) },
-        settled(0..10, Fate::Succeeded),
+        settled(0..10, Outcome::Succeeded),
         Event::Attempt(AttemptOutcome::Throttled),
-        settled(10..11, Fate::Failed),
+        settled(10..11, Outcome::Failed),
         Event::Intent { rows: rows(20..40) },
-        settled(11..20, Fate::Unknown),
-        settled(25..30, Fate::Succeeded),
+        settled(11..20, Outcome::Unknown),
+        settled(25..30, Outcome::Succeeded),
         Event::Stopped { reason: StopReason::Deadline, at: Timestamp::UNIX_EPOCH },
         Event::Released { rows: rows(20..25).into_iter().chain(rows(30..40)).collect() },
     ]
@@ -82,13 +83,13 @@ fn history(bytes: &[u8]) -> History {
 fn what_is_recorded_is_read_again() {
     let bytes = recorded(&night());
     let history = history(&bytes);
-    let fate = |row| history.outcome(RowId::new(row)).map(|outcome| outcome.fate);
+    let outcome = |row| history.outcome(RowId::new(row)).map(|outcome| outcome.outcome);
     assert_eq!(history.header, header());
-    assert_eq!([0, 9, 10, 11, 25].map(fate).map(Option::unwrap), {
-        use Fate::{Failed, Succeeded, Unknown};
+    assert_eq!([0, 9, 10, 11, 25].map(outcome).map(Option::unwrap), {
+        use Outcome::{Failed, Succeeded, Unknown};
         [Succeeded, Succeeded, Failed, Unknown, Succeeded]
     });
-    assert_eq!([24, 30, 40, 99].map(fate), [None; 4]);
+    assert_eq!([24, 30, 40, 99].map(outcome), [None; 4]);
     assert_eq!(history.settled(), 25);
     let stopped = "\n{\"stopped\":{\"reason\":\"deadline\",\"at\":\"1970-01-01T00:00:00Z\"}}\n";
     assert!(String::from_utf8_lossy(&bytes).contains(stopped), "a person can read why");
@@ -142,16 +143,22 @@ fn garbage_after_the_last_whole_line_is_torn_and_in_the_middle_is_damage() {
 fn a_journal_that_contradicts_itself_is_refused() {
     let (intent, released) = (Event::Intent { rows: rows(0..5) }, Event::Released { rows: rows(0..1) });
     let table = [
-        (vec![settled(0..1, Fate::Failed)], "settles a row that was not intended"),
-        (vec![intent.clone(), settled(0..2, Fate::Failed), settled(1..2, Fate::Succeeded)], "settled before"),
+        (vec![settled(0..1, Outcome::Failed)], "settles a row that was not intended"),
         (
-            vec![intent.clone(), settled(0..2, Fate::Failed), Event::Intent { rows: rows(1..2) }],
+            vec![intent.clone(), settled(0..2, Outcome::Failed), settled(1..2, Outcome::Succeeded)],
+            "settled before",
+        ),
+        (
+            vec![intent.clone(), settled(0..2, Outcome::Failed), Event::Intent { rows: rows(1..2) }],
             "settled before",
         ),
         (vec![Event::Intent { rows: rows(99..101) }], "a row that the input does not have"),
         (vec![Event::Released { rows: rows(0..1) }], "releases a row that was not intended"),
         (vec![intent.clone(), released.clone(), released.clone()], "releases a row that was not intended"),
-        (vec![intent.clone(), released, settled(0..1, Fate::Failed)], "settles a row that was not intended"),
+        (
+            vec![intent.clone(), released, settled(0..1, Outcome::Failed)],
+            "settles a row that was not intended",
+        ),
     ];
     for (events, reason) in table {
         match read(&recorded(&events)) {
@@ -184,9 +191,9 @@ fn what_is_no_journal_of_this_version_is_refused() {
 #[test]
 fn rows_that_a_dead_process_intended_are_in_doubt_until_they_are_settled() {
     let mut history = History::new(header());
-    let first = [Event::Intent { rows: rows(0..4) }, settled(0..1, Fate::Succeeded)];
+    let first = [Event::Intent { rows: rows(0..4) }, settled(0..1, Outcome::Succeeded)];
     let released = Event::Released { rows: rows(2..3) };
-    let second = [Event::Intent { rows: rows(1..4) }, settled(1..2, Fate::Succeeded), released];
+    let second = [Event::Intent { rows: rows(1..4) }, settled(1..2, Outcome::Succeeded), released];
     for events in [&first[..], &second] {
         history.apply(Entry::Session { at: Timestamp::UNIX_EPOCH }).expect("applies");
         for event in events {
@@ -286,7 +293,7 @@ fn a_journal_is_smaller_than_its_input() {
         for rows in ordered.chunks(batch.min(rows_in_all as usize / connectors as usize)) {
             write(&Event::Settled(Settlement {
                 rows: rows.to_vec(),
-                fate: Fate::Succeeded,
+                outcome: Outcome::Succeeded,
                 code: "".into(),
                 message: "".into(),
                 attempts: 1,

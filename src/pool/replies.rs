@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use crate::aws::protocol::{ApiError, BatchReply, ErrorKind, NumberError, reply};
-use crate::event::{Fate, Settlement};
+use crate::event::{Outcome, Settlement};
 use crate::input::{RowFlags, RowId, Rows};
 use crate::number::PhoneNumber;
 use crate::pool::batch::Batch;
@@ -77,7 +77,7 @@ impl Replies<'_> {
         for (rows, message) in [(succeeded, ""), (found_gone, FOUND_GONE)] {
             settled.extend((!rows.is_empty()).then(|| Settlement {
                 rows,
-                fate: Fate::Succeeded,
+                outcome: Outcome::Succeeded,
                 code: "".into(),
                 message: message.into(),
                 attempts: batch.attempts,
@@ -124,11 +124,11 @@ impl Replies<'_> {
             rows.iter().partition(|&&row| self.may_have_worked(batch, row));
         // If no answer is all there is, there is no need to say that there was none before.
         let then = if error.kind.is_silent() { "" } else { MAYBE_DONE };
-        let groups = [(unchanged, Fate::Failed, ""), (maybe, Fate::Unknown, then)];
+        let groups = [(unchanged, Outcome::Failed, ""), (maybe, Outcome::Unknown, then)];
         let groups = groups.into_iter().filter(|(rows, ..)| !rows.is_empty());
-        let settlement = |(rows, fate, then): (_, _, &str)| Settlement {
+        let settlement = |(rows, outcome, then): (_, _, &str)| Settlement {
             rows,
-            fate,
+            outcome,
             code: error.code.clone(),
             message: [then, &error.message].concat().into(),
             attempts: batch.attempts,

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::event::{Fate, Settlement, StopReason};
+use crate::event::{Outcome, Settlement, StopReason};
 
 /// Watches for reasons to stop.
 pub(crate) struct StopRules {
@@ -33,7 +33,7 @@ impl StopRules {
 
     /// Rows were settled.
     pub(crate) fn settled(&mut self, settlement: &Settlement) {
-        if settlement.fate != Fate::Succeeded {
+        if settlement.outcome != Outcome::Succeeded {
             self.failures += settlement.rows.len() as u64;
         }
     }
@@ -62,10 +62,10 @@ mod tests {
         Instant::now()
     }
 
-    fn settlement(fate: Fate, rows: u32) -> Settlement {
+    fn settlement(outcome: Outcome, rows: u32) -> Settlement {
         Settlement {
             rows: (0..rows).map(RowId::new).collect(),
-            fate,
+            outcome,
             code: "".into(),
             message: "".into(),
             attempts: 1,
@@ -78,11 +78,11 @@ mod tests {
     fn failures_beyond_the_maximum_stop_the_run() {
         let now = origin();
         let mut rules = StopRules::new(Some(10), Duration::from_secs(60));
-        rules.settled(&settlement(Fate::Succeeded, 100));
-        rules.settled(&settlement(Fate::Failed, 6));
-        rules.settled(&settlement(Fate::Unknown, 4));
+        rules.settled(&settlement(Outcome::Succeeded, 100));
+        rules.settled(&settlement(Outcome::Failed, 6));
+        rules.settled(&settlement(Outcome::Unknown, 4));
         assert_eq!(rules.reason(now), None, "as many as allowed are allowed");
-        rules.settled(&settlement(Fate::Failed, 1));
+        rules.settled(&settlement(Outcome::Failed, 1));
         assert_eq!(rules.reason(now), Some(StopReason::TooManyFailures));
     }
 

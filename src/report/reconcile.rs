@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::event::{Fate, StopReason};
+use crate::event::{Outcome, StopReason};
 use crate::input::RowId;
 use crate::input::Status;
 use crate::journal::history::History;
@@ -16,18 +16,18 @@ use crate::report::RowResult;
 /// `NotAttempted` here; the report keeps what it said of it.
 #[must_use]
 pub fn result_of(history: &History, row: RowId, stop: Option<StopReason>) -> RowResult<'_> {
-    if let Some(outcome) = history.outcome(row) {
+    if let Some(settlement) = history.outcome(row) {
         return RowResult {
-            status: match outcome.fate {
-                Fate::Succeeded => Status::Succeeded,
-                Fate::Failed => Status::Failed,
-                Fate::Unknown => Status::Unknown,
+            status: match settlement.outcome {
+                Outcome::Succeeded => Status::Succeeded,
+                Outcome::Failed => Status::Failed,
+                Outcome::Unknown => Status::Unknown,
             },
-            code: Cow::Borrowed(&outcome.code),
-            message: Cow::Borrowed(&outcome.message),
-            attempts: outcome.attempts,
-            request_id: outcome.request_id.as_deref().unwrap_or_default(),
-            completed_at: Some(outcome.at),
+            code: Cow::Borrowed(&settlement.code),
+            message: Cow::Borrowed(&settlement.message),
+            attempts: settlement.attempts,
+            request_id: settlement.request_id.as_deref().unwrap_or_default(),
+            completed_at: Some(settlement.at),
         };
     }
     let because = stop.map_or("it ended early", StopReason::because);

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::event::{AttemptOutcome, Event, Fate, Phase, StopReason};
+use crate::event::{AttemptOutcome, Event, Outcome, Phase, StopReason};
 
 /// What has happened so far in this run.
 #[derive(Debug, Clone)]
@@ -20,11 +20,11 @@ pub struct Tally {
     pub failed_by_code: BTreeMap<Box<str>, u64>,
     /// The service's limit as it was found, in requests per second.
     pub limit: Option<f64>,
-    /// Rows settled, by fate.
+    /// Rows settled, by outcome.
     pub succeeded: u64,
-    /// See [`Fate::Failed`].
+    /// See [`Outcome::Failed`].
     pub failed: u64,
-    /// See [`Fate::Unknown`].
+    /// See [`Outcome::Unknown`].
     pub unknown: u64,
     /// Requests that ended, throttled ones included.
     pub requests: u64,
@@ -78,12 +78,12 @@ impl Tally {
             }
             Event::Settled(settlement) => {
                 let rows = settlement.rows.len() as u64;
-                match settlement.fate {
-                    Fate::Succeeded => self.succeeded += rows,
-                    Fate::Failed => self.failed += rows,
-                    Fate::Unknown => self.unknown += rows,
+                match settlement.outcome {
+                    Outcome::Succeeded => self.succeeded += rows,
+                    Outcome::Failed => self.failed += rows,
+                    Outcome::Unknown => self.unknown += rows,
                 }
-                if settlement.fate != Fate::Succeeded {
+                if settlement.outcome != Outcome::Succeeded {
                     *self.failed_by_code.entry(settlement.code.clone()).or_default() += rows;
                 }
                 // Rows for which nothing was sent say nothing about how long the others will take.
@@ -214,10 +214,10 @@ mod tests {
         let start = origin();
         let mut tally = Tally::new(100, start);
         let later = start + Duration::from_secs(3);
-        let failed = |code: &str, fate, rows: u32| {
+        let failed = |code: &str, outcome, rows: u32| {
             Event::Settled(crate::event::Settlement {
                 rows: (0..rows).map(crate::input::RowId::new).collect(),
-                fate,
+                outcome,
                 code: code.into(),
                 message: "".into(),
                 attempts: 1,
@@ -230,10 +230,10 @@ mod tests {
             Event::Sent { again: true },
             Event::Attempt(AttemptOutcome::Answered),
             Event::LimitFound(9.5),
-            failed("", Fate::Succeeded, 7),
-            failed("Timeout", Fate::Unknown, 2),
-            failed("Forbidden", Fate::Failed, 3),
-            failed("Forbidden", Fate::Failed, 1),
+            failed("", Outcome::Succeeded, 7),
+            failed("Timeout", Outcome::Unknown, 2),
+            failed("Forbidden", Outcome::Failed, 3),
+            failed("Forbidden", Outcome::Failed, 1),
         ] {
             tally.apply(&event, later);
         }
@@ -256,7 +256,7 @@ mod tests {
     fn two_rows() -> crate::event::Settlement {
         crate::event::Settlement {
             rows: vec![crate::input::RowId::new(0), crate::input::RowId::new(1)],
-            fate: Fate::Succeeded,
+            outcome: Outcome::Succeeded,
             code: "".into(),
             message: "".into(),
             attempts: 1,

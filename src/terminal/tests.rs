@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::screen::{Cadence, now};
 use super::states::{self, Clock, state};
 use super::{record, view};
-use crate::event::{AttemptOutcome, Event, Fate, Phase, Settlement, StopReason};
+use crate::event::{AttemptOutcome, Event, Outcome, Phase, Settlement, StopReason};
 use crate::input::RowId;
 use crate::terminal::tally::Tally;
 use crate::text::span;
@@ -44,7 +44,7 @@ fn night() -> (Tally, Clock) {
 fn answered_at_last(tally: &mut Tally, started: Instant) {
     let settled = Settlement {
         rows: (0..10).map(RowId::new).collect(),
-        fate: Fate::Succeeded,
+        outcome: Outcome::Succeeded,
         code: "".into(),
         message: "".into(),
         attempts: 1,

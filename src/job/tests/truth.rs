@@ -193,7 +193,7 @@ const WORDS: [&str; 16] = [
     "{\"header\":{\"format\":\"chime-sweep-journal\",\"version\":3,\"input_xxh3\":\"\",\"rows\":9,\"target\":\"\"}}\n",
     "{\"session\":{\"at\":\"2026-11-23T21:00:00Z\"}}\n",
     "{\"intent\":{\"rows\":[0,1,2,3,8]}}\n",
-    "{\"settled\":{\"rows\":[3,1],\"fate\":\"unknown\",\"code\":\"\",\"message\":\"\",\"attempts\":1,\"at\":\"2026-11-23T21:00:01Z\"}}\n",
+    "{\"settled\":{\"rows\":[3,1],\"outcome\":\"unknown\",\"code\":\"\",\"message\":\"\",\"attempts\":1,\"at\":\"2026-11-23T21:00:01Z\"}}\n",
     "{\"released\":{\"rows\":[8]}}\n",
     "[[fault]]\ndoes = \"drop\"\np = 0.5\n",
     "[throttle]\nrate = 5\n",

@@ -12,7 +12,7 @@ fn every_number_is_sent_once_in_batches_that_take_turns() {
     assert_eq!(sent, (0..42).map(number).collect::<Vec<_>>());
     let order: Vec<_> = morning.seen.iter().map(|seen| &*seen.connector).collect();
     assert_eq!(order, ["vc0", "vc1", "vc2", "vc0", "vc2", "vc0"]);
-    assert_eq!(morning.row(0), Some((Fate::Succeeded, "", 1)));
+    assert_eq!(morning.row(0), Some((Outcome::Succeeded, "", 1)));
 }
 
 #[test]

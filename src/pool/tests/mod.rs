@@ -19,7 +19,7 @@ use super::pace::PaceSettings;
 use super::retry::RetryPolicy;
 use super::*;
 use crate::aws::protocol::{ErrorKind, NumberError};
-use crate::event::{Event, Fate, Inbox, channel};
+use crate::event::{Event, Inbox, Outcome, channel};
 use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source};
 use crate::journal::entry::{Entry, Header};
 use crate::journal::history::History;
@@ -209,23 +209,26 @@ async fn record(mut inbox: Inbox, rows: u32) -> (History, Vec<Event>) {
 }
 
 impl Morning {
-    /// `(fate, code, attempts)` of a row; `None` if it was not attempted.
-    fn row(&self, row: u32) -> Option<(Fate, &str, u32)> {
-        self.history.outcome(RowId::new(row)).map(|outcome| (outcome.fate, &*outcome.code, outcome.attempts))
+    /// `(outcome, code, attempts)` of a row; `None` if it was not attempted.
+    fn row(&self, row: u32) -> Option<(Outcome, &str, u32)> {
+        self.history
+            .outcome(RowId::new(row))
+            .map(|outcome| (outcome.outcome, &*outcome.code, outcome.attempts))
     }
 
-    /// How many rows have each fate.
-    fn fates(&self) -> BTreeMap<String, usize> {
-        let mut fates = BTreeMap::new();
+    /// How many rows have each outcome.
+    fn outcomes(&self) -> BTreeMap<String, usize> {
+        let mut outcomes = BTreeMap::new();
         for row in 0..self.history.header.rows {
-            let fate = self.row(row).map_or("not attempted".to_owned(), |(fate, ..)| format!("{fate:?}"));
-            *fates.entry(fate).or_default() += 1;
+            let outcome =
+                self.row(row).map_or("not attempted".to_owned(), |(outcome, ..)| format!("{outcome:?}"));
+            *outcomes.entry(outcome).or_default() += 1;
         }
-        fates
+        outcomes
     }
 
     fn all_succeeded(&self) -> bool {
-        self.fates().keys().eq(["Succeeded"])
+        self.outcomes().keys().eq(["Succeeded"])
     }
 }
 

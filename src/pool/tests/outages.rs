@@ -63,8 +63,8 @@ fn an_outage_uses_up_no_attempt() {
                 let morning =
                     morning(night, |_, _| if out.contains(&clock.elapsed()) { failure() } else { ok() });
                 let case = format!("{name}, {out:?}, {max_attempts} attempts, {concurrency} at once");
-                assert!(morning.all_succeeded(), "{case}: {:?}", morning.fates());
-                assert!((0..400).all(|row| morning.row(row) == Some((Fate::Succeeded, "", 1))), "{case}");
+                assert!(morning.all_succeeded(), "{case}: {:?}", morning.outcomes());
+                assert!((0..400).all(|row| morning.row(row) == Some((Outcome::Succeeded, "", 1))), "{case}");
                 assert_eq!(morning.end.stop, None, "{case}");
                 assert!(morning.took < out.end + Duration::from_secs(90), "{case}: {:?}", morning.took);
                 assert!(morning.seen.len() < 40 + 16 + 150, "{case}: {} requests", morning.seen.len());
@@ -95,7 +95,7 @@ fn an_outage_at_the_end_uses_up_no_attempt() {
                 ok()
             });
             let case = format!("{name}, {left} left, {max_attempts} attempts");
-            assert!(morning.all_succeeded(), "{case}: {:?}", morning.fates());
+            assert!(morning.all_succeeded(), "{case}: {:?}", morning.outcomes());
             assert!(morning.took > Duration::from_secs(60), "{case}");
             assert!((0..100).all(|row| morning.row(row).is_some_and(|(_, _, n)| n == 1)), "{case}");
         }
@@ -104,7 +104,7 @@ fn an_outage_at_the_end_uses_up_no_attempt() {
 
 #[test]
 fn a_batch_that_is_never_answered_uses_up_its_attempts_while_others_work() {
-    for (failure, fate) in [(unavailable as Reply, Fate::Unknown), (blocked, Fate::Failed)] {
+    for (failure, outcome) in [(unavailable as Reply, Outcome::Unknown), (blocked, Outcome::Failed)] {
         for (max_attempts, concurrency) in [(1, 1), (5, 1), (1, 4), (5, 4), (5, 16)] {
             for poisoned in [vec![0], vec![200], vec![100, 110], (10..16).map(|batch| 10 * batch).collect()] {
                 let clock = Clock::default();
@@ -114,11 +114,15 @@ fn a_batch_that_is_never_answered_uses_up_its_attempts_while_others_work() {
                     if is_poisoned { failure() } else { ok() }
                 });
                 let case = format!("{poisoned:?}, {max_attempts} attempts, {concurrency} at once");
-                assert_eq!(morning.end.stop, None, "{case}: {:?}", morning.fates());
+                assert_eq!(morning.end.stop, None, "{case}: {:?}", morning.outcomes());
                 for row in 0..600 {
                     let is_poisoned = poisoned.contains(&(row / 10 * 10));
-                    let expected = if is_poisoned { fate } else { Fate::Succeeded };
-                    assert_eq!(morning.row(row).map(|(fate, ..)| fate), Some(expected), "{case}: row {row}");
+                    let expected = if is_poisoned { outcome } else { Outcome::Succeeded };
+                    assert_eq!(
+                        morning.row(row).map(|(outcome, ..)| outcome),
+                        Some(expected),
+                        "{case}: row {row}"
+                    );
                     if is_poisoned {
                         assert_eq!(morning.row(row).map(|(.., n)| n), Some(max_attempts), "{case}: {row}");
                     }
@@ -142,7 +146,7 @@ fn the_only_batch_left_is_not_sent_for_ever() {
         let morning = morning(night(50, max_attempts, 1), |_, submission| {
             if submission.numbers[0] == number(40) { unavailable() } else { ok() }
         });
-        assert_eq!(morning.row(40), Some((Fate::Unknown, "Http503", max_attempts)));
+        assert_eq!(morning.row(40), Some((Outcome::Unknown, "Http503", max_attempts)));
         assert_eq!(morning.end.stop, None);
         assert_eq!(morning.seen.len(), 4 + max_attempts as usize);
     }
@@ -162,7 +166,7 @@ fn single_failures_count_as_before() {
         ok()
     });
     assert_eq!(failed.borrow().len(), 10);
-    assert_eq!(morning.fates(), BTreeMap::from([("Succeeded".into(), 300), ("Unknown".into(), 100)]));
+    assert_eq!(morning.outcomes(), BTreeMap::from([("Succeeded".into(), 300), ("Unknown".into(), 100)]));
 }
 
 #[test]
@@ -204,7 +208,7 @@ fn the_probes_of_an_outage_wait_as_they_are_asked() {
     let out = Duration::ZERO..Duration::from_secs(200);
     let morning =
         morning(night(200, 1, 1), |_, _| if out.contains(&clock.elapsed()) { back_in(60) } else { ok() });
-    assert!(morning.all_succeeded(), "{:?}", morning.fates());
+    assert!(morning.all_succeeded(), "{:?}", morning.outcomes());
     let during = morning.seen.iter().filter(|seen| out.contains(&seen.at)).count();
     assert!((5..=9).contains(&during), "{during} requests");
     let night = Night { patience: LATENCY, ..night(200, 1, 1) };
@@ -219,7 +223,7 @@ fn a_certificate_that_is_not_trusted_stops_a_run_that_never_worked_and_is_an_out
     let untrusted = || error(ErrorKind::Unreachable, crate::aws::protocol::UNTRUSTED);
     let morning_1 = morning(night(400, 1, 4), |_, _| untrusted());
     assert_eq!(morning_1.end.stop, Some(StopReason::Untrusted));
-    assert_eq!(morning_1.fates(), BTreeMap::from([("not attempted".into(), 400)]));
+    assert_eq!(morning_1.outcomes(), BTreeMap::from([("not attempted".into(), 400)]));
     assert!(morning_1.took < Duration::from_secs(1) && morning_1.seen.len() <= 4);
     let clock = Clock::default();
     let out = Duration::from_millis(200)..Duration::from_secs(30);

@@ -7,8 +7,8 @@ use super::*;
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn what_each_reply_means() {
     type Reply = fn() -> Result<BatchReply, ApiError>;
-    type Case<'a> = (&'a str, &'a [Reply], [(Fate, &'a str, u32); 2], usize);
-    use Fate::{Failed, Succeeded, Unknown};
+    type Case<'a> = (&'a str, &'a [Reply], [(Outcome, &'a str, u32); 2], usize);
+    use Outcome::{Failed, Succeeded, Unknown};
     let succeeded = |attempts| (Succeeded, "", attempts);
     let table: Vec<Case<'_>> = vec![
         ("200", &[ok], [succeeded(1), succeeded(1)], 1),
@@ -133,9 +133,9 @@ fn a_row_sent_by_an_earlier_run_that_is_not_found_has_succeeded() {
     let morning = morning(night, |_, _| {
         with_errors(&[(Some(0), "NotFound"), (Some(1), "NotFound"), (Some(2), "Gone")])
     });
-    assert_eq!(morning.row(0), Some((Fate::Failed, "NotFound", 1)));
-    assert_eq!(morning.row(1), Some((Fate::Succeeded, "", 1)));
-    assert_eq!(morning.row(2), Some((Fate::Unknown, "Gone", 1)));
+    assert_eq!(morning.row(0), Some((Outcome::Failed, "NotFound", 1)));
+    assert_eq!(morning.row(1), Some((Outcome::Succeeded, "", 1)));
+    assert_eq!(morning.row(2), Some((Outcome::Unknown, "Gone", 1)));
 }
 
 #[test]
@@ -145,8 +145,8 @@ fn a_bad_number_is_found_by_halving_and_costs_nobody_else() {
         true => error(ErrorKind::BadRequest, "BadRequestException"),
         false => ok(),
     });
-    assert_eq!(morning.fates(), BTreeMap::from([("Failed".into(), 1), ("Succeeded".into(), 29)]));
-    assert!(matches!(morning.row(7), Some((Fate::Failed, "BadRequestException", _))));
+    assert_eq!(morning.outcomes(), BTreeMap::from([("Failed".into(), 1), ("Succeeded".into(), 29)]));
+    assert!(matches!(morning.row(7), Some((Outcome::Failed, "BadRequestException", _))));
     assert!(morning.seen.len() <= 2 + 2 * 4 + 1, "{} requests", morning.seen.len());
 }
 
@@ -167,8 +167,8 @@ fn an_error_that_names_no_number_is_pinned_down() {
         true => with_errors(&[(None, "Forbidden")]),
         false => ok(),
     });
-    assert!(morning.all_succeeded() || matches!(morning.row(5), Some((Fate::Unknown, "Forbidden", _))));
-    assert_eq!(morning.fates().get("Succeeded"), Some(&7));
+    assert!(morning.all_succeeded() || matches!(morning.row(5), Some((Outcome::Unknown, "Forbidden", _))));
+    assert_eq!(morning.outcomes().get("Succeeded"), Some(&7));
 }
 
 #[test]
@@ -178,10 +178,10 @@ fn a_refused_connector_is_left_alone_and_the_others_go_on() {
             "vc0" => error(kind.clone(), "Refused"),
             _ => ok(),
         });
-        assert_eq!(morning.fates(), BTreeMap::from([("Failed".into(), 100), ("Succeeded".into(), 100)]));
+        assert_eq!(morning.outcomes(), BTreeMap::from([("Failed".into(), 100), ("Succeeded".into(), 100)]));
         let sent = morning.seen.iter().filter(|seen| seen.connector == "vc0").count();
         assert!(sent <= 4, "{sent} requests for a connector that is refused");
-        assert_eq!(morning.row(99), Some((Fate::Failed, "Refused", 0)));
+        assert_eq!(morning.row(99), Some((Outcome::Failed, "Refused", 0)));
     }
 }
 
@@ -193,5 +193,5 @@ fn a_connector_that_a_policy_denies_does_not_hold_up_the_others() {
     });
     assert_eq!(morning.end.stop, None);
     assert!(morning.took < Duration::from_secs(5), "{:?}", morning.took);
-    assert_eq!(morning.fates(), BTreeMap::from([("Failed".into(), 100), ("Succeeded".into(), 100)]));
+    assert_eq!(morning.outcomes(), BTreeMap::from([("Failed".into(), 100), ("Succeeded".into(), 100)]));
 }

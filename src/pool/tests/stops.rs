@@ -7,7 +7,7 @@ fn a_run_in_which_every_connector_is_forbidden_stops() {
     let morning = morning(Night::of(&[100; 9]), |_, _| error(ErrorKind::Forbidden, "Forbidden"));
     assert_eq!(morning.end.stop, Some(StopReason::Forbidden));
     assert!(morning.seen.len() <= 8);
-    assert!(morning.fates()["not attempted"] >= 700, "{:?}", morning.fates());
+    assert!(morning.outcomes()["not attempted"] >= 700, "{:?}", morning.outcomes());
 }
 
 #[test]
@@ -16,7 +16,7 @@ fn credentials_that_never_worked_stop_the_run_at_once() {
         morning(Night::of(&[100]), |_, _| error(ErrorKind::Credentials, "UnrecognizedClientException"));
     assert_eq!(morning.end.stop, Some(StopReason::Credentials));
     assert!(morning.took < Duration::from_secs(1));
-    assert_eq!(morning.fates(), BTreeMap::from([("not attempted".into(), 100)]));
+    assert_eq!(morning.outcomes(), BTreeMap::from([("not attempted".into(), 100)]));
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn credentials_that_expire_are_awaited_and_no_row_is_lost() {
         let expired = since > Duration::from_millis(40) && !renewed.get();
         if expired { error(ErrorKind::Credentials, "ExpiredTokenException") } else { ok() }
     });
-    assert!(morning.all_succeeded(), "{:?}", morning.fates());
+    assert!(morning.all_succeeded(), "{:?}", morning.outcomes());
     assert!((60..62).contains(&morning.took.as_secs()), "{:?}", morning.took);
     assert!(morning.events.iter().any(|event| matches!(event, Event::CredentialsAwaited(Some(_)))));
     assert!(morning.events.contains(&Event::CredentialsAwaited(None)));
@@ -50,7 +50,7 @@ fn credentials_that_never_come_back_end_the_run_in_time() {
     });
     assert_eq!(morning.end.stop, Some(StopReason::GaveUp));
     assert!((1800..1801).contains(&morning.took.as_secs()), "{:?}", morning.took);
-    assert_eq!(morning.fates(), BTreeMap::from([("Succeeded".into(), 10), ("not attempted".into(), 90)]));
+    assert_eq!(morning.outcomes(), BTreeMap::from([("Succeeded".into(), 10), ("not attempted".into(), 90)]));
     assert!(morning.seen.len() < 80, "one probe in 60 s: {}", morning.seen.len());
 }
 
@@ -66,7 +66,7 @@ fn an_outage_costs_time_and_no_attempts() {
         let out = (Duration::from_millis(100)..Duration::from_secs(600)).contains(&since);
         if out { error(ErrorKind::Unreachable, "ConnectionRefused") } else { ok() }
     });
-    assert!(morning.all_succeeded(), "{:?}", morning.fates());
+    assert!(morning.all_succeeded(), "{:?}", morning.outcomes());
     assert!(morning.took < Duration::from_secs(620), "{:?}", morning.took);
     assert!(morning.seen.len() < 40 + 20 + 90, "{} requests", morning.seen.len());
 }
@@ -81,23 +81,23 @@ fn the_last_batch_survives_an_outage_too() {
         true => error(ErrorKind::Unreachable, "ConnectionRefused"),
         false => ok(),
     });
-    assert!(morning.all_succeeded(), "{:?}", morning.fates());
+    assert!(morning.all_succeeded(), "{:?}", morning.outcomes());
 }
 
 #[test]
 fn an_outage_without_an_end_stops_the_run() {
     let morning = morning(Night::of(&[400]), |_, _| no_answer());
     assert_eq!(morning.end.stop, Some(StopReason::GaveUp));
-    let fates = morning.fates();
-    assert!(fates["Unknown"] >= 50, "what was sent may have worked: {fates:?}");
-    assert!(fates["not attempted"] >= 300, "what was not sent was not attempted: {fates:?}");
+    let outcomes = morning.outcomes();
+    assert!(outcomes["Unknown"] >= 50, "what was sent may have worked: {outcomes:?}");
+    assert!(outcomes["not attempted"] >= 300, "what was not sent was not attempted: {outcomes:?}");
 }
 
 #[test]
 fn nothing_but_throttling_stops_the_run_in_time_and_uses_no_attempt() {
     let morning = morning(Night::of(&[40]), |_, _| throttled(Some(60)));
     assert_eq!(morning.end.stop, Some(StopReason::GaveUp));
-    assert_eq!(morning.fates(), BTreeMap::from([("not attempted".into(), 40)]));
+    assert_eq!(morning.outcomes(), BTreeMap::from([("not attempted".into(), 40)]));
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_stop_lets_what_is_in_flight_finish_and_sends_nothing_more() {
     assert!(morning.seen.iter().all(|seen| seen.at <= Duration::from_millis(120)));
     let sent: usize = morning.seen.iter().map(|seen| seen.numbers.len()).sum();
     assert_eq!(
-        morning.fates(),
+        morning.outcomes(),
         BTreeMap::from([("Succeeded".into(), sent), ("not attempted".into(), 400 - sent)])
     );
     assert!(
@@ -133,8 +133,8 @@ fn a_stop_settles_what_was_sent_without_an_answer_as_unknown() {
     for (at, waits) in [(20, "for its answer"), (70, "for its next attempt")] {
         let stops = vec![(Duration::from_millis(at), StopReason::Terminated)];
         let morning = morning(Night { stops, ..Night::of(&[10]) }, |_, _| no_answer());
-        assert_eq!(morning.fates(), BTreeMap::from([("Unknown".into(), 10)]), "{waits}");
-        assert_eq!(morning.row(0), Some((Fate::Unknown, "Timeout", 1)), "{waits}");
+        assert_eq!(morning.outcomes(), BTreeMap::from([("Unknown".into(), 10)]), "{waits}");
+        assert_eq!(morning.row(0), Some((Outcome::Unknown, "Timeout", 1)), "{waits}");
         assert_eq!(morning.end.stop, Some(StopReason::Terminated));
     }
 }
@@ -155,7 +155,7 @@ fn too_many_failures_stop_the_run() {
     night.settings.max_failures = Some(15);
     let morning = morning(night, |_, _| error(ErrorKind::Rejected, "Teapot"));
     assert_eq!(morning.end.stop, Some(StopReason::TooManyFailures));
-    assert!((16..=80).contains(&morning.fates()["Failed"]), "{:?}", morning.fates());
+    assert!((16..=80).contains(&morning.outcomes()["Failed"]), "{:?}", morning.outcomes());
 }
 
 #[test]
@@ -195,7 +195,8 @@ fn a_request_that_breaks_down_inside_loses_no_row() {
         run(dispatcher, submit, || async { Renewal::Nothing }, stopped, || Timestamp::UNIX_EPOCH).await;
         journal.await.expect("the journal ends").0
     });
-    let fate = |row| morning.outcome(RowId::new(row)).map(|outcome| (outcome.fate, outcome.code.to_string()));
-    assert_eq!(fate(0), Some((Fate::Unknown, "InternalError".into())));
-    assert_eq!(fate(10), Some((Fate::Succeeded, String::new())));
+    let outcome =
+        |row| morning.outcome(RowId::new(row)).map(|outcome| (outcome.outcome, outcome.code.to_string()));
+    assert_eq!(outcome(0), Some((Outcome::Unknown, "InternalError".into())));
+    assert_eq!(outcome(10), Some((Outcome::Succeeded, String::new())));
 }

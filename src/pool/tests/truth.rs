@@ -19,9 +19,9 @@ enum Mood {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// Whatever the service does and whenever the run stops: each row has at most one fate, and it is true.
+    /// Whatever the service does and whenever the run stops: each row has at most one outcome, and it is true.
     #[test]
-    fn the_fates_are_true(
+    fn the_outcomes_are_true(
         connectors in prop::collection::vec(0u32..40, 1..5),
         moods in prop::collection::vec(prop_oneof![
             6 => Just(Mood::Works),
@@ -66,10 +66,10 @@ proptest! {
         let removed = removed.into_inner().expect("no panic");
         for row in 0..connectors.iter().sum::<u32>() {
             let gone = removed.contains(&number(row));
-            match morning.row(row).map(|(fate, ..)| fate) {
-                Some(Fate::Succeeded) => prop_assert!(gone, "row {row} is a success that did not happen"),
-                Some(Fate::Failed) | None => prop_assert!(!gone, "row {row} was removed, and nobody says so"),
-                Some(Fate::Unknown) => {}
+            match morning.row(row).map(|(outcome, ..)| outcome) {
+                Some(Outcome::Succeeded) => prop_assert!(gone, "row {row} is a success that did not happen"),
+                Some(Outcome::Failed) | None => prop_assert!(!gone, "row {row} was removed, and nobody says so"),
+                Some(Outcome::Unknown) => {}
             }
             prop_assert!(!morning.history.is_in_doubt(RowId::new(row)), "row {row} was forgotten");
         }

@@ -121,20 +121,20 @@ fn an_outage_hides_everything_and_counts_from_the_first_request() {
 }
 
 /// What every batch met in its three attempts.
-fn fates(seed: u64, order: &[usize]) -> BTreeMap<(usize, u32), String> {
+fn outcomes(seed: u64, order: &[usize]) -> BTreeMap<(usize, u32), String> {
     let text = format!(
         "seed = {seed}\n[[fault]]\np = 0.2\ndoes = 'drop'\napplied = true\n[[fault]]\np = 0.3\ndoes.error = {{ status = 503 }}\n[[fault]]\np = 0.2\ndoes = 'cut'"
     );
     let mut bench = Bench::new(&text);
-    let mut fates = BTreeMap::new();
+    let mut outcomes = BTreeMap::new();
     let mut attempts: BTreeMap<usize, u32> = BTreeMap::new();
     for batch in order {
         let attempt = attempts.entry(*batch).or_insert(0);
         *attempt += 1;
         let answer = bench.ask(&disassociate("abc", &[&format!("+1206555{batch:04}")]), 0);
-        fates.insert((*batch, *attempt), words(&answer));
+        outcomes.insert((*batch, *attempt), words(&answer));
     }
-    fates
+    outcomes
 }
 
 #[test]
@@ -142,15 +142,15 @@ fn chance_does_not_depend_on_the_order_of_arrival() {
     let order: Vec<usize> = (0..100).chain(0..100).chain(0..100).collect();
     let mut other = order.clone();
     fastrand::Rng::with_seed(5).shuffle(&mut other);
-    assert_eq!(fates(1, &order), fates(1, &other));
-    assert_ne!(fates(1, &order), fates(2, &order));
-    let drops = fates(1, &order).values().filter(|fate| *fate == "Drop").count();
+    assert_eq!(outcomes(1, &order), outcomes(1, &other));
+    assert_ne!(outcomes(1, &order), outcomes(2, &order));
+    let drops = outcomes(1, &order).values().filter(|outcome| *outcome == "Drop").count();
     assert!((40..80).contains(&drops), "{drops} of 300 at a share of 0.2");
     let first = |attempt: u32| {
-        fates(1, &order)
+        outcomes(1, &order)
             .into_iter()
             .filter(move |((_, n), _)| *n == attempt)
-            .map(|(_, fate)| fate == "Drop")
+            .map(|(_, outcome)| outcome == "Drop")
             .collect::<Vec<_>>()
     };
     assert_ne!(first(1), first(2), "an attempt has its own luck");

@@ -80,7 +80,7 @@ fn shipped() -> BTreeMap<String, Scenario> {
 }
 
 /// What becomes of a number whose client never gives up, and sends it alone.
-fn fate(
+fn outcome(
     service: &mut Service,
     signer: &Signer,
     connector: &str,
@@ -144,14 +144,14 @@ fn every_expectation_is_what_a_patient_client_meets() {
         let mut rows = csv::Reader::from_path(Path::new(FOLDER).join(&expect.input)).unwrap();
         for row in rows.records() {
             let row = row.unwrap();
-            let fate = if seen.insert((row[1].to_owned(), row[2].to_owned())) {
-                fate(&mut service, &signer, &row[1], &row[2], &mut time)
+            let outcome = if seen.insert((row[1].to_owned(), row[2].to_owned())) {
+                outcome(&mut service, &signer, &row[1], &row[2], &mut time)
             } else {
                 "duplicate"
             };
-            *tally.entry(fate).or_default() += 1;
+            *tally.entry(outcome).or_default() += 1;
         }
-        let count = |fate: &str| tally.get(fate).copied().unwrap_or(0);
+        let count = |outcome: &str| tally.get(outcome).copied().unwrap_or(0);
         let met = Expect {
             succeeded: count("succeeded"),
             failed: count("failed"),

@@ -9,7 +9,7 @@ use fastrand::Rng;
 use super::super::{Pace, PaceSettings, Permit, Rate, Wait};
 use super::eta::Looks;
 use super::{origin, seconds};
-use crate::event::{AttemptOutcome, Event as Told, Fate, Phase, Settlement};
+use crate::event::{self, AttemptOutcome, Event as Told, Phase, Settlement};
 use crate::input::RowId;
 use crate::pool::events::{differ, moved};
 use crate::pool::retry::RetryPolicy;
@@ -321,7 +321,7 @@ impl Simulation {
 fn one_batch() -> Settlement {
     Settlement {
         rows: (0..ROWS).map(RowId::new).collect(),
-        fate: Fate::Succeeded,
+        outcome: event::Outcome::Succeeded,
         code: "".into(),
         message: "".into(),
         attempts: 1,

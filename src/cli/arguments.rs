@@ -2,8 +2,6 @@
 //!
 //! Must not resolve anything.
 
-#![expect(clippy::doc_markdown, reason = "these comments are the text of --help, which shows no backticks")]
-
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;

@@ -2,6 +2,8 @@
 //!
 //! Must not decide anything: `settings` does.
 
+#![expect(clippy::doc_markdown, reason = "these comments are the text of --help, which shows no backticks")]
+
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;

@@ -68,12 +68,11 @@ impl CredentialGate {
     /// What may be done at `now` with `in_flight` requests unanswered.
     pub(crate) fn pass(&mut self, now: Instant, in_flight: usize) -> Pass {
         match self.state {
-            State::Open => Pass::Go,
             State::Never => Pass::Never,
             State::Renewing(_) => Pass::Wait(None),
             // The answers that are still to come may show that only one connector was denied.
             State::Probation | State::Refused if in_flight > 0 => Pass::Wait(None),
-            State::Probation => Pass::Go,
+            State::Open | State::Probation => Pass::Go,
             State::Waiting(until) if now < until => Pass::Wait(Some(until)),
             State::Refused | State::Waiting(_) => {
                 self.state = State::Renewing(self.looks_at());

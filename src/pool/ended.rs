@@ -14,6 +14,7 @@ use crate::pool::credential_gate::Renewal;
 use crate::pool::dispatcher::{Dispatcher, Flight};
 use crate::pool::outage::Verdict;
 use crate::pool::pace::Permit;
+use crate::pool::retry::RetryPolicy;
 
 const UNTRUSTED: &str = "the service's certificate is not trusted: check the endpoint's name, this machine's clock, and \
                          whether a proxy needs its own authority (--ca-bundle FILE, AWS_CA_BUNDLE)";
@@ -177,7 +178,7 @@ impl Dispatcher<'_> {
             return self.give_up(batch, at);
         }
         let failures = batch.failures + u32::from(batch.failed_at.is_some());
-        let backoff = self.retry.delay(failures, self.jitter.f64());
+        let backoff = RetryPolicy::delay(failures, self.jitter.f64());
         let rest = batch.last_error.as_ref().map_or(Duration::ZERO, |error| error.kind.rest());
         self.queue.delay(batch, now + backoff.max(rest));
     }

@@ -81,7 +81,14 @@ where
             }
             () = dispatcher.acknowledged() => {}
             Ok(()) = stop.changed() => {}
-            Some(()) = async { Some(sleep_until(until?.into()).await) } => {}
+            () = due(until) => {}
         }
+    }
+}
+
+async fn due(until: Option<std::time::Instant>) {
+    match until {
+        Some(until) => sleep_until(until.into()).await,
+        None => std::future::pending().await,
     }
 }

@@ -271,7 +271,7 @@ impl Simulation {
                 if self.retry.is_used_up(attempts) {
                     self.outcome.lost += 1;
                 } else {
-                    let delay = self.retry.delay(attempts, self.rng.f64());
+                    let delay = RetryPolicy::delay(attempts, self.rng.f64());
                     self.schedule(now + delay, Event::Retries(attempts));
                 }
             }

@@ -3,8 +3,6 @@
 //! `when: t, due` · `sent: t, seq, stage, next, limit` · `ok: t, sent_at, seq, stage, next, limit` ·
 //! `throttle: t, sent_at, seq, retry_after, stage, next, limit` · `error: t, sent_at, seq, attempts, delay, stage, next, limit`.
 
-use std::num::NonZeroU32;
-
 use serde_json::Value;
 
 use super::super::{Adaptive, Opening, Pace, PaceSettings, Permit, Stage};
@@ -50,7 +48,7 @@ fn replay(trace: &Value) {
                 pace.failed(number(1), permit(3).unwrap(), 0.5);
                 if pace.breaker.outage().is_none() {
                     let attempts = u32::try_from(call[4].as_u64().unwrap()).unwrap();
-                    let delay = RetryPolicy::new(NonZeroU32::MAX).delay(attempts, 0.5);
+                    let delay = RetryPolicy::delay(attempts, 0.5);
                     assert_eq!(delay, seconds(number(5)), "{context}");
                 }
             }

@@ -29,7 +29,7 @@ BOTO3 = "boto3==1.44.5"
 SWEEP = ROOT / "target" / "release" / "chime-sweep"
 CARGO = ["cargo", "build", "--release", "--quiet", "--locked"]
 
-# A child's peak memory is no less than that of the process that starts it: so a small one does.
+# A child's peak memory is at least that of the process that starts it, so a small process starts it.
 MEASURE = """
 import os, sys, time
 start = time.monotonic()
@@ -224,7 +224,7 @@ def run(command, scenario, folder):
 
 
 def begin_second(command, scenario, folder, environment):
-    """Another client of the same account, which is told to keep to its share and keeps to it."""
+    """Another client of the same account, with a fixed rate that it keeps."""
     source = folder / "second.csv"
     scenario.of_second().write_input(source, area=1415)
     line = [*command(source, folder / "second.report.csv", 1), "--rate", str(scenario.second * scenario.rate)]
@@ -232,7 +232,7 @@ def begin_second(command, scenario, folder, environment):
 
 
 def end_second(second, scenario, folder):
-    """Rows that it did not get done, and how much of its share it got."""
+    """The rows that it did not finish, and how much of its share it got."""
     second.wait()
     summary = json.loads((folder / "second.report.json").read_text())
     with open(folder / "second.report.csv", newline="") as rows:
@@ -269,7 +269,7 @@ def compare(scenarios, commands, runs, scratch):
 
 def pacing(scenarios, commands, runs, scratch):
     command = commands["chime-sweep"]
-    # They hardly compute, so they do not disturb each other; the fastest go alone, and more than once.
+    # They use little CPU, so they can run at the same time; the fastest run alone, and more than once.
     slow = {name: scenario for name, scenario in scenarios.items() if scenario.rate < 100}
     with concurrent.futures.ThreadPoolExecutor(max(len(slow), 1)) as pool:
         jobs = {name: pool.submit(run, command, scenario, scratch / f"{nth}")

@@ -1,6 +1,6 @@
-//! The parts of a run that no network slows down, each by itself: `cargo bench`, or `cargo bench -- report`.
+//! Measures the parts of a run that do not use the network, each by itself: `cargo bench`, or `cargo bench -- report`.
 //!
-//! Where a row counts, the same file is read and written by the `csv` crate alone: no part can be quicker than that.
+//! For comparison, the `csv` crate alone reads and writes the same file: a lower bound for the parts that do.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has nothing to measure")]
 
@@ -31,7 +31,7 @@ const ROWS: u32 = 200_000;
 const CONNECTORS: u32 = 8;
 const BATCH: NonZeroU32 = NonZeroU32::new(50).unwrap();
 
-/// Two columns, and connectors that take turns: little to copy, and every part of a batch in another place.
+/// Two columns, and connectors in turn: little to copy, and the rows of a batch are far apart.
 static FILE: LazyLock<NamedTempFile> = LazyLock::new(|| {
     let mut text = "voice_connector_id,phone_number\n".to_owned();
     for row in 0..ROWS {
@@ -58,7 +58,7 @@ fn read() -> Input {
     Input::read(&source(), &InputOptions::default()).unwrap()
 }
 
-/// The journal of a run in which all went well.
+/// The journal of a run without failures.
 fn journal(plan: &Plan) -> Vec<u8> {
     let mut lines = Vec::new();
     Entry::Header(Header::new(String::new(), ROWS, String::new())).write_line(&mut lines);

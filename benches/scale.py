@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures how chime-sweep grows with its input: time and memory a row, from 10,000 rows to 10,000,000.
+"""Measures how chime-sweep grows with its input: time and memory per row, from 10,000 rows to 10,000,000.
 
 usage: scale.py [--rows N ...] [--folder DIR]
 
@@ -33,7 +33,7 @@ def write_input(path, rows, connector_of):
 
 
 def least(times, command, environment=os.environ):
-    """The cheapest of some runs: whatever else works on the machine only adds."""
+    """The lowest of several runs: other programs on the machine only add to the time."""
     return min((compare.measure(command, environment) for _ in range(times)), key=lambda result: result["cpu"])
 
 

@@ -1,21 +1,22 @@
-//! What to do about an error. It is shown on a line of its own, below the causes, and so is no part of the error's text.
+//! Hints: what to do about an error. A hint is shown on its own line, below the causes, and is not part
+//! of the error's text.
 //!
-//! Must not know any error of this tool.
+//! Must not know any specific error of this tool.
 
 use std::error::Error;
 
-/// An error that may know what to do about it.
+/// An error that may have a hint.
 pub trait Hint: Error {
     /// What to do.
     fn hint(&self) -> Option<&str>;
 
-    /// The error, and below it the hint, if there is one.
+    /// The error, followed by the hint on its own line, if there is one.
     fn with_hint(&self) -> String {
         self.hint().map_or_else(|| self.to_string(), |hint| format!("{self}\nhint: {hint}"))
     }
 }
 
-/// An error that nobody has to tell from others, and what to do about it.
+/// An error that no code needs to match on, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 pub struct Hinted {

@@ -1,4 +1,4 @@
-//! Removes phone numbers from Amazon Chime SDK Voice Connectors in bulk, and reports the truth about every row.
+//! Removes phone numbers from Amazon Chime SDK Voice Connectors in bulk, and reports the true outcome of every row.
 //!
 //! ```text
 //!  CSV ─► input ─► plan ─► pool ──events──► journal ─► history ─► reconcile ─► report CSV
@@ -11,11 +11,11 @@
 //! ```
 //!
 //! **The journal is the truth; the report is a pure function of input and journal.** The pool keeps no results: it
-//! emits events, an event that matters is durable before anyone acts on it, and the report is folded from input and
-//! journal at the end. A normal finish, a resumed run and a run after `kill -9` are one code path.
+//! emits events, an event that matters is durable before anyone acts on it, and the report is computed from input and
+//! journal at the end. A normal finish, a resumed run and a run after `kill -9` share one code path.
 //!
 //! Policy (plan, retry, pacing, replay, reconcile, signing) is synchronous, pure, and takes the time as an argument;
-//! async is a thin shell. The modules are declared in the order of the flow, and a module imports only from those
+//! async code is a thin shell. The modules are declared in the order of the flow, and a module imports only from those
 //! before it.
 
 pub mod text;

@@ -1,4 +1,4 @@
-//! Parse, run, print the error chain, exit.
+//! Parses the command line, runs the command, prints its error, and exits.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     let cli = match cli::parse(&argv, interactive) {
         Ok(cli) => cli,
         Err(help_or_error) => {
-            let _ = help_or_error.print(); // nothing is left to be done if nobody reads it
+            let _ = help_or_error.print(); // there is no one to report a failure to
             return if help_or_error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success }.into();
         }
     };
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     let options = ScreenOptions {
         quiet: cli.quiet,
         format: if cli.log_format == LogFormat::Json { Format::Json } else { Format::Text },
-        colours: (cli.color != ColorWhen::Auto).then_some(cli.color == ColorWhen::Always),
+        colors: (cli.color != ColorWhen::Auto).then_some(cli.color == ColorWhen::Always),
         log_file: cli.log_file.as_deref(),
     };
     let screen = match Screen::open(&options, &env, job::wall_clock) {
@@ -40,12 +40,12 @@ fn main() -> ExitCode {
     };
     log_to(&screen, cli.verbose);
     for name in cli::unknown_variables() {
-        tracing::warn!("`{name}` is set, and is no option: `chime-sweep help environment`");
+        tracing::warn!("`{name}` is set but is not an option; see `chime-sweep help environment`");
     }
     match job::execute(cli.command, &env, &screen) {
         Ok(status) => status.into(),
         Err(error) => {
-            screen.fail(&job::explained(&error)); // nothing is left to be done if standard error is gone
+            screen.fail(&job::explained(&error)); // a failure to write to standard error cannot be reported
             let refused = error.is::<chime_sweep::terminal::consent::Refused>();
             if refused { ExitStatus::Usage.into() } else { ExitStatus::Error.into() }
         }
@@ -59,7 +59,7 @@ fn log_to(screen: &Screen, verbose: u8) {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
     let (stderr, file) = (screen.clone(), screen.clone());
     let layer = tracing_subscriber::fmt::layer().with_target(false);
-    let on_stderr = layer.with_ansi(screen.has_colours()).with_writer(move || stderr.clone());
+    let on_stderr = layer.with_ansi(screen.has_colors()).with_writer(move || stderr.clone());
     let layer = tracing_subscriber::fmt::layer().with_target(false);
     let in_file = layer.with_ansi(false).with_writer(move || file.log_writer());
     let has_file = screen.log_path().is_some();

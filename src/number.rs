@@ -1,14 +1,14 @@
 //! Phone numbers in E.164 form.
 //!
-//! [`PhoneNumber::parse`] is the only constructor: whoever holds a `PhoneNumber` holds one that the service's pattern
-//! accepts. Must not guess: what is not unambiguously a number is refused, with the reason.
+//! [`PhoneNumber::parse`] is the only constructor: every `PhoneNumber` matches the service's pattern.
+//! Must not guess: text that is not unambiguously a number is refused, with the reason.
 
 use std::fmt;
 use std::num::NonZeroU64;
 
 /// A phone number that the service's pattern `^\+?[1-9]\d{1,14}$` accepts: 2 to 15 digits, the first not 0.
 ///
-/// `+12065550100`, `12065550100` and `%2B12065550100` are one number. `Debug` shows only the last four digits:
+/// `+12065550100`, `12065550100` and `%2B12065550100` are the same number. `Debug` shows only the last four digits:
 /// numbers are personal data, and the service's model marks them as sensitive.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PhoneNumber(NonZeroU64);
@@ -28,17 +28,17 @@ pub enum NumberError {
     /// No country code begins with 0.
     #[error("begins with 0: an E.164 number begins with its country code")]
     LeadingZero,
-    /// `+44 (0)20 …`: the 0 is dialled at home, but some countries keep it.
+    /// `+44 (0)20 …`: the 0 is dialed only within the country, but some countries keep it.
     #[error("has a 0 in parentheses, which may or may not be part of the number")]
     OptionalZero,
-    /// `(206) 555-0100`: written as a person writes it at home.
+    /// `(206) 555-0100`: written for callers within the country.
     #[error("has separators but no leading `+`, so its country code is not certain")]
     NoCountryCode,
     /// `1.20656E+10`.
-    #[error("is a spreadsheet's scientific notation: digits are lost; export the column as text")]
+    #[error("is in a spreadsheet's scientific notation, which loses digits: export the column as text")]
     ScientificNotation,
     /// `12065550100.0`.
-    #[error("has decimal places, as a spreadsheet gives a number: export the column as text")]
+    #[error("has decimal places, which a spreadsheet adds to numbers: export the column as text")]
     DecimalPlaces,
     /// Anything else; full-width digits and invisible marks are named by their escapes.
     #[error("contains {0:?}, which is neither a digit nor a separator")]
@@ -46,7 +46,7 @@ pub enum NumberError {
 }
 
 impl NumberError {
-    /// Whether a program that took the number for a quantity has rewritten it.
+    /// Whether a program that mistook the number for a quantity has rewritten it.
     #[must_use]
     pub fn is_spreadsheet_damage(self) -> bool {
         matches!(self, Self::ScientificNotation | Self::DecimalPlaces)
@@ -54,11 +54,11 @@ impl NumberError {
 }
 
 impl PhoneNumber {
-    /// Parses `+12065550100`, `12065550100`, `%2B12065550100` or, because of its `+`, `+1 (206) 555-0100`; with
-    /// white space around it or not.
+    /// Parses `+12065550100`, `12065550100`, `%2B12065550100` or, because of its `+`, `+1 (206) 555-0100`.
+    /// White space around it is ignored.
     ///
-    /// One leading `'` is dropped: spreadsheets write it to mark text, and exporters to defuse a cell that begins
-    /// with `+`. It is part of no number, so nothing is guessed.
+    /// One leading `'` is dropped: spreadsheets write it to mark text, and exporters write it so that a cell that
+    /// begins with `+` is not a formula. It is never part of a number, so nothing is guessed.
     ///
     /// # Errors
     /// If the text is anything else.
@@ -118,7 +118,7 @@ fn check_separators(rest: &str, has_plus: bool) -> Result<(), NumberError> {
         return Err(NumberError::ScientificNotation);
     }
     // `.` separates groups too (`+1.206.555.0100`), but no numbering plan has a last group of one or two zeros.
-    // Taken for a group, it would make another number of this one.
+    // Reading it as a group would produce a different number.
     if rest.rsplit_once(['.', ',']).is_some_and(|(_, last)| matches!(last, "0" | "00")) {
         return Err(NumberError::DecimalPlaces);
     }
@@ -131,7 +131,7 @@ fn check_separators(rest: &str, has_plus: bool) -> Result<(), NumberError> {
     if has_plus { Ok(()) } else { Err(NumberError::NoCountryCode) }
 }
 
-/// Spaces as people and web pages write them (U+00A0 and U+202F do not break the line), and `-`, `.`, `(`, `)`.
+/// Spaces as people and web pages write them (U+00A0 and U+202F are non-breaking), and `-`, `.`, `(`, `)`.
 fn is_separator(c: char) -> bool {
     matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '-' | '.' | '(' | ')')
 }
@@ -172,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_and_the_longest() {
+    fn the_shortest_and_longest_numbers_are_accepted() {
         assert_eq!(PhoneNumber::parse("+10").unwrap().e164().to_string(), "+10");
         assert_eq!(PhoneNumber::parse("999999999999999").unwrap().e164().to_string(), "+999999999999999");
     }
 
     #[test]
     #[rustfmt::skip]
-    fn what_is_not_certain_is_refused() {
+    fn ambiguous_text_is_refused() {
         use NumberError::*;
         for (text, expected) in [
             ("", Empty), (" \u{a0}", Empty), ("'", Empty),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digit_counts_by_its_place_and_nothing_else_is_one() {
+    fn only_digits_without_a_leading_zero_are_a_number() {
         for length in 2..=15 {
             for at in 0..length {
                 for byte in b' '..=b'~' {
@@ -219,7 +219,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_number_is_its_digits(text in "\\PC{0,24}|[+]?[0-9 ().-]{0,20}") {
+        fn a_parsed_number_has_the_digits_of_its_text(text in "\\PC{0,24}|[+]?[0-9 ().-]{0,20}") {
             if let Ok(number) = PhoneNumber::parse(&text) {
                 let text = text.replace("%2B", "+").replace("%2b", "+");
                 let digits: String = text.chars().filter(char::is_ascii_digit).collect();

@@ -1,6 +1,6 @@
 //! Rows → batches: which numbers go together, and in which order.
 //!
-//! A batch is of one connector, because a request is. Must not know when a batch is sent, or how it fares.
+//! A batch is for one connector, because a request is. Must not know when a batch is sent, or how it ends.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -24,7 +24,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans the pending rows that `include` wants.
+    /// Plans the pending rows that `include` accepts.
     #[must_use]
     pub fn new(rows: &Rows, include: impl Fn(RowId) -> bool, batch_size: NonZeroU32) -> Self {
         let is_pending = |row: &RowId| matches!(rows.standing(*row), Standing::Pending { .. });
@@ -34,7 +34,7 @@ impl Plan {
         Self { rows, batch_size }
     }
 
-    /// Every batch. The connectors take turns, a batch each, so that one that is slow or refused does not hold up
+    /// Every batch. The connectors take turns, one batch each, so that a slow or refused connector does not hold up
     /// the rest.
     pub fn batches(&self) -> impl Iterator<Item = Batch> + use<'_> {
         let mut waiting: VecDeque<_> = self.groups().collect();
@@ -49,7 +49,7 @@ impl Plan {
         })
     }
 
-    /// The connectors with the number of their rows, in the order in which the input names them.
+    /// The connectors and how many rows each has, in the order in which the input names them.
     pub fn connectors(&self) -> impl Iterator<Item = (ConnectorId, u32)> + use<'_> {
         // There are no more rows than a `RowId` counts.
         self.groups().filter_map(|group| Some((group.first()?.0, u32::try_from(group.len()).ok()?)))
@@ -66,7 +66,7 @@ impl Plan {
         self.rows.len()
     }
 
-    /// How many requests it takes if each is sent once.
+    /// How many requests the plan takes if each is sent once.
     #[must_use]
     pub fn batch_count(&self) -> usize {
         self.connectors().map(|(_, rows)| rows.div_ceil(self.batch_size.get()) as usize).sum()
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
     use crate::input::{Input, InputOptions, Source};
 
-    /// Rows on these connectors, each with a number of its own; `-` makes the number invalid.
+    /// Rows on these connectors, each with its own number; `-` makes the number invalid.
     fn rows(connectors: &[String]) -> Rows {
         let row = |(at, connector): (usize, &String)| format!("{connector},{}\n", 1_000_000 + at);
         let csv: String = connectors.iter().enumerate().map(row).collect();
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_do_is_a_plan_too() {
+    fn a_plan_without_rows_has_no_batches() {
         let rows = rows(&["a".into()]);
         let plan = Plan::new(&rows, |_| false, size(10));
         assert_eq!((plan.batches().next(), plan.batch_count(), plan.connectors().count()), (None, 0, 0));

@@ -1,4 +1,4 @@
-//! Counts and spans of time in words.
+//! Formats counts and time spans as text.
 //!
 //! Must not print.
 

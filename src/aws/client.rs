@@ -1,4 +1,4 @@
-//! The service's client: signs a batch, sends it once, and says what came of it.
+//! The service's client: signs a batch, sends it once, and returns the result.
 //!
 //! The only place with a socket to the service. Must not retry, wait or pace: that is the pool's.
 
@@ -20,7 +20,7 @@ use crate::aws::protocol::{ApiError, BatchReply, ErrorKind, UNTRUSTED, reply, re
 use crate::hint::Hint;
 use crate::number::PhoneNumber;
 
-/// More than any honest reply: an error for each of 10,000 numbers in one call. What is longer is not read.
+/// More than any real reply, even one with an error for each of 10,000 numbers. A longer reply is not read.
 const REPLY_AT_MOST: usize = 4 << 20;
 
 /// Sends batches to one endpoint with one set of credentials.
@@ -65,7 +65,7 @@ impl Client {
     /// Removes numbers from a connector, in one attempt.
     ///
     /// # Errors
-    /// If there is no answer that settles the batch; the kind says what that means.
+    /// If there is no answer that settles the batch; the error's kind says what that means.
     pub async fn submit(&self, connector: &str, numbers: &[PhoneNumber]) -> Result<BatchReply, ApiError> {
         let credentials = self.credentials.get(now()).await.map_err(|error| {
             let hint = error.hint().map(|hint| format!("; hint: {hint}")).unwrap_or_default();
@@ -114,7 +114,7 @@ impl Client {
     /// Remembers what the service refused, so that a renewal can tell whether there is anything else.
     fn note_refusal(&self, error: &mut ApiError, credentials: Credentials, offset: i64) {
         if let ErrorKind::ClockSkew { offset_seconds } = error.kind {
-            // Adopted once. Whoever signed before that may try again; a second refusal is about the credentials.
+            // Adopted once. A request signed before that may be tried again; a second refusal is about the credentials.
             let first =
                 self.clock_offset.compare_exchange(0, offset_seconds, Ordering::Relaxed, Ordering::Relaxed);
             if first.is_ok() {
@@ -152,7 +152,7 @@ async fn read_bounded(response: reqwest::Response) -> Result<Bytes, ApiError> {
     })
 }
 
-/// What a request that got no whole reply means: whether the service can have seen it is all that matters.
+/// What a request without a complete reply means: all that matters is whether the service can have seen it.
 fn transport_error(error: &reqwest::Error) -> ApiError {
     let io_kind = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
     if error.is_connect() || error.is_builder() {
@@ -176,14 +176,14 @@ fn no_answer(code: &str, message: String) -> ApiError {
     ApiError::without_reply(ErrorKind::NoAnswer, code, message)
 }
 
-/// Whether the peer's certificate is why there is no connection.
+/// Whether the connection failed because of the peer's certificate.
 fn is_untrusted(error: &reqwest::Error) -> bool {
     causes(error).any(|cause| {
         matches!(cause.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
     })
 }
 
-/// With what an `io::Error` was made of, which is not among its sources.
+/// Includes the error that an `io::Error` wraps, which is not among its sources.
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
     std::iter::successors(error.source(), |&cause| {
         let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
@@ -191,7 +191,7 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Erro
     })
 }
 
-/// Why there is no connection: its cause alone, because what wraps it names only the URL, which the reader knows.
+/// Why a connection failed: only the cause, because the errors around it just name the URL, which the user knows.
 fn in_short(error: &reqwest::Error) -> String {
     let wraps = |cause: &&(dyn std::error::Error + 'static)| cause.to_string().starts_with("client error (");
     let cause = causes(error).find(|cause| !wraps(cause) || cause.source().is_none());

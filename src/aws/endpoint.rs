@@ -24,12 +24,12 @@ pub const KNOWN_REGIONS: [&str; 10] = [
 /// The regions among [`KNOWN_REGIONS`] that have a FIPS host.
 pub const FIPS_REGIONS: [&str; 3] = ["ca-central-1", "us-east-1", "us-west-2"];
 
-/// A region's name, such as `us-east-1`; well formed, so that it can stand in a host name and in a signature's scope.
+/// A region's name, such as `us-east-1`; well formed, so that it can be part of a host name and of a signature's scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Region(Box<str>);
 
 impl Region {
-    /// Reads a region's name: small letters, digits and single hyphens. It need not be one of [`KNOWN_REGIONS`].
+    /// Reads a region's name: lowercase letters, digits and single hyphens. It need not be one of [`KNOWN_REGIONS`].
     ///
     /// # Errors
     /// If `name` is anything else, such as `US East` or a name with a space after it.
@@ -50,7 +50,7 @@ impl Region {
         &self.0
     }
 
-    /// Whether the service is known to have Voice Connectors there. Regions are added: no reason to refuse.
+    /// Whether the service is known to have Voice Connectors there. AWS adds regions, so an unknown one is not refused.
     #[must_use]
     pub fn is_known(&self) -> bool {
         KNOWN_REGIONS.contains(&self.as_str())
@@ -93,7 +93,7 @@ impl Endpoint {
         Self::of_url(&format!("https://{service}.{region}.{domain}"), region, Variant::default(), false)
     }
 
-    /// An endpoint that the user named. A path is kept, and stands before that of the operation.
+    /// An endpoint that the user named. A path is kept, and precedes that of the operation.
     ///
     /// # Errors
     /// If `url` is not an `http` or `https` URL, holds credentials, a query or a fragment, has a path that a URL parser
@@ -110,9 +110,9 @@ impl Endpoint {
             let asked = if variant.fips { "FIPS" } else { "dual-stack" };
             return Err(unusable(&format!("cannot be used together with {asked}")));
         }
-        // `Url` would quietly repair these, and the user would not see where the requests go.
+        // `Url` would silently repair these, and the user would not see where the requests go.
         if url.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
-            return Err(unusable("cannot be used: it holds a space, a control character or a backslash"));
+            return Err(unusable("cannot be used: it contains a space, a control character or a backslash"));
         }
         let after_scheme = match url.split_once("://") {
             Some((scheme, rest)) if ["http", "https"].contains(&&*scheme.to_ascii_lowercase()) => rest,
@@ -123,10 +123,10 @@ impl Endpoint {
         }
         let mut base = Url::parse(url).map_err(|error| unusable(&format!("is not a URL: {error}")))?;
         if !base.username().is_empty() || base.password().is_some() {
-            return Err(unusable("cannot be used: it holds a user name or a password"));
+            return Err(unusable("cannot be used: it contains a user name or a password"));
         }
         if base.query().is_some() || base.fragment().is_some() {
-            return Err(unusable("cannot be used: it holds a query or a fragment"));
+            return Err(unusable("cannot be used: it contains a query or a fragment"));
         }
         let typed = after_scheme.find('/').map_or("", |start| &after_scheme[start..]).trim_end_matches('/');
         if base.path().trim_end_matches('/') != typed || typed.contains("//") {
@@ -187,7 +187,7 @@ pub(crate) fn ip_of(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
-/// `url` for a message: what stands before an `@` could be a password.
+/// `url` for a message: what precedes an `@` could be a password.
 fn shown(url: &str) -> String {
     match (url.find("://"), url.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => format!("{}://…{}", &url[..scheme], &url[at..]),
@@ -195,13 +195,11 @@ fn shown(url: &str) -> String {
     }
 }
 
-/// Why there is no endpoint.
+/// Why an endpoint cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
-    /// A region's name could not stand in a host name.
-    #[error(
-        "`{name}` is not a region's name: small letters, digits and hyphens are expected, as in `us-east-1`"
-    )]
+    /// A region's name could not be part of a host name.
+    #[error("`{name}` is not a region name: use lowercase letters, digits and hyphens, as in `us-east-1`")]
     MalformedRegion {
         /// What was given.
         name: String,

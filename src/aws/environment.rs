@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Environment variables: name → value. A variable that is set to nothing counts as not set.
+/// Environment variables: name → value. A variable that is set to an empty value counts as not set.
 #[derive(Clone, Default)]
 pub struct Environment(HashMap<String, String>);
 

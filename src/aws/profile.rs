@@ -15,10 +15,10 @@ use aws_types::os_shim_internal::Fs;
 use super::environment::{Environment, non_empty};
 use crate::hint::Hint;
 
-/// Which profile is used, and who chose it.
+/// Which profile is used, and what chose it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChosenProfile {
-    /// Nobody did: `default`, which need not exist.
+    /// No profile was chosen: `default`, which need not exist.
     Default,
     /// `AWS_PROFILE`. Keys in the environment win over it.
     FromEnvironment(String),
@@ -63,7 +63,7 @@ pub struct Profiles {
 }
 
 impl Profiles {
-    /// Reads both files, wherever `env` says that they are. A file that does not exist is an empty one.
+    /// Reads both files, from where `env` says they are. A file that does not exist counts as empty.
     ///
     /// # Errors
     /// If a file cannot be parsed, or `chosen` was chosen by name and is in neither.
@@ -136,16 +136,16 @@ impl Profiles {
 /// Why the profile cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
-    /// A profile was asked for that does not exist. AWS's Rust chain would go on to this machine's own role.
+    /// The chosen profile does not exist. AWS's Rust chain would go on to this machine's own role.
     #[error("profile `{name}`, chosen by {chosen_by}, is not in {files}, which have {known}")]
     Missing {
         /// The profile's name.
         name: String,
         /// `--profile` or `AWS_PROFILE`.
         chosen_by: &'static str,
-        /// The files that were looked in.
+        /// The files that were searched.
         files: String,
-        /// The names that they have.
+        /// The profiles in them.
         known: String,
     },
     /// A file is malformed; the source names file and line.

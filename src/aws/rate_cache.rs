@@ -1,4 +1,5 @@
-//! The rate that a service was found to grant, kept for the next run: `chime-sweep/rates.json` in the user's state folder.
+//! The rate that a service was found to grant, kept for the next run: `chime-sweep/rates.json` in the user's state
+//! directory.
 //!
 //! It only saves a few 429s, so nothing that is wrong with it may stop a run. Keeps no access key, only a hash of its id.
 //! Must not be used for simulated runs, or read a clock.
@@ -17,13 +18,13 @@ use crate::files;
 
 const FORMAT: &str = "chime-sweep-rates";
 const VERSION: u32 = 1;
-/// Older rates are forgotten: AWS or somebody has raised the quota since, or nobody will come again.
+/// Older rates are dropped: the quota may have been raised since.
 const OLDEST: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// More are not kept, the oldest go first; a longer file is not one of ours.
+/// The most rates kept: the oldest are dropped first. A file longer than `MOST_BYTES` is not one of ours.
 const MOST_RATES: usize = 200;
 const MOST_BYTES: u64 = 1 << 18;
 
-/// Whom a rate is granted to, and where.
+/// Who has a rate, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateKey {
     endpoint: String,
@@ -111,14 +112,14 @@ impl RateCache {
             return Err(io::Error::other("it is not a file that this tool wrote"));
         }
         let content: Content = serde_json::from_slice(&fs::read(&self.path)?)
-            .map_err(|error| io::Error::other(format!("{error}; delete it to begin anew")))?;
+            .map_err(|error| io::Error::other(format!("{error}; delete it to start over")))?;
         if content.format != FORMAT || content.version != VERSION {
             return Err(io::Error::other(format!("it is not `{FORMAT}` of version {VERSION}")));
         }
         Ok(Some(content))
     }
 
-    /// Two runs at once write to files of their own, and the last one wins: whole files are all that is ever seen.
+    /// Two runs at once write to separate files, and the last one wins: readers only ever see complete files.
     fn write(&self, key: &RateKey, rate: f64, now: Timestamp) -> io::Result<()> {
         let mut rates = self.read()?.map_or_else(Vec::new, |content| content.rates);
         rates.retain(|found| found.key != *key && found.holds(now));
@@ -211,7 +212,7 @@ mod tests {
         let (_folder, rate_cache) = rate_cache();
         fs::create_dir_all(&rate_cache.path).unwrap();
         rate_cache.put(&own, 5.0, days(0));
-        assert_eq!(rate_cache.get(&own, days(0)), None, "a folder");
+        assert_eq!(rate_cache.get(&own, days(0)), None, "a directory");
         let nonsense = rate_cache.path.with_file_name("nonsense");
         let rate_cache = RateCache { path: nonsense };
         rate_cache.put(&own, -1.0, days(0));

@@ -9,7 +9,7 @@ use super::profile::{ChosenProfile, ProfileError, Profiles};
 use crate::aws::endpoint::{Endpoint, EndpointError, Region, Variant};
 use crate::hint::Hint;
 
-/// What was typed. Empty means: look further.
+/// What was typed. A setting that is absent comes from the next source.
 #[derive(Debug, Clone, Default)]
 pub struct AwsArgs {
     /// `--region`.
@@ -41,7 +41,7 @@ pub struct AwsSettings {
     pub ca_bundle: Option<PathBuf>,
     /// The profile that was chosen by name (`--profile`, then `AWS_PROFILE`), and how.
     pub profile: ChosenProfile,
-    /// What the user should be told before the run; none stops it.
+    /// Warnings to show before the run; none of them stops it.
     pub warnings: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ impl AwsSettings {
     /// Finds every setting: the argument, else the environment, else the profile.
     ///
     /// # Errors
-    /// If no region is to be found, a value is malformed, the profile named does not exist, or a profile file
+    /// If no region is found, a value is malformed, the profile named does not exist, or a profile file
     /// cannot be parsed.
     pub async fn resolve(args: &AwsArgs, env: &Environment) -> Result<Self, AwsSettingsError> {
         let profile = ChosenProfile::of(args.profile.as_deref(), env);
@@ -95,7 +95,7 @@ impl Sources<'_> {
     ) -> Result<(Region, String), AwsSettingsError> {
         let (sdk, botocore) = (self.env.get("AWS_REGION"), self.env.get("AWS_DEFAULT_REGION"));
         let (name, from) = match (args.region.as_deref(), sdk, botocore) {
-            // Not `non_empty`: an empty `--region ""` is a script's mistake, and better said than guessed around.
+            // Not `non_empty`: an empty `--region ""` is a script's mistake, and better reported than guessed around.
             (Some(typed), ..) => (typed, "--region".to_owned()),
             (None, Some(sdk), botocore) => {
                 if let Some(other) = botocore.filter(|other| *other != sdk) {
@@ -118,13 +118,12 @@ impl Sources<'_> {
         };
         let region = Region::parse(name)?;
         if !region.is_known() && url.is_none() {
-            warnings
-                .push(format!("`{region}` is not known to have Voice Connectors; it is tried all the same"));
+            warnings.push(format!("`{region}` is not known to have Voice Connectors; it is tried anyway"));
         }
         Ok((region, from))
     }
 
-    /// The endpoint that the user put in the service's place, if any.
+    /// The endpoint that the user configured, if any.
     fn endpoint_url(&self, args: &AwsArgs) -> Result<Option<String>, AwsSettingsError> {
         if let Some(typed) = &args.endpoint_url {
             return Ok(Some(typed.clone()));
@@ -136,7 +135,7 @@ impl Sources<'_> {
             .env
             .get("AWS_ENDPOINT_URL_CHIME_SDK_VOICE")
             .or_else(|| self.env.get("AWS_ENDPOINT_URL"))
-            // The CLI reads the one spelling, some SDKs the other; whoever wrote either meant it.
+            // The CLI reads one spelling, some SDKs the other; both are accepted.
             .or_else(|| self.profiles.get_of_service("chime_sdk_voice", "endpoint_url"))
             .or_else(|| self.profiles.get_of_service("chime-sdk-voice", "endpoint_url"))
             .or_else(|| self.profiles.get("endpoint_url"));
@@ -174,15 +173,15 @@ pub enum AwsSettingsError {
         if why.is_empty() { "" } else { ", and one is needed " }
     )]
     NoRegion {
-        /// The profile that was looked at.
+        /// The profile that was searched.
         profile: String,
-        /// The files that were looked in.
+        /// The files that were searched.
         files: String,
         /// What else needs a region; may be empty.
         why: &'static str,
     },
     /// A switch is neither on nor off.
-    #[error("`{name}` is `{value}`; `true` or `false` is expected")]
+    #[error("`{name}` is `{value}`; it must be `true` or `false`")]
     NotBool {
         /// The variable or the profile's property.
         name: &'static str,

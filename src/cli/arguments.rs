@@ -14,7 +14,7 @@ use super::topics;
 use super::values::{ColorWhen, LogFormat, one_or_more, parse_address, parse_rate};
 use crate::pool::pace::Rate;
 
-/// The command line. What all commands share comes after each one's own options: hence the orders.
+/// The command line. The display orders put the shared options after each command's own.
 #[derive(Debug, Parser)]
 #[command(
     name = "chime-sweep",
@@ -32,19 +32,19 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-    /// Say more on standard error (twice: everything)
+    /// Print more on standard error (twice: everything)
     #[arg(short, long, global = true, display_order = 101, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Say nothing on standard error but warnings and errors
+    /// Print only warnings and errors on standard error
     #[arg(short, long, global = true, display_order = 102, conflicts_with = "verbose")]
     pub quiet: bool,
     /// How messages, progress and log are written
     #[arg(long, global = true, display_order = 103, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
-    /// Append messages, progress and log to this file, too
+    /// Also append messages, progress and log to this file
     #[arg(long, global = true, display_order = 104, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
-    /// Whether standard error has colours
+    /// Whether standard error has colors
     #[arg(long, global = true, display_order = 105, value_name = "WHEN", default_value = "auto")]
     pub color: ColorWhen,
 }
@@ -55,18 +55,18 @@ pub enum Command {
     /// Remove each number in a CSV file from its connector, and write a report
     #[command(after_long_help = topics::RUN_EXAMPLES)]
     Run(RunArgs),
-    /// Try the rows of a report again that did not succeed; the report is updated
+    /// Retry the rows of a report that did not succeed, and update the report
     #[command(after_long_help = topics::RERUN_EXAMPLES)]
     Rerun(RerunArgs),
-    /// Show what would be sent; nothing is sent
+    /// Show what would be sent, without sending anything
     #[command(after_long_help = topics::PLAN_EXAMPLES)]
     Plan(PlanArgs),
-    /// Show again what became of a job, from its report
+    /// Print the summary of a job again, from its report
     Summary(SummaryArgs),
-    /// Serve the simulator of the service on this machine, until stopped
+    /// Serve a simulator of the service on this machine until stopped
     #[command(after_long_help = topics::SIMULATE_EXAMPLES)]
     Simulate(SimulateArgs),
-    /// Print a shell's completions
+    /// Print the completions for a shell
     Completions(CompletionsArgs),
     /// Print the manual page of chime-sweep, or of one of its commands
     Man(ManArgs),
@@ -76,7 +76,7 @@ pub enum Command {
     /// The input and the report
     #[command(hide = true, help_template = topics::TEMPLATE, long_about = topics::CSV)]
     Csv,
-    /// The variables
+    /// The environment variables
     #[command(hide = true, help_template = topics::TEMPLATE, long_about = topics::ENVIRONMENT)]
     Environment,
 }
@@ -87,11 +87,11 @@ pub struct RunArgs {
     /// A CSV file with a header, or `-` for standard input; a report is one too
     #[arg(value_name = "INPUT")]
     pub input: PathBuf,
-    /// Where the report goes; `-` shows the default one on standard output, too [default: INPUT.report.csv, or
+    /// Where the report goes; `-` also copies the default one to standard output [default: INPUT.report.csv, or
     /// INPUT.simulated.csv with --simulate]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Replace a report that is there already
+    /// Replace an existing report
     #[arg(long)]
     pub overwrite: bool,
     /// See [`JobArgs`].
@@ -105,7 +105,7 @@ pub struct RerunArgs {
     /// The report of an earlier run
     #[arg(value_name = "REPORT")]
     pub report: PathBuf,
-    /// Where the new report goes; `-` shows it on standard output, too [default: REPORT itself]
+    /// Where the new report goes; `-` also copies it to standard output [default: REPORT itself]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// See [`JobArgs`].
@@ -119,7 +119,7 @@ pub struct PlanArgs {
     /// A CSV file with a header, or `-` for standard input; a report is one too
     #[arg(value_name = "INPUT")]
     pub input: PathBuf,
-    /// Numbers in a request at most
+    /// Maximum phone numbers per request
     #[arg(long, value_name = "N", default_value = "50", value_parser = one_or_more::<NonZeroU32>)]
     pub batch_size: NonZeroU32,
     /// Requests per second, for an estimate of the time
@@ -139,16 +139,16 @@ pub struct SummaryArgs {
     /// The report of a run
     #[arg(value_name = "REPORT")]
     pub report: PathBuf,
-    /// Write JSON to standard output, not text
+    /// Print JSON instead of text
     #[arg(long)]
     pub json: bool,
-    /// The --summary-json file of the run, for what the report does not tell: its pace and pauses
+    /// The --summary-json file of the run, for its pace and pauses, which the report does not have
     #[arg(long, value_name = "FILE")]
     pub run: Option<PathBuf>,
-    /// Write a page to look at, too
+    /// Also write the summary as an HTML page
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Show whole phone numbers on that page, not their last four digits
+    /// Show whole phone numbers on that page instead of only their last four digits
     #[arg(long, requires = "html")]
     pub html_full_numbers: bool,
     /// See [`InputArgs`].
@@ -159,10 +159,10 @@ pub struct SummaryArgs {
 /// `simulate`.
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
-    /// A loopback address and port; port 0 takes any that is free
+    /// Loopback address and port to listen on; port 0 chooses a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = parse_address)]
     pub listen: SocketAddr,
-    /// How the service behaves: a TOML file [default: well, without limits]
+    /// TOML file that describes how the service behaves [default: no faults, no limits]
     #[arg(long, value_name = "FILE")]
     pub scenario: Option<PathBuf>,
 }
@@ -170,7 +170,7 @@ pub struct SimulateArgs {
 /// `completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
-    /// For which shell
+    /// The shell
     #[arg(value_name = "SHELL")]
     pub shell: Shell,
 }

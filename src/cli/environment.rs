@@ -1,7 +1,7 @@
-//! Options from the environment: `--max-attempts` is `CHIME_SWEEP_MAX_ATTEMPTS` too.
+//! Reads options from the environment: `CHIME_SWEEP_MAX_ATTEMPTS` sets `--max-attempts`.
 //!
-//! One rule for all options, so that none is forgotten. The one place below `main` that looks at the process's
-//! environment; must not know what any option means, but for consent and rehearsals.
+//! One rule for all options, so that none is forgotten. The only place below `main` that reads the process's
+//! environment. It must not know what any option means, except for consent and simulation.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -15,13 +15,13 @@ use super::job::AWS_OPTIONS;
 
 const PREFIX: &str = "CHIME_SWEEP_";
 
-/// Given to the command of `--on-finish`, which may be another chime-sweep.
+/// The variables for the command of `--on-finish`, which may itself run chime-sweep.
 const RESULTS: &str = "CHIME_SWEEP_RESULT_";
 
-/// What was typed, and where nothing was, what the environment says; `interactive` if there is somebody to ask.
+/// Parses the command line, and takes what was not typed from the environment. `interactive`: a user can be asked.
 ///
 /// # Errors
-/// As clap puts them: also for `--help` and `--version`. Names the variables that had a part in it.
+/// Clap's errors, which include `--help` and `--version`. They name the variables that caused them.
 pub fn parse(argv: &[OsString], interactive: bool) -> Result<Cli, clap::Error> {
     let words: BTreeSet<&str> = argv
         .iter()
@@ -29,10 +29,10 @@ pub fn parse(argv: &[OsString], interactive: bool) -> Result<Cli, clap::Error> {
         .filter_map(|word| word.to_str()?.split('=').next()?.strip_prefix("--"))
         .collect();
     let counts = |arg: &Arg| match arg.get_id().as_str() {
-        // An answer given once in a shell's profile must not agree to everything that is ever typed there.
+        // A variable set once in a shell's profile must not consent to every later run.
         "yes" => !interactive,
-        // A rehearsal may be typed where AWS is set up; but somebody who set CHIME_SWEEP_SIMULATE to be safe must not
-        // send in earnest because of an option that was typed.
+        // `--simulate` may be typed where variables set up AWS; but a user who set CHIME_SWEEP_SIMULATE to be safe must
+        // not send real requests because of an option that was typed.
         id => !(words.contains("simulate") && AWS_OPTIONS.contains(&id)),
     };
     let command = with_variables(Cli::command(), &counts);
@@ -46,14 +46,14 @@ fn variable(arg: &Arg) -> Option<String> {
     Some(format!("{PREFIX}{}", arg.get_long()?.to_ascii_uppercase().replace('-', "_")))
 }
 
-/// The command line, with the variables that are set and count.
+/// The command line definition, with the variables that are set and count.
 #[expect(clippy::disallowed_methods, reason = "this is where options come from")]
 fn with_variables(command: Command, counts: &impl Fn(&Arg) -> bool) -> Command {
     let command = command.mut_args(|arg| {
         let Some(name) = variable(&arg).filter(|_| counts(&arg)) else { return arg };
         let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);
         match std::env::var_os(&name) {
-            Some(value) if value.is_empty() || is_switch && is_off(&value) => arg, // and so contradicts nothing
+            Some(value) if value.is_empty() || is_switch && is_off(&value) => arg, // so it contradicts no other option
             Some(_) if is_switch => arg.env(name).hide_env(true).value_parser(BoolishValueParser::new()),
             Some(_) => arg.env(name).hide_env(true),
             None => arg,
@@ -66,7 +66,7 @@ fn is_off(value: &OsStr) -> bool {
     BoolishValueParser::new().parse_ref(&Command::default(), None, value).is_ok_and(|is_on| !is_on)
 }
 
-/// An error shows an option as if it had been typed: this says which variable it came from.
+/// An error shows an option as if it had been typed: this adds the variable that it came from.
 fn name_variables(mut error: clap::Error, command: &Command, typed: &BTreeSet<&str>) -> clap::Error {
     let text = error.to_string();
     let from_variable = |arg: &Arg| {
@@ -82,7 +82,7 @@ fn name_variables(mut error: clap::Error, command: &Command, typed: &BTreeSet<&s
     error
 }
 
-/// The variables that are set and name no option: most likely a slip.
+/// The variables that are set but are not options, most likely by mistake.
 #[must_use]
 pub fn unknown_variables() -> Vec<String> {
     let known: BTreeSet<_> = all_arguments(&Cli::command()).filter_map(variable).collect();

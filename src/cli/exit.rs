@@ -1,4 +1,4 @@
-//! Exit codes. Decided once, from how the run ended. Must not end the process: only `main` does.
+//! Exit codes, decided in one place from how the run ended. Must not end the process: only `main` does.
 
 use std::process::ExitCode;
 
@@ -12,9 +12,9 @@ pub enum ExitStatus {
     Success = 0,
     /// The job could not run, or its report could not be written.
     Error = 1,
-    /// The command was not understood, or not consented to. (Also what clap exits with.)
+    /// The command was invalid, or the user did not consent. (clap exits with this code, too.)
     Usage = 2,
-    /// The job finished, and some rows did not succeed.
+    /// The job finished, but some rows did not succeed.
     SomeRowsFailed = 3,
     /// The job stopped before its end; the rest of the rows was not attempted.
     StoppedEarly = 4,
@@ -58,18 +58,18 @@ impl ExitStatus {
         match self {
             Self::Success => ("succeeded", "every row succeeded, or is a duplicate of one that did"),
             Self::Error => ("error", "the job could not run, or its report could not be written"),
-            Self::Usage => ("usage", "the command was not understood, or not agreed to; nothing was sent"),
-            Self::SomeRowsFailed => ("some_failed", "finished, and some rows did not succeed"),
+            Self::Usage => ("usage", "the command was invalid or not confirmed; nothing was sent"),
+            Self::SomeRowsFailed => ("some_failed", "finished, but some rows did not succeed"),
             Self::StoppedEarly => (
                 "stopped_early",
-                "stopped early: credentials refused, time over, too many failures, or no service",
+                "stopped early: credentials refused, time limit reached, too many failures, or no service",
             ),
             Self::Interrupted => ("interrupted", "interrupted with Ctrl-C"),
             Self::Terminated => ("terminated", "terminated by SIGTERM or SIGHUP"),
         }
     }
 
-    /// The status of a run that ended by `stop`, or finished if that is `None`, with all rows well or not.
+    /// The status of a run that was stopped by `stop`, or that finished if it is `None`.
     #[must_use]
     pub fn of_run(stop: Option<StopReason>, all_succeeded: bool) -> Self {
         match stop {

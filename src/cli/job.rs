@@ -17,42 +17,42 @@ use super::values::{
 };
 use crate::pool::pace::Rate;
 
-/// What contradicts `--simulate`. Not the group of them: then an error would name all, whichever was typed.
+/// The options that contradict `--simulate`. Not their group: an error would then name all of them.
 pub(super) const AWS_OPTIONS: [&str; 7] =
     ["region", "profile", "endpoint_url", "fips", "dualstack", "ca_bundle", "allow_http"];
 
-/// What `run` and `rerun` share.
+/// The options that `run` and `rerun` share.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
 pub struct JobArgs {
-    /// Do not ask before numbers are removed
+    /// Remove the numbers without asking
     #[arg(short, long)]
     pub yes: bool,
-    /// Go on with a run that was cut short, from its journal
+    /// Continue a run that was cut short, from its journal
     #[arg(long, conflicts_with = "discard")]
     pub resume: bool,
-    /// Forget a run that was cut short: its journal is deleted
+    /// Delete the journal of a run that was cut short, and start over
     #[arg(long)]
     pub discard: bool,
     /// Rehearse against an embedded simulator of the service; AWS is not called
     #[arg(long, conflicts_with_all = AWS_OPTIONS)]
     pub simulate: bool,
-    /// How the simulated service behaves: a TOML file
+    /// TOML file that describes how the simulated service behaves
     #[arg(long, value_name = "FILE", requires = "simulate")]
     pub scenario: Option<PathBuf>,
-    /// Write the summary as JSON, too
+    /// Also write the summary as JSON
     #[arg(long, value_name = "FILE")]
     pub summary_json: Option<PathBuf>,
-    /// Write the summary as a page to look at, too
+    /// Also write the summary as an HTML page
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Show whole phone numbers on that page, not their last four digits
+    /// Show whole phone numbers on that page instead of only their last four digits
     #[arg(long, requires = "html")]
     pub html_full_numbers: bool,
-    /// Run this command in a shell when the run has ended, however it did
+    /// Run this command in a shell when the run has ended, whatever the result
     #[arg(long, value_name = "COMMAND")]
     pub on_finish: Option<String>,
-    /// How long that command may take
+    /// Time limit of that command
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
     pub on_finish_timeout: Duration,
 
@@ -74,16 +74,16 @@ pub struct JobArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Input")]
 pub struct InputArgs {
-    /// The column with the connector's id [default: voice_connector_id or the like]
+    /// The column with the connector's id [default: voice_connector_id or similar]
     #[arg(long, value_name = "NAME")]
     pub connector_column: Option<String>,
-    /// The column with the phone number [default: phone_number or the like]
+    /// The column with the phone number [default: phone_number or similar]
     #[arg(long, value_name = "NAME")]
     pub number_column: Option<String>,
     /// The connector of all numbers, for a file without a connector column
     #[arg(long, value_name = "ID", conflicts_with = "connector_column")]
     pub connector: Option<String>,
-    /// The character between fields, or `tab` [default: found in the header]
+    /// Field delimiter: a character, or `tab` [default: detected from the header]
     #[arg(long, value_name = "CHAR", value_parser = parse_delimiter)]
     pub delimiter: Option<u8>,
 }
@@ -98,7 +98,7 @@ pub struct AwsOptions {
     /// The profile in the AWS files [default: AWS_PROFILE, default]
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
-    /// Another endpoint [default: AWS_ENDPOINT_URL_CHIME_SDK_VOICE, AWS_ENDPOINT_URL, the region's]
+    /// The endpoint [default: AWS_ENDPOINT_URL_CHIME_SDK_VOICE, AWS_ENDPOINT_URL, the region's]
     #[arg(long, value_name = "URL")]
     pub endpoint_url: Option<String>,
     /// Use the region's FIPS endpoint
@@ -110,37 +110,37 @@ pub struct AwsOptions {
     /// Trust the certificates in this PEM file instead of the system's [default: AWS_CA_BUNDLE]
     #[arg(long, value_name = "FILE")]
     pub ca_bundle: Option<PathBuf>,
-    /// Allow plain http to other machines than this one
+    /// Allow plain HTTP to other machines
     #[arg(long)]
     pub allow_http: bool,
 }
 
-/// How much at once, how fast, how often.
+/// Batch size, concurrency, rate, attempts and timeouts.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Pace")]
 pub struct PaceArgs {
-    /// Numbers in a request at most
+    /// Maximum phone numbers per request
     #[arg(long, value_name = "N", default_value = "50", value_parser = one_or_more::<NonZeroU32>)]
     pub batch_size: NonZeroU32,
-    /// Requests in flight at most
+    /// Maximum requests in flight
     #[arg(long, value_name = "N", default_value = "16", value_parser = one_or_more::<NonZeroUsize>)]
     pub concurrency: NonZeroUsize,
-    /// Requests per second at most, or `auto`: find the service's limit and stay below it
+    /// Maximum requests per second, or `auto`: find the service's limit and stay below it
     #[arg(long, value_name = "N", default_value = "auto", value_parser = parse_rate)]
     pub rate: Rate,
-    /// The share of the found limit that is left to others
+    /// Share of the found limit to leave to other clients
     #[arg(long, value_name = "PERCENT", default_value = "3%", value_parser = parse_percent)]
     pub headroom: f64,
-    /// Neither use nor keep the rate that was found for this endpoint, region and access key
+    /// Do not use or store the rate found for this endpoint, region and access key
     #[arg(long)]
     pub no_remember: bool,
-    /// Attempts for a batch, the first included; throttled ones do not count
+    /// Maximum attempts per batch, including the first; throttled ones do not count
     #[arg(long, value_name = "N", default_value = "5", value_parser = one_or_more::<NonZeroU32>)]
     pub max_attempts: NonZeroU32,
-    /// How long a connection may take
+    /// Timeout for connecting
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
     pub connect_timeout: Duration,
-    /// How long an answer may take
+    /// Timeout for a response
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
     pub request_timeout: Duration,
 }
@@ -149,10 +149,10 @@ pub struct PaceArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Stopping")]
 pub struct StopArgs {
-    /// Stop when the service gave no success for this long
+    /// Stop when no request has succeeded for this long
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = parse_duration)]
     pub give_up_after: Duration,
-    /// Stop when more rows than this failed: a number, or a share such as `5%`
+    /// Stop when more rows than this have failed: a number, or a percentage such as `5%`
     #[arg(long, value_name = "N|P%")]
     pub max_failures: Option<MaxFailures>,
     /// Stop at this time of day, such as `06:00`
@@ -169,7 +169,7 @@ mod tests {
     use clap::Command;
 
     #[test]
-    fn every_aws_option_contradicts_a_rehearsal() {
+    fn every_aws_option_contradicts_simulate() {
         let command = AwsOptions::augment_args(Command::new("x"));
         assert_eq!(command.get_arguments().map(|arg| arg.get_id().as_str()).collect::<Vec<_>>(), AWS_OPTIONS);
     }

@@ -1,4 +1,4 @@
-//! What is derived from the command line's definition: manual pages, completions, and the topics of `help`.
+//! Generates manual pages, completions and the topics of `help` from the command line's definition.
 //!
 //! Must not repeat what the definition says.
 
@@ -13,24 +13,24 @@ use roff::{Roff, roman};
 use super::arguments::Cli;
 use super::topics;
 
-/// The definition, finished. Nobody needs a page about `help`.
+/// The finished definition, without `help`, which needs no manual page.
 fn built() -> Command {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     command
 }
 
-/// The manual page of the whole, or of one command, for `man -l -`.
+/// The manual page of chime-sweep, or of one command, for `man -l -`.
 ///
 /// # Errors
-/// If there is no such command.
+/// If the command does not exist.
 pub fn page(name: Option<&str>) -> anyhow::Result<String> {
     let whole = built();
     let find = |name| whole.find_subcommand(name).filter(|command| !command.is_hide_set());
     let command = name.map_or(Some(&whole), find).with_context(|| {
         let name = name.unwrap_or_default();
         format!(
-            "`{name}` is no command of chime-sweep, so it has no manual page: `chime-sweep --help` lists them"
+            "`{name}` is not a chime-sweep command, so it has no manual page; `chime-sweep --help` lists the commands"
         )
     })?;
     let man = Man::new(command.clone()).source(concat!("chime-sweep ", env!("CARGO_PKG_VERSION")));
@@ -55,7 +55,7 @@ pub fn page(name: Option<&str>) -> anyhow::Result<String> {
     Ok(String::from_utf8(page)?)
 }
 
-/// A section: paragraphs, which are filled, and indented lines, which stay as they are.
+/// A section of paragraphs, which are filled, and indented lines, which are kept as they are.
 fn section(title: &str, text: &str, page: &mut Vec<u8>) -> io::Result<()> {
     let mut roff = Roff::new();
     roff.control("SH", [title]);
@@ -75,11 +75,11 @@ pub fn completions(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "chime-sweep", &mut script);
     let script = String::from_utf8_lossy(&script);
-    // Bash's know two names for a program with a hyphen, and so offer nothing after a command (clap-rs/clap#6421).
+    // Bash's use two names for a program with a hyphen, and so offer nothing after a command (clap-rs/clap#6421).
     script.replace("chime__subcmd__sweep", "chime__sweep")
 }
 
-/// What `help TOPIC` says.
+/// The text of `help TOPIC`.
 #[must_use]
 pub fn topic(name: &str) -> String {
     let mut command = built();

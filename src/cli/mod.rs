@@ -1,4 +1,4 @@
-//! What was typed, or stands in the environment in its place: the command line as clap understands it, nothing resolved.
+//! The command line as clap parses it, with options from the environment where none was typed; nothing is resolved.
 //!
 //! Must not read files or the clock.
 

@@ -1,21 +1,21 @@
-//! What `chime-sweep help TOPIC` says beyond the options.
+//! The texts of `chime-sweep help TOPIC`, and the examples of the commands.
 //!
-//! Must not be the only place of anything that an option's help can say.
+//! Must not be the only place for anything that belongs into an option's help.
 
 use std::fmt::Write;
 
 use super::exit::ExitStatus;
 
-/// A topic has a text, and neither usage nor options.
+/// A topic has only a text, without usage or options.
 pub(super) const TEMPLATE: &str = "{about-with-newline}";
 
-/// Below every long help of the whole.
+/// Below the long help of chime-sweep.
 pub(super) const POINTERS: &str = "\
 Examples:
   chime-sweep run numbers.csv --simulate        rehearse; AWS is not called
   chime-sweep plan numbers.csv                  see what would be sent
-  chime-sweep run numbers.csv                   do it; the report is numbers.report.csv
-  chime-sweep rerun numbers.report.csv          try again what did not succeed
+  chime-sweep run numbers.csv                   remove them; the report is numbers.report.csv
+  chime-sweep rerun numbers.report.csv          retry what did not succeed
 
 More help: `chime-sweep help run`, and `chime-sweep help csv`, `environment` or `exit-codes`";
 
@@ -28,21 +28,21 @@ Examples:
   chime-sweep run numbers.csv --simulate --scenario fixtures/scenarios/rough-night.toml
       a rehearsal on a service that misbehaves
   chime-sweep run numbers.csv --resume
-      goes on after a crash, from the journal beside the report
+      continues after a crash, from the journal next to the report
   cut -d';' -f2 export.csv | chime-sweep run - --connector abcdef1ghij2klmno3pqr4 --yes -o out.csv
-      numbers from elsewhere, all on one connector";
+      reads the numbers from standard input; all are on one connector";
 
 pub(super) const RERUN_EXAMPLES: &str = "\
 Examples:
   chime-sweep rerun numbers.report.csv
-      rows that succeeded are carried over, the others are tried again; the report is updated
+      rows that succeeded are carried over, the others are retried; the report is updated
   chime-sweep rerun numbers.report.csv -o second.csv
-      the same, and the first report stays as it is";
+      the same, but the first report is not changed";
 
 pub(super) const PLAN_EXAMPLES: &str = "\
 Examples:
   chime-sweep plan numbers.csv --rate 10
-      how many numbers, on which connectors, and how long it takes at 10 requests a second
+      how many numbers, on which connectors, and how long they take at 10 requests per second
   chime-sweep plan numbers.report.csv
       what `rerun` would send";
 
@@ -54,53 +54,54 @@ Examples:
       on a known port, with a limit";
 
 pub(super) const CSV: &str = "\
-The input is a CSV file with a header, in UTF-8; the report that a run writes is one, too.
+The input is a CSV file with a header, in UTF-8. So is the report that a run writes.
 
-Two columns are found by their names (case, `_`, `-` and spaces do not matter); others travel untouched:
+Two columns are found by name (case, `_`, `-` and spaces do not matter); the others are copied unchanged:
   voice_connector_id  or connector, connector_id, vc_id       --connector-column
   phone_number        or phone, number, e164, PhoneNumberId   --number-column
-A file that has numbers only is served by --connector ID.
+For a file with numbers only, use --connector ID.
 
-Fields are separated by `,` `;` or tabs, whichever the header has (--delimiter). Quoted fields, either kind of line \
-end, and a byte order mark are understood.
+Fields are separated by `,` `;` or tabs, whichever the header has (--delimiter). Quoted fields, both kinds of line \
+ending, and a byte order mark are supported.
 
-A number is in E.164: a country code and the subscriber's number, 15 digits at most, such as +12065550100. Spaces, \
-dashes, dots and parentheses are removed where a leading `+` makes the rest unambiguous. What a spreadsheet has damaged \
-(1.20656E+10) is marked `invalid`, and not guessed at: export the column as text.
+A number is in E.164 format: a country code and the subscriber's number, at most 15 digits, such as \
++12065550100. Spaces, dashes, dots and parentheses are removed where a leading `+` makes the rest unambiguous. A \
+number that a spreadsheet has damaged (1.20656E+10) is marked `invalid`, not guessed: export the column as text.
 
 The report has the input's columns and rows, in order, and six more columns:
   status          succeeded, failed, unknown (it may have happened),
                   not_attempted, invalid, or duplicate
   error_code      the service's code, or this tool's
-  error_message   in words
-  attempts        requests that counted for the row, over all runs
-  request_id      of the last one, for AWS support
+  error_message   the error as text
+  attempts        requests for the row over all runs, without throttled ones
+  request_id      of the last request, for AWS support
   completed_at    UTC";
 
 pub(super) const ENVIRONMENT: &str = "\
-Every option can be set by a variable as well: CHIME_SWEEP_ and its name in capitals, with _ for -.
+Every option can also be set by a variable: CHIME_SWEEP_ and its name in capitals, with _ for -.
   CHIME_SWEEP_MAX_ATTEMPTS=8    is --max-attempts 8
-  CHIME_SWEEP_SIMULATE=true     is --simulate; switches are true or false
-What is typed wins over the variable of the same option. Options that contradict each other are refused, wherever they \
-come from; but --simulate leaves out the variables of the AWS options. An empty variable is none. CHIME_SWEEP_YES counts \
-only where there is no terminal to ask at. CHIME_SWEEP_RESULT_* are set for the command of --on-finish; they are no options.
+  CHIME_SWEEP_SIMULATE=true     is --simulate; flags are true or false
+An option on the command line overrides its variable. Options that contradict each other are refused, wherever they \
+come from, except that --simulate ignores the variables of the AWS options. An empty variable counts as not set. \
+CHIME_SWEEP_YES counts only where there is no terminal to ask on. CHIME_SWEEP_RESULT_* are set for the command of \
+--on-finish; they are not options.
 
 Credentials, region, profile and endpoint come from the variables and files that every AWS tool reads: \
 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE, AWS_REGION, AWS_DEFAULT_REGION, \
 AWS_ENDPOINT_URL_CHIME_SDK_VOICE, AWS_ENDPOINT_URL, AWS_CA_BUNDLE, AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT \
 and so on.
 
-NO_COLOR switches colours off, RUST_LOG says what is logged, HTTPS_PROXY and NO_PROXY name proxies.";
+NO_COLOR turns colors off, RUST_LOG selects what is logged, HTTPS_PROXY and NO_PROXY configure proxies.";
 
 /// `help exit-codes`.
 pub(super) fn exit_codes() -> String {
-    let mut text = "What a shell, cron or systemd sees:\n".to_owned();
+    let mut text = "The exit codes that a shell, cron or systemd sees:\n".to_owned();
     for status in ExitStatus::ALL {
         let _ = write!(text, "\n{:>5}  {}", status.code(), status.meaning()); // writing to a string cannot fail
     }
     text.push_str(
-        "\n\nAfter 3, 4, 130 and 143 `chime-sweep rerun` goes on from the report, and `--resume` from the journal where \
-         there is no report. After any of them the message says what is safe, and the command to go on.",
+        "\n\nAfter 3, 4, 130 and 143, `chime-sweep rerun` continues from the report, or `--resume` from the journal if \
+         there is no report. The message says what is safe, and which command to go on with.",
     );
     text
 }

@@ -1,4 +1,4 @@
-//! The values of options.
+//! Parses the values of options.
 //!
 //! Must not know of the environment or of other options.
 
@@ -16,10 +16,10 @@ pub(super) fn parse_rate(text: &str) -> Result<Rate, String> {
     if text.eq_ignore_ascii_case("auto") {
         return Ok(Rate::Auto);
     }
-    // The bounds are what a pacer can keep: one request in 11 days, and no more than a socket can take.
+    // The range that the pacer supports: from one request in 11 days to more than a socket can take.
     match text.parse::<f64>() {
         Ok(rate) if (1e-6..=1e6).contains(&rate) => Ok(Rate::Fixed(rate)),
-        _ => Err("neither `auto` nor a positive number of requests per second".to_owned()),
+        _ => Err("expected `auto` or a positive number of requests per second".to_owned()),
     }
 }
 
@@ -28,14 +28,14 @@ pub(super) fn parse_percent(text: &str) -> Result<f64, String> {
     let digits = text.strip_suffix('%').unwrap_or(text).trim();
     match digits.parse::<f64>() {
         Ok(percent) if (0.0..=90.0).contains(&percent) => Ok(percent / 100.0),
-        _ => Err("not a percentage from 0 to 90".to_owned()),
+        _ => Err("expected a percentage from 0 to 90".to_owned()),
     }
 }
 
 /// `--max-failures`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MaxFailures {
-    /// So many rows.
+    /// This number of rows.
     Rows(u64),
     /// This share of the rows to be sent, 0 to 1.
     Share(f64),
@@ -62,7 +62,7 @@ impl FromStr for MaxFailures {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let error = || "neither a number of rows nor a percentage such as `5%`".to_owned();
+        let error = || "expected a number of rows or a percentage such as `5%`".to_owned();
         match text.strip_suffix('%') {
             None => text.parse().map(Self::Rows).map_err(|_| error()),
             Some(percent) => match percent.trim().parse::<f64>() {
@@ -78,28 +78,28 @@ pub(super) fn parse_delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         b"tab" | b"\\t" => Ok(b'\t'),
         [byte] if can_delimit(*byte) => Ok(*byte),
-        _ => Err("neither a punctuation mark such as `,` or `;` nor `tab`".to_owned()),
+        _ => Err("expected a punctuation mark such as `,` or `;`, or `tab`".to_owned()),
     }
 }
 
-/// `--stop-at`: hours and minutes of the local day.
+/// `--stop-at`: a local time of day, in hours and minutes.
 pub(super) fn parse_time(text: &str) -> Result<Time, String> {
-    Time::strptime("%H:%M", text).map_err(|_| "not a time of day such as `06:00`".to_owned())
+    Time::strptime("%H:%M", text).map_err(|_| "expected a time of day such as `06:00`".to_owned())
 }
 
-/// A count that cannot be zero.
+/// A positive whole number.
 pub(super) fn one_or_more<T: FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| "not a whole number, 1 or more".to_owned())
+    text.parse().map_err(|_| "expected a whole number, 1 or more".to_owned())
 }
 
 /// Where the simulator listens.
 pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "not an address and a port such as `127.0.0.1:8080`".to_owned())
+    text.parse().map_err(|_| "expected an address and a port such as `127.0.0.1:8080`".to_owned())
 }
 
 /// A time such as `90s` or `1h 30m`.
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let error = || "not a time such as `90s`, `30m` or `1h 30m`".to_owned();
+    let error = || "expected a time such as `90s`, `30m` or `1h 30m`".to_owned();
     let duration: jiff::SignedDuration = text.parse().map_err(|_| error())?;
     match Duration::try_from(duration) {
         // A century is "never"; beyond it clocks overflow.
@@ -113,7 +113,7 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
 pub enum LogFormat {
     /// For people
     Text,
-    /// One JSON object in a line
+    /// One JSON object per line
     Json,
 }
 
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_understood_or_refused() {
+    fn valid_values_are_parsed_and_others_are_refused() {
         assert_eq!(parse_rate("auto"), Ok(Rate::Auto));
         assert_eq!(parse_rate("0.5"), Ok(Rate::Fixed(0.5)));
         for bad in ["0", "-1", "NaN", "inf", "", "1e9", "fast"] {

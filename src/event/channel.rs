@@ -1,7 +1,7 @@
-//! The way from the pool to whoever records its events, and the acknowledgements back.
+//! The channel from the pool to the consumer that records its events, and the acknowledgments back.
 //!
-//! Events are taken in groups: a wake-up and a write for each would cost more than the recording. Must not know what the
-//! events mean, but for those that somebody waits for.
+//! Events are taken in groups, so that they share a wake-up and a write. Must not know what the events mean, except
+//! which ones are urgent.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::events::Event;
 
-/// A channel for events with acknowledgement.
+/// Creates a channel for events with acknowledgment.
 #[must_use]
 pub fn channel() -> (Outbox, Inbox) {
     let ((events, taken_events), (urgent, is_urgent)) = (mpsc::channel(), mpsc::channel());
@@ -19,11 +19,11 @@ pub fn channel() -> (Outbox, Inbox) {
     (Outbox { events, urgent, sent: 0, durable }, inbox)
 }
 
-/// The pool's end: events go out, acknowledgements come back.
+/// The pool's end: events go out, acknowledgments come back.
 #[derive(Debug)]
 pub struct Outbox {
     events: Sender<Event>,
-    /// Says that an event is urgent: whoever gathers a group waits for this, and not for each event.
+    /// Signals an urgent event: the consumer waits for this while it gathers a group, and not for each event.
     urgent: Sender<()>,
     sent: u64,
     durable: watch::Receiver<u64>,
@@ -58,7 +58,7 @@ impl Outbox {
         Ok(self.sent)
     }
 
-    /// The number of the last event that is durable, with all before it.
+    /// The number of the last durable event; all events before it are durable too.
     pub fn durable(&mut self) -> u64 {
         *self.durable.borrow_and_update()
     }
@@ -73,17 +73,17 @@ impl Outbox {
 }
 
 impl Inbox {
-    /// Takes the next group of events, in order: waits for the first, and then until one is urgent, the sender is gone,
+    /// Takes the next group of events, in order: waits for the first, then until one is urgent, the sender is gone,
     /// or `gather` has passed. `None` if the sender is gone and everything was taken.
     pub fn take(&mut self, gather: Duration) -> Option<Vec<Event>> {
         let mut group = vec![self.events.recv().ok()?];
-        let _ = self.is_urgent.recv_timeout(gather); // whichever of the three it was
+        let _ = self.is_urgent.recv_timeout(gather); // all three outcomes end the group
         group.extend(self.events.try_iter());
         self.taken += group.len() as u64;
         Some(group)
     }
 
-    /// Takes what is there. `None` if the sender is gone and everything was taken.
+    /// Takes the events that are available. `None` if the sender is gone and everything was taken.
     #[cfg(test)]
     pub(crate) fn try_take(&mut self) -> Option<Vec<Event>> {
         let is_closed = self.is_urgent.try_recv() == Err(mpsc::TryRecvError::Disconnected);
@@ -92,7 +92,7 @@ impl Inbox {
         (!is_closed || !group.is_empty()).then_some(group)
     }
 
-    /// Acknowledges all events that were taken.
+    /// Acknowledges all events taken so far.
     pub fn acknowledge(&self) {
         self.acknowledged.send_replace(self.taken);
     }
@@ -104,7 +104,7 @@ mod tests {
     use crate::event::AttemptOutcome;
     use crate::input::RowId;
 
-    /// Longer than any test: whoever waits for it is stuck.
+    /// Longer than any test: a test that waits this long is stuck.
     const FOR_EVER: Duration = Duration::from_secs(3600);
 
     fn attempt() -> Event {
@@ -116,13 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn a_group_ends_with_an_urgent_event_with_the_sender_or_with_time() {
+    fn a_group_ends_at_an_urgent_event_when_the_sender_is_gone_or_at_a_timeout() {
         let (mut outbox, mut inbox) = channel();
         outbox.emit(attempt()).expect("listens");
         assert_eq!(outbox.emit(intent()), Ok(2));
         assert_eq!(inbox.take(FOR_EVER), Some(vec![attempt(), intent()]), "urgent");
         outbox.emit(attempt()).expect("listens");
-        assert_eq!(inbox.take(Duration::ZERO), Some(vec![attempt()]), "urgency is over, time is up");
+        assert_eq!(inbox.take(Duration::ZERO), Some(vec![attempt()]), "no longer urgent, but the time is up");
         outbox.emit(attempt()).expect("listens");
         drop(outbox);
         assert_eq!(inbox.take(FOR_EVER), Some(vec![attempt()]), "what was sent before the end is taken");
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_is_woken_by_urgency_and_by_the_end() {
+    fn an_urgent_event_or_the_end_wakes_the_consumer() {
         let (mut outbox, mut inbox) = channel();
         std::thread::scope(|scope| {
             let taking = scope.spawn(|| {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_notices_that_nobody_listens() {
+    fn sending_fails_once_the_consumer_is_gone() {
         let (mut outbox, inbox) = channel();
         drop(inbox);
         assert_eq!(outbox.emit(intent()), Err(ConsumerGone));

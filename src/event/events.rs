@@ -1,4 +1,4 @@
-//! The kinds of events, and what they tell.
+//! The kinds of events, and the data of each.
 //!
 //! Must not know who sends or takes them.
 
@@ -12,43 +12,43 @@ use crate::input::RowId;
 /// Something that happened in a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// These rows may be sent from now on. Durable before the first of them is.
+    /// These rows may be sent from now on. Durable before the first of them is sent.
     Intent {
         /// In the order of sending.
         rows: Vec<RowId>,
     },
-    /// The outcome of these rows is known, or as much of it as will be.
+    /// The outcome of these rows is final, even if it is [`Outcome::Unknown`].
     Settled(Settlement),
-    /// These rows were intended, and were not sent after all.
+    /// These rows were intended but not sent.
     Released {
         /// In no particular order.
         rows: Vec<RowId>,
     },
-    /// The run ends before its work does.
+    /// The run ends before its work is done.
     Stopped {
         /// Why.
         reason: StopReason,
         /// When.
         at: Timestamp,
     },
-    /// A request went out. Only watched, never recorded.
+    /// A request was sent. Only displayed, never recorded.
     Sent {
-        /// An earlier one for the same numbers failed; to be throttled is not to fail.
+        /// An earlier request for the same numbers failed; being throttled is not a failure.
         again: bool,
     },
-    /// One request got its answer, or ended without one. Only watched, never recorded.
+    /// A request was answered, or ended without an answer. Only displayed, never recorded.
     Attempt(AttemptOutcome),
-    /// The pace changed its state. Only watched, never recorded.
+    /// The pace changed its state. Only displayed, never recorded.
     Phase(Phase),
-    /// The service's limit is known, or known better, in requests per second. Only watched.
+    /// The service's limit was found or refined, in requests per second. Only displayed, never recorded.
     LimitFound(f64),
-    /// The credentials were refused: the run looks for new ones then, or at this moment. `None`: it goes on. Only
-    /// watched.
+    /// The credentials were refused: the run looks for new ones at this time, or now if it is past. `None`: the run
+    /// continues. Only displayed, never recorded.
     CredentialsAwaited(Option<Instant>),
 }
 
 impl Event {
-    /// Whether somebody waits until it is durable.
+    /// Whether the pool waits until it is durable.
     #[must_use]
     pub fn is_urgent(&self) -> bool {
         matches!(self, Self::Intent { .. })
@@ -74,13 +74,13 @@ pub struct Settlement {
     pub at: Timestamp,
 }
 
-/// What became of a row that the run took up.
+/// The outcome of a row that was attempted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The number is off its connector.
+    /// The number was removed from its connector.
     Succeeded,
-    /// The service refused, or was never reached: nothing was changed.
+    /// The service refused, or was never reached: nothing changed.
     Failed,
     /// No definite answer: the change may have been made.
     Unknown,
@@ -97,21 +97,21 @@ pub enum AttemptOutcome {
     Failed(Box<str>),
 }
 
-/// What the pace is doing, for people.
+/// What the pace is doing, for display.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Phase {
     /// The service has not refused anything yet.
     Starting,
-    /// Feeling for the limit after a refusal.
+    /// Searching for the limit after a refusal.
     Probing,
     /// Sending at `rate` requests/s.
     Paced {
-        /// The present pace: the found limit, a little less, or a little more to see whether it has risen.
+        /// The current pace: the limit found, a little less, or a little more to test whether it has risen.
         rate: f64,
     },
-    /// The service asked for silence, or grants nothing at all at present.
+    /// The service asked for a pause, or currently grants nothing at all.
     Throttled {
-        /// The next request goes out then.
+        /// When the next request is sent.
         until: Instant,
     },
     /// Everything fails; one probe at a time is sent.
@@ -123,7 +123,7 @@ pub enum Phase {
     },
 }
 
-/// Why a run ends before its work does. Ordered: a stop only escalates.
+/// Why a run ends before its work is done. Ordered: a stop only escalates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
@@ -133,9 +133,9 @@ pub enum StopReason {
     TooManyFailures,
     /// `--give-up-after` passed without one success.
     GaveUp,
-    /// Several connectors in a row were forbidden, and none worked.
+    /// Several connectors were forbidden, and none worked.
     Forbidden,
-    /// The service's certificate was not accepted from the start.
+    /// The service's certificate was not trusted from the start.
     Untrusted,
     /// The credentials were refused from the start, or no new ones came.
     Credentials,
@@ -143,7 +143,7 @@ pub enum StopReason {
     Terminated,
     /// Ctrl-C.
     Interrupted,
-    /// The journal cannot be written: nothing more may be sent, and nothing be recorded.
+    /// The journal cannot be written: nothing more may be sent, and nothing can be recorded.
     JournalFailed,
     /// A second SIGTERM or SIGHUP: end at once, keep the journal.
     Killed,
@@ -179,13 +179,13 @@ impl StopReason {
     #[must_use]
     pub fn because(self) -> &'static str {
         match self {
-            Self::Deadline => "its time was over (--stop-at or --max-duration)",
+            Self::Deadline => "it reached its time limit (--stop-at or --max-duration)",
             Self::TooManyFailures => "more rows failed than --max-failures allows",
-            Self::GaveUp => "the service gave no success for as long as --give-up-after",
+            Self::GaveUp => "no request succeeded for as long as --give-up-after allows",
             Self::Forbidden => "every connector tried was forbidden",
             Self::Untrusted => "the service's certificate is not trusted",
             Self::Credentials => "the service refused the credentials",
-            Self::Terminated => "it was told to terminate",
+            Self::Terminated => "it received a signal to terminate",
             Self::Interrupted => "it was interrupted",
             Self::JournalFailed => "its journal could not be written",
             Self::Killed | Self::Aborted => "it was aborted",

@@ -1,8 +1,8 @@
-//! What happens in a run: the one interface between the machine (the pool) and those who record it or watch it.
+//! What happens in a run: the one interface between the pool and the code that records or displays it.
 //!
-//! Events leave the pool in order through an [`Outbox`]. One consumer takes them from the [`Inbox`], makes those that are
-//! recorded durable, and acknowledges: the pool sends nothing whose intent is not acknowledged. Must not know a file, a
-//! terminal or a socket.
+//! Events leave the pool in order through an [`Outbox`]. One consumer takes them from the [`Inbox`], makes durable
+//! those that are recorded, and acknowledges them: the pool sends nothing whose intent is not acknowledged. Must not
+//! know a file, a terminal or a socket.
 
 mod events;
 mod channel;

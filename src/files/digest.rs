@@ -1,23 +1,24 @@
-//! Digests of texts, by which it is known later that nothing has changed.
+//! Digests of texts, to check later that nothing has changed.
 //!
-//! Must not be used against an adversary: XXH3 (128 bits) tells apart what was edited, cut short or replaced. Whoever
-//! could forge a digest here could as well write the files it is about, and SHA-256 takes as long as reading them.
+//! Must not be used against an adversary: XXH3 (128 bits) detects text that was edited, cut short or replaced. An
+//! attacker who could forge a digest here could also write the files themselves, and SHA-256 would double the time it
+//! takes to read them.
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 
 use twox_hash::xxhash3_128::Hasher;
 
-/// A digest in the making. What is written to it is part of it.
+/// A digest being computed. All bytes written to it become part of it.
 pub(crate) struct Digest(Hasher);
 
 impl Digest {
-    /// Of nothing yet.
+    /// A digest of no bytes yet.
     pub(crate) fn new() -> Self {
         Self(Hasher::new())
     }
 
-    /// Of all that `source` has.
+    /// The digest of everything in `source`.
     pub(crate) fn of(mut source: impl Read) -> io::Result<Box<str>> {
         let mut digest = Self::new();
         io::copy(&mut source, &mut digest)?;
@@ -46,7 +47,7 @@ impl Write for Digest {
     }
 }
 
-/// Bytes as lower-case hexadecimal digits.
+/// Bytes as lowercase hexadecimal digits.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     let mut text = String::new();
     bytes.iter().for_each(|byte| _ = write!(text, "{byte:02x}"));
@@ -57,9 +58,9 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// The digests are those of xxHash's own library (`xxhash.xxh3_128(…).hexdigest()` of the Python package).
+    /// The expected digests come from xxHash's own library (`xxhash.xxh3_128(…).hexdigest()` of the Python package).
     #[test]
-    fn digests_are_xxhashs_own() {
+    fn digests_match_those_of_the_xxhash_library() {
         let long: Vec<u8> = (0..1000).map(|i: u32| u8::try_from(i % 251).unwrap()).collect();
         for (text, expected) in [
             (&b""[..], "99aa06d3014798d86001c324468d497f"),
@@ -67,7 +68,7 @@ mod tests {
             (&long, "18bf41bc8229e27733ef703fb2b20ed1"),
         ] {
             assert_eq!(&*Digest::of(text).unwrap(), expected);
-            // In pieces too.
+            // The same in pieces.
             let mut digest = Digest::new();
             text.chunks(7).for_each(|piece| digest.update(piece));
             assert_eq!(&*digest.finish(), expected);

@@ -1,4 +1,4 @@
-//! Files that are written whole or not at all, and told apart by digest.
+//! Files that are written whole or not at all, and digests to tell them apart.
 //!
 //! Must not know what is in them.
 

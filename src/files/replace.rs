@@ -1,6 +1,6 @@
-//! All of a file or nothing: a reader sees the old content or the new, also after a crash.
+//! Atomic replacement of files: a reader sees the old content or the new, even after a crash.
 //!
-//! Must not know what is in it.
+//! Must not know what is in a file.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -10,21 +10,21 @@ use std::path::{Path, PathBuf};
 
 use crate::hint::Hinted;
 
-/// Whether a file could be written there, as far as its folder goes: better asked before the night than after it.
+/// Checks that the directory of `path` exists, so that a mistake shows before the run and not after it.
 ///
 /// # Errors
-/// If there is no such folder.
+/// If the directory does not exist.
 pub fn check_folder(path: &Path) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let is_there = folder.is_none_or(Path::is_dir);
     anyhow::ensure!(
         is_there,
-        Hinted::new(format!("the folder of `{}` is not there", path.display()), "create it first")
+        Hinted::new(format!("the directory of `{}` does not exist", path.display()), "create it first")
     );
     Ok(())
 }
 
-/// Why a file was not replaced. What it held before is untouched.
+/// Why a file was not replaced. Its previous content is unchanged.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write `{}`; {safe}", path.display())]
 pub struct ReplaceError {
@@ -33,14 +33,15 @@ pub struct ReplaceError {
     source: Box<dyn Error + Send + Sync>,
 }
 
-const UNTOUCHED: &str = "what stood there before is untouched";
+const UNTOUCHED: &str = "any previous content is unchanged";
 
-/// Gives `path` the content that `write` writes, at once: it goes to a file beside it (`<name>.partial`, for its owner
-/// alone), which is synced and takes the name when it is whole. A symbolic link is followed. Whoever calls this must
-/// be the only one to write `path`; a partial file that a crash has left is removed.
+/// Replaces the content of `path` with what `write` writes, atomically: it goes to a file beside `path`
+/// (`<name>.partial`, readable only by its owner), which is synced and renamed once it is complete. A symbolic link is
+/// followed. The caller must be the only writer of `path`; a partial file left by a crash is removed.
 ///
 /// # Errors
-/// If `path` is anything but a file, the file beside it cannot be created, written, synced or renamed, or `write` fails.
+/// If `path` is not a regular file, the file beside it cannot be created, written, synced or renamed, or `write`
+/// fails.
 pub fn replace<T, E>(path: &Path, write: impl FnOnce(&mut File) -> Result<T, E>) -> Result<T, ReplaceError>
 where
     E: Into<Box<dyn Error + Send + Sync>>,
@@ -63,12 +64,12 @@ where
         file.sync_all().and_then(|()| fs::rename(&partial, &target)).map(|()| value).map_err(Into::into)
     });
     let value = written.map_err(|error| {
-        // Whether or not it can be removed, the next attempt does.
+        // If it cannot be removed now, the next attempt removes it.
         let _ = fs::remove_file(&partial);
         fail(UNTOUCHED, error)
     })?;
     sync_directory(&target).map_err(|error| {
-        fail("it has its new content, which may not survive a loss of power", error.into())
+        fail("it has its new content, which may not survive a power failure", error.into())
     })?;
     Ok(value)
 }
@@ -87,7 +88,7 @@ fn create(partial: &Path) -> io::Result<File> {
     }
 }
 
-/// Makes the new name durable. Other systems than Unix cannot open a directory.
+/// Makes the new name durable. Only Unix can open a directory.
 fn sync_directory(target: &Path) -> io::Result<()> {
     let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }

@@ -16,7 +16,7 @@ pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// How much of a source is searched for its first line's delimiter and end.
 const HEADER_BYTES: u64 = 64 * 1024;
 
-/// The delimiters looked for; of equally frequent ones the first.
+/// The delimiters to look for. Of equally frequent ones, the first wins.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
 /// How the file is written. A report is written in the same way.
@@ -28,19 +28,19 @@ pub(crate) struct Dialect {
     pub byte_order_mark: bool,
 }
 
-/// Whether fields can be separated by it: a letter or digit would cut the report's own words and counts.
+/// Whether `byte` can separate fields. A letter or digit cannot: it would split the report's own words and counts.
 #[must_use]
 pub fn can_delimit(byte: u8) -> bool {
     byte == b'\t' || byte == b' ' || byte.is_ascii_punctuation() && byte != b'"'
 }
 
-/// Any of them, or `\r\n`, ends a line.
+/// Whether `byte` ends a line, alone or as part of `\r\n`.
 pub(crate) fn is_line_end(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 
 impl Dialect {
-    /// How `source` is written, with this `delimiter` or, if none is given, the one that its header has.
+    /// Detects how `source` is written. `delimiter`, if given, replaces the one detected from the header.
     pub(crate) fn of(source: &Source, delimiter: Option<u8>) -> Result<Self, InputError> {
         let mut bytes = Vec::new();
         let read = source.reader()?.take(HEADER_BYTES).read_to_end(&mut bytes);
@@ -53,7 +53,7 @@ impl Dialect {
         }
         let byte_order_mark = bytes.starts_with(BYTE_ORDER_MARK);
         let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
-        // A doubled quote inside of quotes leaves them and enters them again.
+        // A doubled quote inside quotes ends the quoted part and starts it again.
         let outside_quotes = text.split(|byte| *byte == b'"').step_by(2).flatten();
         let text: Vec<u8> = outside_quotes.copied().skip_while(|byte| is_line_end(*byte)).collect();
         let end = text.iter().position(|byte| is_line_end(*byte)).unwrap_or(text.len());
@@ -64,7 +64,7 @@ impl Dialect {
             _ => Terminator::Any(b'\n'),
         };
         let count = |candidate: &u8| header.split(|byte| byte == candidate).count();
-        // `max_by_key` takes the last of equals.
+        // `max_by_key` returns the last of equal elements.
         let most_frequent = || DELIMITERS.into_iter().rev().max_by_key(count);
         let delimiter = delimiter.or_else(|| report_delimiter(header)).or_else(most_frequent);
         Ok(Self { delimiter: delimiter.unwrap_or(b','), line_end, byte_order_mark })
@@ -82,12 +82,12 @@ impl Dialect {
         csv::WriterBuilder::new().delimiter(self.delimiter).terminator(self.line_end).from_writer(to)
     }
 
-    /// Where the fields of a record begin in its bytes, quotes included, and where the last one ends. `raw` has a
-    /// delimiter after each of them, also after the last.
+    /// The offsets at which the fields of a record start in its bytes, quotes included, and the end of the last field.
+    /// `raw` must have a delimiter after every field, including the last.
     pub(crate) fn field_starts(self, raw: &[u8]) -> Vec<usize> {
         let mut csv = csv_core::ReaderBuilder::new().delimiter(self.delimiter).build();
         let (mut start, mut starts, mut text) = (0, vec![0], vec![0; raw.len()]);
-        csv.read_field(b"\n", &mut text); // what comes first is then no byte order mark
+        csv.read_field(b"\n", &mut text); // so that the first bytes are not a byte order mark
         while let (ReadFieldResult::Field { .. }, read @ 1.., _) = csv.read_field(&raw[start..], &mut text) {
             start += read;
             starts.push(start);
@@ -96,7 +96,7 @@ impl Dialect {
     }
 }
 
-/// What stands between the first two columns that every report has: surer than to count candidates.
+/// The delimiter between the first two columns of every report: more reliable than counting candidates.
 fn report_delimiter(header: &[u8]) -> Option<u8> {
     let [first, second, ..] = COLUMNS.map(str::as_bytes);
     let mut windows = header.windows(first.len() + 1 + second.len());
@@ -104,7 +104,7 @@ fn report_delimiter(header: &[u8]) -> Option<u8> {
     window.get(first.len()).copied().filter(|byte| can_delimit(*byte) && *byte != b'_')
 }
 
-/// What the bytes are if they are no text in UTF-8 (or in an encoding whose ASCII part is the same).
+/// What the bytes are, if they are not text in UTF-8 (or in an encoding with the same ASCII part).
 fn foreign_format(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, 0, ..] | [_, 0, _, 0, ..] => Some("is saved as UTF-16"),

@@ -1,6 +1,6 @@
 //! Why an input cannot be used, in words that say what to do about it.
 //!
-//! Must not be about a row: a bad row is no error.
+//! Must not be about a row: a bad row is not an error.
 
 use std::io;
 
@@ -51,6 +51,6 @@ pub enum InputError {
          field; close it, or double a quote that belongs to the text"
     )]
     UnclosedQuote { name: String, line: u64 },
-    #[error("`{name}` has more lines than {} can be counted", u32::MAX)]
+    #[error("`{name}` has more than {} lines", u32::MAX)]
     TooLarge { name: String },
 }

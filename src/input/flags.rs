@@ -4,7 +4,7 @@
 
 use super::rows::RowId;
 
-/// One flag for each row, a bit each; not set at first.
+/// One flag per row, a bit each, initially clear.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowFlags(Vec<u64>);
 

@@ -13,24 +13,24 @@ use super::source::Source;
 use super::status::{COLUMNS, Status};
 use crate::number::{NumberError, PhoneNumber};
 
-/// What the user says about an input.
+/// The user's options for an input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InputOptions {
     /// `--connector-column`: the header of the column with the connectors.
     pub connector_column: Option<String>,
     /// `--number-column`: the header of the column with the numbers.
     pub number_column: Option<String>,
-    /// `--connector`: the connector of all rows; the file then has none.
+    /// `--connector`: the connector of all rows; the file then has no such column.
     pub connector: Option<String>,
     /// `--delimiter`; sniffed from the header if absent.
     pub delimiter: Option<u8>,
 }
 
-/// Where a row has what.
+/// Which field of a row holds what.
 #[derive(Debug, Clone)]
 pub struct Layout {
     pub(crate) dialect: Dialect,
-    /// The header's fields, a report's six included.
+    /// The number of fields in the header, including a report's six.
     pub(crate) width: usize,
     pub(crate) connector: Connector,
     pub(crate) number: usize,
@@ -38,7 +38,7 @@ pub struct Layout {
     pub(crate) prior: Option<usize>,
 }
 
-/// Where the connector stands.
+/// Where a row's connector comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Connector {
     Column(usize),
@@ -46,9 +46,9 @@ pub(crate) enum Connector {
     Given(Box<str>),
 }
 
-/// What an earlier report says of a row.
+/// What an earlier report says about a row.
 pub(crate) struct Prior<'r> {
-    /// Which of the row's fields say it.
+    /// The range of the row's fields that say it.
     pub range: Range<usize>,
     /// These fields, in the order of [`COLUMNS`].
     pub cells: [&'r [u8]; COLUMNS.len()],
@@ -66,8 +66,8 @@ impl Layout {
         self.width - if self.is_report() { COLUMNS.len() } else { 0 }
     }
 
-    /// An earlier report's six cells: those below its headers; in a row whose width is not the header's the last six,
-    /// where the report has put them, if they begin with a status.
+    /// An earlier report's six cells: those under its headers. In a row that is not as wide as the header, the last
+    /// six, where the report put them, if the first of them is a status.
     pub(crate) fn prior<'r>(&self, row: &'r ByteRecord) -> Option<Prior<'r>> {
         let start = self.prior?;
         let is_whole = row.len() == self.width;
@@ -84,7 +84,7 @@ impl Prior<'_> {
         Status::of(text(self.cells[0]).trim())
     }
 
-    /// `attempts`. A cell that is no number counts as none.
+    /// `attempts`. A cell that is not a number counts as 0.
     pub(crate) fn attempts(&self) -> u32 {
         text(self.cells[3]).trim().parse().unwrap_or(0)
     }
@@ -95,8 +95,8 @@ pub(crate) fn text(cell: &[u8]) -> &str {
     std::str::from_utf8(cell).unwrap_or_default()
 }
 
-/// Whether `text` can be a connector's id. The service's ids are letters, digits and hyphens, but that is for it to
-/// say. A line break comes from a quote that was closed far too late, and `..` would change the request's path.
+/// Whether `text` can be a connector's id. The service's ids are letters, digits and hyphens, but that is for the
+/// service to check. A line break means that a quote was closed far too late, and `..` would change the request's path.
 pub(super) fn is_connector(text: &str) -> bool {
     !text.bytes().any(|byte| byte.is_ascii_control()) && !matches!(text, "" | "." | "..")
 }
@@ -131,7 +131,7 @@ const NUMBER: Wanted = Wanted {
 };
 
 impl<'a> Header<'a> {
-    /// Reads the header of `source`. What is left of the records are its rows.
+    /// Reads the header of `source`. The remaining records are its rows.
     pub(crate) fn read(source: &'a Source, delimiter: Option<u8>) -> Result<(Self, Records<'a>), InputError> {
         let name = source.name();
         let dialect = Dialect::of(source, delimiter)?;
@@ -180,7 +180,7 @@ impl<'a> Header<'a> {
         let &Wanted { what, option, .. } = wanted;
         match (matches.as_slice(), named) {
             (&[column], _) => Ok(column),
-            // Nor is a row to be listed as headers: it has a number in it.
+            // A row must not be listed as headers: it contains a phone number.
             ([], _) if self.looks_like_a_row() => Err(InputError::NoHeader { name, line: self.line }),
             ([], None) => Err(InputError::MissingColumn { name, what, option, headers }),
             ([], Some(named)) => Err(InputError::NamedColumn { name, column: named.into(), headers }),
@@ -188,7 +188,7 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// `--connector`, provided that no column says otherwise.
+    /// `--connector`, provided that no column names connectors too.
     fn given(&self, given: &str, named: Option<&str>) -> Result<Box<str>, InputError> {
         let known = self.positions(|header| CONNECTOR.headers.contains(&folded(header).as_str()));
         let known = known.first().and_then(|at| self.fields.get(*at));
@@ -199,16 +199,16 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// The own columns that `matches` accepts; a report's six are not the input's.
+    /// The input's own columns that `matches` accepts, without a report's six.
     fn positions(&self, matches: impl Fn(&str) -> bool) -> Vec<usize> {
         let prior = self.prior.map_or(0..0, |start| start..start + COLUMNS.len());
         let own = self.fields.iter().enumerate().filter(|(at, _)| !prior.contains(at));
         own.filter(|(_, header)| matches(header)).map(|(at, _)| at).collect()
     }
 
-    /// Whether a phone number, or what a spreadsheet made of one, stands where the headers should be.
+    /// Whether the header contains a phone number, or what a spreadsheet made of one.
     fn looks_like_a_row(&self) -> bool {
-        // `2024` may be a header, and is a number too.
+        // `2024` is a valid number, but may also be a header.
         self.fields.iter().any(|field| match PhoneNumber::parse(field) {
             Ok(_) => field.len() >= 7,
             Err(error) => error == NumberError::ScientificNotation,
@@ -220,7 +220,7 @@ impl<'a> Header<'a> {
     }
 }
 
-/// `Voice_Connector-ID` and `voiceConnectorId` are one header.
+/// `Voice_Connector-ID` and `voiceConnectorId` are the same header.
 fn folded(header: &str) -> String {
     header.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }

@@ -15,14 +15,14 @@ pub struct Input {
     pub rows: Rows,
     /// Its columns.
     pub layout: Layout,
-    /// The [digest](crate::files::digest) of its bytes: what tells one input from another.
+    /// The [digest](crate::files::digest) of its bytes: it identifies the input.
     pub digest: Box<str>,
     /// The lines of the first few invalid rows, each with the report's `error_code`.
     pub invalid: Vec<(u64, &'static str)>,
 }
 
 impl Input {
-    /// Reads `source` to its end. A row that cannot be sent is no error.
+    /// Reads `source` to its end. A row that cannot be sent is not an error.
     ///
     /// # Errors
     /// If the source cannot be read, or its header does not say where the connectors and numbers are, or a quote is
@@ -46,7 +46,7 @@ impl Input {
         Ok(Self { rows, digest: records.digest(), layout, invalid })
     }
 
-    /// Whether the source's header has the columns of a report, whatever else it has.
+    /// Whether the source's header has the columns of a report.
     ///
     /// # Errors
     /// If it cannot be read.

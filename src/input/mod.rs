@@ -3,9 +3,9 @@
 //! The source is read twice. The first pass ([`Input::read`]) builds a compact table and keeps no text; the second, at
 //! the end, is the report's, which copies each row's own bytes. Must not decide what is sent when, and writes nothing.
 //!
-//! What counts as a row: every record after the header but blank lines. A file with a header and no rows is an input
-//! of no rows; an empty file is an error. A report is an input too: its six columns are recognised, rows that
-//! `succeeded` are finished, and all others are judged anew, by their cells as they now are.
+//! What counts as a row: every record after the header except blank lines. A file with a header and no rows is an input
+//! of no rows; an empty file is an error. A report is an input too: its six columns are recognized, rows that
+//! `succeeded` are finished, and all others are judged again by their current cells.
 
 mod status;
 mod error;

@@ -1,4 +1,4 @@
-//! Bytes → records: each with its fields, and with the very bytes it was read from.
+//! Bytes → records: each with its fields and the exact bytes it was read from.
 //!
 //! Both passes over an input go through here, so that they cannot disagree on what a row is. Must not know what the
 //! columns mean.
@@ -13,7 +13,7 @@ use super::source::Source;
 use crate::files::Digest;
 
 /// What csv reads after the source's last byte. It reads the second byte as part of a record only if a quote is still
-/// open there; by itself it would take the end of the file for the quote's end, and rows would vanish in a field.
+/// open there. Without it, csv would take the end of the file for the closing quote, and rows would vanish in a field.
 const SENTINEL: &[u8] = b"\n\n";
 
 /// The records of a source, one after the other, the header first.
@@ -21,7 +21,7 @@ pub(crate) struct Records<'a> {
     name: &'a str,
     csv: csv::Reader<Tap<'a>>,
     fields: ByteRecord,
-    /// On which line, from 1, the bytes after the last record begin.
+    /// The line, from 1, on which the bytes after the last record start.
     line: u64,
     /// The last byte of the last record.
     last: u8,
@@ -90,7 +90,7 @@ impl<'a> Records<'a> {
     }
 }
 
-/// How many lines end in `bytes`, which follow the byte `last`, as an editor counts: `\n`, `\r\n` and `\r` each end one.
+/// The number of line ends in `bytes`, which follow the byte `last`. As in an editor, `\n`, `\r\n` and `\r` each count.
 fn line_ends(last: u8, bytes: &[u8]) -> u64 {
     let before = std::iter::once(&last).chain(bytes);
     let is_end = |(byte, before): (&u8, &u8)| *byte == b'\r' || *byte == b'\n' && *before != b'\r';
@@ -114,7 +114,7 @@ impl Tap<'_> {
         self.kept.get(at(from)..at(to)).unwrap_or_default()
     }
 
-    /// Whether all is read, the sentinel too, and a record ends there.
+    /// Whether everything has been read, including the sentinel, and a record ends at `end`.
     fn has_ended_at(&self, end: u64) -> bool {
         self.sentinel.is_empty() && end == self.start + self.kept.len() as u64
     }

@@ -1,7 +1,7 @@
-//! A record → what it asks for, or why that cannot be sent.
+//! A record → what it asks for, or why it cannot be sent.
 //!
-//! Both passes ask here: the first keeps the verdict, and the second asks again for the reason, so that no reason has
-//! to be kept. Must stay a pure function of the record and the layout; must not keep anything of the rows before.
+//! Both passes use it: the first keeps the verdict, and the second computes the reason again, so reasons need not be
+//! stored. Must stay a pure function of the record and the layout; must not keep anything about earlier rows.
 
 use csv::ByteRecord;
 
@@ -9,10 +9,10 @@ use super::header::{Connector, Layout, Prior, is_connector, text};
 use super::status::Status;
 use crate::number::{NumberError, PhoneNumber};
 
-/// How much of a cell a message repeats.
+/// The most characters of a cell that a message quotes.
 const QUOTED_CHARS: usize = 40;
 
-/// `error_code` of a row whose fields are not those of the header.
+/// `error_code` of a row whose number of fields differs from the header's.
 const RAGGED_ROW: &str = "RaggedRow";
 
 /// `error_code` of a row in which a spreadsheet has lost digits.
@@ -34,7 +34,7 @@ pub(crate) enum Verdict<'a> {
     Invalid(RowError<'a>),
 }
 
-/// Why a row cannot be sent. Its words are the report's `error_message`, but for the line.
+/// Why a row cannot be sent. Its text is the report's `error_message`, without the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RowError<'a> {
     #[error(
@@ -43,11 +43,11 @@ pub(crate) enum RowError<'a> {
         if fields < header { "; after correcting it, clear its status" } else { "" }
     )]
     Ragged { fields: usize, header: usize },
-    /// An earlier report says so, has filled the row up, and nobody has touched it.
+    /// An earlier report says so and padded the row, and the row has not been edited since.
     #[error("the row was too short and is unchanged; after correcting it, clear its status")]
     StillRagged,
-    /// An earlier report says so, and what stands there now is what a spreadsheet makes of the damage: `2.0655E+10`
-    /// saved again is `20655000000`, a number, and nobody's.
+    /// An earlier report says so, and the cell now holds what a spreadsheet makes of the damage: `2.0655E+10` saved
+    /// again becomes `20655000000`, a valid number, but the wrong one.
     #[error("the phone number is still what a spreadsheet made of it")]
     StillDamaged,
     #[error("the row is not UTF-8")]
@@ -67,8 +67,8 @@ pub(crate) enum RowError<'a> {
 
 /// Judges a row.
 ///
-/// A row of a report that `succeeded` is finished, whatever else is in it: its number is off the connector, and what
-/// a spreadsheet has since done to the cells must not cost that knowledge. All other rows are judged anew.
+/// A row of a report that `succeeded` is finished, whatever else it contains: its number is off the connector, even
+/// if a spreadsheet has since damaged the cells. All other rows are judged again.
 pub(crate) fn judge<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Verdict<'a> {
     let prior = layout.prior(row);
     let status = prior.as_ref().and_then(Prior::status);
@@ -86,7 +86,7 @@ pub(crate) fn judge<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Verdict<'a> 
     pending().unwrap_or_else(Verdict::Invalid)
 }
 
-/// Whether the row is whole.
+/// Checks that the row is complete.
 fn check(layout: &Layout, row: &ByteRecord, prior: Option<&Prior<'_>>) -> Result<(), RowError<'static>> {
     if row.len() != layout.width {
         // As the report's reader counts: without the report's own columns.
@@ -105,8 +105,8 @@ fn check(layout: &Layout, row: &ByteRecord, prior: Option<&Prior<'_>>) -> Result
     if is_text { Ok(()) } else { Err(RowError::BrokenUtf8) }
 }
 
-/// A report fills up a row that is too short, which makes it look whole: which cell was missing is forgotten. So
-/// such a row stays `RaggedRow` until somebody fills its last own cell, or changes its `status` or `error_code`.
+/// A report pads a row that is too short, which makes it look complete: which cell was missing is lost. So such a row
+/// stays `RaggedRow` until the user fills its last own cell, or changes its `status` or `error_code`.
 fn is_untouched_padding(layout: &Layout, row: &ByteRecord, prior: &Prior<'_>) -> bool {
     let last_own = (0..layout.width).rev().find(|at| !prior.range.contains(at));
     text(prior.cells[1]).trim() == RAGGED_ROW && last_own.is_some_and(|at| row.get(at) == Some(b""))

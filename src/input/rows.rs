@@ -1,4 +1,4 @@
-//! The rows of an input in 17 bytes each: what is to be sent, not what was written.
+//! The rows of an input in 17 bytes each: what to send, not the text of the file.
 //!
 //! Must not keep a row's text: a million rows have to fit beside the rest of the run.
 
@@ -14,13 +14,13 @@ use crate::number::PhoneNumber;
 /// How many rows of a kind are shown as examples: what a person reads before opening the report.
 pub(crate) const EXAMPLES: usize = 5;
 
-/// A row of the input, from 0; the header is none.
+/// The index of a row of the input, from 0. The header does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RowId(u32);
 
-/// A connector of the input, from 0, in the order in which they first appear.
+/// The index of a connector of the input, from 0, in order of first appearance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectorId(NonZeroU32); // one more than the index, so that a row without a connector takes no more room
+pub struct ConnectorId(NonZeroU32); // the index plus one, so that a row without a connector takes no more space
 
 /// What the input says about a row, before this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,7 +41,7 @@ pub enum Standing {
 /// The rows of an input.
 #[derive(Debug, Default)]
 pub struct Rows {
-    // What each row has, in vectors of their own: together they would take half as much again.
+    // One vector per field: a vector of structs would take 50 % more memory.
     numbers: Vec<Option<PhoneNumber>>,
     connectors: Vec<Option<ConnectorId>>,
     lines: Vec<u32>,
@@ -49,11 +49,11 @@ pub struct Rows {
     names: IndexSet<Box<str>>,
     /// (row, the row it repeats), in the order of rows.
     duplicates: Vec<(RowId, RowId)>,
-    /// The pending rows whose number an earlier one has under another connector, with that. Legal, and seldom meant.
+    /// (pending row, an earlier row with the same number under another connector). Legal, but rarely intended.
     shared: Vec<(RowId, RowId)>,
 }
 
-/// The input has more rows or lines than 32 bits count.
+/// The input has more rows or lines than fit in 32 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooMany;
 
@@ -123,7 +123,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Finds the rows with equal numbers, once all are there.
+    /// Finds the rows with equal numbers, once all rows are added.
     pub(super) fn compare(&mut self) {
         let numbered = |row| Some((self.number(row)?, self.connector(row), row));
         let mut rows: Vec<_> = self.ids().filter_map(numbered).collect();
@@ -134,7 +134,7 @@ impl Rows {
             let mut sent = Vec::new();
             for same in same_number.chunk_by(|one, two| one.1 == two.1) {
                 let ids = || same.iter().map(|(.., row)| *row);
-                // If one is finished, no other need be sent, not even an earlier one.
+                // If one is finished, the others need not be sent, not even an earlier one.
                 let finished = ids().find(|row| self.standing(*row) == Standing::Finished);
                 let Some(first) = finished.or_else(|| ids().next()) else { continue };
                 sent.extend(Some(first).filter(is_pending));
@@ -161,7 +161,7 @@ impl Rows {
         u32::try_from(self.standings.len()).unwrap_or(u32::MAX)
     }
 
-    /// Whether the input is a header and nothing else.
+    /// Whether the input has a header only.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.standings.is_empty()
@@ -201,7 +201,7 @@ impl Rows {
         u32::try_from(self.names.len()).unwrap_or(u32::MAX)
     }
 
-    /// What the input says about the row; `Invalid` for a row that it does not have.
+    /// What the input says about the row; `Invalid` for a row that is not in the input.
     #[must_use]
     pub fn standing(&self, row: RowId) -> Standing {
         self.standings.get(row.0 as usize).copied().unwrap_or(Standing::Invalid)
@@ -231,8 +231,8 @@ impl Rows {
         self.duplicates.iter().copied()
     }
 
-    /// The pending rows whose number an earlier one has under another connector, in order, each with the earliest such
-    /// row. That is legal, and seldom meant.
+    /// The pending rows whose number an earlier row has under another connector, in order, each with the earliest such
+    /// row. This is legal, but rarely intended.
     #[must_use]
     pub fn shared_numbers(&self) -> &[(RowId, RowId)] {
         &self.shared

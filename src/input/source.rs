@@ -12,7 +12,7 @@ use super::error::InputError;
 
 /// The bytes of an input. They can be read again and again, each time from the start.
 ///
-/// A regular file stays open, so that it is the same file the second time even if its name has been given to another
+/// A regular file stays open, so the second pass reads the same file even if another file has taken its name
 /// (a report may replace its own source). Anything else, such as a pipe, is kept in memory.
 pub struct Source {
     name: String,
@@ -55,14 +55,14 @@ impl Source {
         &self.name
     }
 
-    /// How long ago it was changed, if it is a file.
+    /// The time since it was last modified, if it is a file.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         let Bytes::File(file) = &self.bytes else { return None };
         file.metadata().ok()?.modified().ok()?.elapsed().ok()
     }
 
-    /// Reads it from its start. One at a time: a file has one position.
+    /// Returns a reader at its start. Use one at a time: a file has one position.
     pub(crate) fn reader(&self) -> Result<Box<dyn Read + '_>, InputError> {
         match &self.bytes {
             Bytes::Memory(bytes) => Ok(Box::new(&**bytes)),
@@ -83,7 +83,7 @@ impl Source {
     }
 }
 
-/// Numbers are personal data: none is shown.
+/// Phone numbers are personal data, so the contents are not shown.
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Source").field("name", &self.name).finish_non_exhaustive()

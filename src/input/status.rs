@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 pub const COLUMNS: [&str; 6] =
     ["status", "error_code", "error_message", "attempts", "request_id", "completed_at"];
 
-/// What became of a row.
+/// The outcome of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The number is no longer on the connector.
     Succeeded,
-    /// The service refused it, or cannot have heard of it.
+    /// The service refused it, or the request cannot have reached the service.
     Failed,
-    /// It was sent and no definite answer came: it may have happened.
+    /// It was sent and there was no definite answer: the number may have been removed.
     Unknown,
     /// The run ended before its turn.
     NotAttempted,

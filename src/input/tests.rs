@@ -85,7 +85,7 @@ fn columns_can_be_named() {
 }
 
 #[test]
-fn a_header_that_does_not_say_is_refused() {
+fn an_unclear_header_is_refused() {
     let none = InputOptions::default();
     let both = InputOptions { connector_column: Some("phone".into()), ..InputOptions::default() };
     let delimiter = InputOptions { delimiter: Some(b'"'), ..InputOptions::default() };
@@ -137,7 +137,7 @@ fn a_header_alone_is_an_input_of_no_rows() {
 }
 
 #[test]
-fn lines_are_those_of_an_editor() {
+fn lines_are_counted_as_in_an_editor() {
     for (csv, expected) in [
         ("phone,vc_id\na,b\nc,d\n", vec![2, 3]),
         ("phone,vc_id\r\na,b\r\nc,d", vec![2, 3]),
@@ -183,8 +183,8 @@ fn every_damage_has_its_code_and_line() {
             "6 EmptyConnector: the voice connector is empty",
             "7 InvalidConnector: `..` is not a voice connector's id",
             "8 InvalidNumber: the phone number is empty",
-            "9 SpreadsheetDamage: `1.20656E+10` is a spreadsheet's scientific notation: digits are lost; export the column as text",
-            "10 SpreadsheetDamage: `12065550106.0` has decimal places, as a spreadsheet gives a number: export the column as text",
+            "9 SpreadsheetDamage: `1.20656E+10` is in a spreadsheet's scientific notation, which loses digits: export the column as text",
+            "10 SpreadsheetDamage: `12065550106.0` has decimal places, which a spreadsheet adds to numbers: export the column as text",
             "11 InvalidNumber: `555-0107` has separators but no leading `+`, so its country code is not certain",
             "12 InvalidNumber: `+1 (0)206 555 0108` has a 0 in parentheses, which may or may not be part of the number",
             "13 InvalidNumber: `+1206555010012345` is too long for an E.164 number, which has 2 to 15 digits",

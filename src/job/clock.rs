@@ -1,4 +1,4 @@
-//! What time it is: the one place of a job that asks.
+//! Reads the clocks; no other part of a job does.
 //!
 //! Must not be called by anything that can take the time as an argument.
 
@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-/// Whole seconds: what a report has, and what a night needs.
+/// In whole seconds, as in the report.
 #[expect(
     clippy::disallowed_methods,
     reason = "the outermost shell: everything below takes the time as an argument"

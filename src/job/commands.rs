@@ -26,20 +26,20 @@ use crate::simulator::{self, Scenario, Simulator};
 use crate::terminal::Screen;
 use crate::terminal::overview::Overview;
 
-/// Does what was asked.
+/// Runs a command.
 ///
 /// # Errors
-/// If it cannot be done; the error says what is safe.
+/// If the command fails; the error says what is safe.
 pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::Result<ExitStatus> {
     match command {
         Command::Run(args) => {
             let now = local_time(&args.job.stop);
-            let settings = JobSettings::of_run(args, &now).map_err(failure::unsent)?;
+            let settings = JobSettings::of_run(args, &now).map_err(failure::nothing_sent)?;
             return run::execute(&settings, env, screen);
         }
         Command::Rerun(args) => {
             let now = local_time(&args.job.stop);
-            let settings = JobSettings::of_rerun(args, &now).map_err(failure::unsent)?;
+            let settings = JobSettings::of_rerun(args, &now).map_err(failure::nothing_sent)?;
             return run::execute(&settings, env, screen);
         }
         Command::Plan(args) => plan(args, env)?,
@@ -67,7 +67,7 @@ fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<()> {
     print(&overview.with_details(rate))
 }
 
-/// What became of a job, from its report alone.
+/// Prints the summary of a job, from its report alone.
 fn summary(args: SummaryArgs) -> anyhow::Result<()> {
     let (html, html_full_numbers) = (args.html, args.html_full_numbers);
     let outputs = Outputs { html, html_full_numbers, ..Outputs::default() };
@@ -115,7 +115,7 @@ fn simulate(args: &SimulateArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         tokio::select! {
-            biased; // it listens for signals before anybody can know that there is something to stop
+            biased; // listen for signals before printing, so that an early signal is not missed
             never = signals::watch_for_stops(&stop, None) => match never {},
             printed = async {
                 print(&exports)?;
@@ -128,7 +128,7 @@ fn simulate(args: &SimulateArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Local only if a time of day was typed: to find the time zone takes longer than to send a row.
+/// Local only with `--stop-at`: otherwise the system's time zone does not have to be looked up.
 fn local_time(stop: &StopArgs) -> ZonedDateTime {
     let zone = if stop.stop_at.is_some() { TimeZone::system() } else { TimeZone::UTC };
     wall_clock().to_zoned_datetime(zone)

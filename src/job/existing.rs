@@ -1,6 +1,6 @@
-//! What is there already for a job: a report, or the journal of a run that was cut short.
+//! Checks for what an earlier run of a job left: a report, or the journal of a run that was cut short.
 //!
-//! Nothing is overwritten that is not ours, and a run that was cut short is neither discarded nor resumed unasked.
+//! Other files are never overwritten, and a run that was cut short is not discarded or resumed unless the user says so.
 //! Must not send anything.
 
 use std::fs::File;
@@ -20,14 +20,14 @@ use crate::journal::history::{History, Replayed};
 use crate::journal::writer::Journal;
 use crate::report;
 
-/// Where the report goes, and what may be done about what is there already.
+/// Where the report goes, and what to do with files that already exist.
 #[derive(Debug, Clone)]
 pub struct ReportSettings {
     /// The report.
     pub path: PathBuf,
-    /// What to do about a report.
+    /// What to do with an existing report.
     pub existing: ExistingReport,
-    /// What to do about the journal of a run that was cut short.
+    /// What to do with the journal of a run that was cut short.
     pub unfinished: UnfinishedRun,
 }
 
@@ -41,23 +41,23 @@ impl ReportSettings {
     }
 }
 
-/// What may be done about a report that is there already.
+/// What to do with an existing report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExistingReport {
-    /// Nothing: it is somebody's result.
+    /// Keep it, and do not run.
     Keep,
-    /// It may be replaced, if it is a report.
+    /// Replace it, if it is a report.
     Replace,
-    /// It is the input, and is brought up to date.
+    /// Update it: it is the input.
     Update,
 }
 
 /// What to do with the journal of a run that was cut short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnfinishedRun {
-    /// Say what it is, and do nothing.
+    /// Report it as an error, and do nothing.
     Ask,
-    /// Go on from it.
+    /// Continue from it.
     Resume,
     /// Delete it.
     Discard,
@@ -71,7 +71,7 @@ pub struct Existing {
     unfinished: Option<(Journal, History)>,
 }
 
-/// Refuses to take a rehearsal's successes for removed numbers: they would stay where they are, and nobody would know.
+/// Refuses the report of a rehearsal: its successes would count as removed numbers that are still on their connectors.
 ///
 /// # Errors
 /// If a row of the report `source` succeeded on the simulator.
@@ -84,20 +84,20 @@ pub fn check_not_rehearsed(source: &Source, options: &InputOptions) -> anyhow::R
         0 => Ok(()),
         rows => bail!(Hinted::new(
             format!(
-                "`{}` is the report of a rehearsal: {} of its rows succeeded on the simulator, and nowhere else",
+                "`{}` is the report of a rehearsal: {} of its rows succeeded only on the simulator",
                 source.name(),
                 HumanCount(rows)
             ),
-            "`run` the file that was rehearsed, or rehearse again with --simulate"
+            "use `chime-sweep run` on the original file, or --simulate to rehearse again"
         )),
     }
 }
 
 impl Existing {
-    /// Looks at what is there. `target`: where the numbers are to be removed, in words.
+    /// Checks for an existing report and journal. `target` names the service in words.
     ///
     /// # Errors
-    /// If something is there that the settings do not say what to do about.
+    /// If a file exists and the settings do not say what to do with it.
     pub fn look(settings: &ReportSettings, input: &Input, target: &str) -> anyhow::Result<Self> {
         let header = Header::new(input.digest.to_string(), input.rows.len(), target.to_owned());
         let path = settings.journal();
@@ -111,7 +111,7 @@ impl Existing {
         Ok(existing)
     }
 
-    /// The journal, if it is to be resumed. It is removed if there is nothing in it to keep.
+    /// Returns the journal if it is to be resumed. Removes it if there is nothing in it to keep.
     fn judge(
         &self,
         settings: &ReportSettings,
@@ -124,8 +124,8 @@ impl Existing {
         };
         let same_input =
             (&history.header.input_xxh3, history.header.rows) == (&self.header.input_xxh3, self.header.rows);
-        // A report that is complete can be written again, and rows that it left out be sent; but not if it has taken
-        // the place of its own input.
+        // A complete report can be written again, and the rows that it left out can be sent, unless it has replaced
+        // its own input.
         let goes_on = settings.unfinished == UnfinishedRun::Resume && same_input;
         if settings.unfinished == UnfinishedRun::Discard || !goes_on && is_complete(&history, &settings.path)?
         {
@@ -134,28 +134,30 @@ impl Existing {
         }
         let (own, settled) = (self.path.display(), HumanCount(history.settled()));
         if settings.unfinished == UnfinishedRun::Ask {
-            let begun = history.begun.map(|begun| format!(", begun {begun:.0},")).unwrap_or_default();
+            let begun = history.begun.map(|begun| format!(", started at {begun:.0},")).unwrap_or_default();
             bail!(Hinted::new(
                 format!(
                     "a run of this job{begun} was cut short: {settled} of {} rows are settled and kept in `{own}`",
                     HumanCount(history.header.rows.into())
                 ),
-                "--resume goes on with the rest; --discard forgets what was done"
+                "use --resume to continue it, or --discard to delete its journal"
             ));
         }
         if !same_input {
             bail!(Hinted::new(
-                format!("the input has changed since the run that `{own}` is about"),
-                format!("restore the input and --resume, or --discard to forget {settled} settled rows")
+                format!("the input has changed since the run recorded in `{own}`"),
+                format!(
+                    "restore the input and use --resume, or use --discard to drop {settled} settled rows"
+                )
             ));
         }
         if history.header.target != self.header.target {
             bail!(Hinted::new(
                 format!(
-                    "the run that `{own}` is about worked on {}, and this one would on {}",
+                    "the run recorded in `{own}` used {}, but this one would use {}",
                     history.header.target, self.header.target
                 ),
-                "name the same endpoint and region, or --discard to forget that run"
+                "use the same endpoint and region, or --discard to delete the journal of that run"
             ));
         }
         Ok(Some((journal, history)))
@@ -167,7 +169,7 @@ impl Existing {
         self.unfinished.as_ref().is_none_or(|(_, history)| history.outcome(row).is_none())
     }
 
-    /// The rows of which an attempt of an earlier run may have worked.
+    /// The rows for which an attempt of an earlier run may have succeeded.
     #[must_use]
     pub fn in_doubt(&self, rows: &Rows) -> RowFlags {
         let mut flags = RowFlags::default();
@@ -180,13 +182,13 @@ impl Existing {
         flags
     }
 
-    /// Rows that were settled before.
+    /// The number of rows that an earlier run settled.
     #[must_use]
     pub fn settled(&self) -> u64 {
         self.unfinished.as_ref().map_or(0, |(_, history)| history.settled())
     }
 
-    /// Begins: from here on the job is recorded.
+    /// Starts the session: from here on, the job is recorded in the journal.
     ///
     /// # Errors
     /// If the journal cannot be created or written.
@@ -200,10 +202,10 @@ impl Existing {
     }
 }
 
-/// A report may be replaced only if the settings say so, and another file never.
+/// Checks that the report may be written: a report is replaced only if the settings say so, any other file never.
 fn check_report(settings: &ReportSettings) -> anyhow::Result<()> {
     let (path, shown) = (&settings.path, settings.path.display());
-    let looked = || format!("cannot look at `{shown}`");
+    let looked = || format!("cannot access `{shown}`");
     if settings.existing == ExistingReport::Update || !path.try_exists().with_context(looked)? {
         return Ok(());
     }
@@ -212,15 +214,15 @@ fn check_report(settings: &ReportSettings) -> anyhow::Result<()> {
     }
     if !report::is_report(path).with_context(looked)? {
         bail!(Hinted::new(
-            format!("`{shown}` is no report of chime-sweep, and is not overwritten"),
+            format!("`{shown}` is not a chime-sweep report; it is not overwritten"),
             "--output names another file"
         ));
     }
     if settings.existing == ExistingReport::Keep {
         bail!(Hinted::new(
-            format!("the report `{shown}` is there already"),
+            format!("the report `{shown}` already exists"),
             format!(
-                "`chime-sweep rerun {shown}` tries its failed rows again; --output names another file; \
+                "`chime-sweep rerun {shown}` retries its failed rows; --output names another file; \
                  --overwrite replaces it"
             )
         ));
@@ -228,12 +230,12 @@ fn check_report(settings: &ReportSettings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the report is in its place, and only the journal's removal was left to do.
+/// Whether the report is in place and only the journal had yet to be removed.
 fn is_complete(history: &History, report: &Path) -> anyhow::Result<bool> {
     let Some(expected) = &history.reported else { return Ok(false) };
     match File::open(report).and_then(Digest::of) {
         Ok(digest) => Ok(*digest == **expected),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error).with_context(|| format!("cannot look at `{}`", report.display())),
+        Err(error) => Err(error).with_context(|| format!("cannot access `{}`", report.display())),
     }
 }

@@ -1,4 +1,4 @@
-//! An error in full, as a person reads it when a command has failed.
+//! Formats the error of a command that failed: the error, its causes, its hint, and what is safe.
 //!
 //! Must not print it.
 
@@ -10,7 +10,7 @@ use crate::hint::{Hint, Hinted};
 use crate::journal::writer::JournalError;
 use crate::terminal::consent::Refused;
 
-/// An error, and what is safe all the same: that is read last.
+/// An error with a note about what is safe, which is printed last.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 struct WithNote {
@@ -22,9 +22,9 @@ pub(super) fn with_note(error: anyhow::Error, note: impl Into<String>) -> anyhow
     WithNote { error, note: note.into() }.into()
 }
 
-/// What went wrong before the first request.
-pub(super) fn unsent(error: anyhow::Error) -> anyhow::Error {
-    // Who has not agreed is told so by the error itself.
+/// Adds to an error from before the first request that nothing was sent.
+pub(super) fn nothing_sent(error: anyhow::Error) -> anyhow::Error {
+    // A refusal already says so.
     if error.is::<Refused>() { error } else { with_note(error, "nothing was sent") }
 }
 
@@ -32,12 +32,12 @@ pub(super) fn unsent(error: anyhow::Error) -> anyhow::Error {
 #[must_use]
 pub fn explained(error: &anyhow::Error) -> String {
     let with_note = error.downcast_ref::<WithNote>();
-    let error = with_note.map_or(error, |noted| &noted.error);
+    let error = with_note.map_or(error, |wrapped| &wrapped.error);
     let lines = [format!("error: {error}")]
         .into_iter()
         .chain(error.chain().skip(1).map(|cause| format!("  because: {cause}")))
         .chain(hint(error).map(|hint| format!("hint: {hint}")))
-        .chain(with_note.map(|noted| noted.note.clone()));
+        .chain(with_note.map(|wrapped| wrapped.note.clone()));
     lines.collect::<Vec<_>>().join("\n")
 }
 

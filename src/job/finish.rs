@@ -1,4 +1,4 @@
-//! The end of a run: the journal is folded into the report, the report takes its place, and then the journal goes.
+//! Finishes a run: folds the journal into the report, puts the report in place, then removes the journal.
 //!
 //! In this order, so that a crash at any moment leaves the journal, or the report, or both. Must not decide what a
 //! row's status is.
@@ -19,7 +19,7 @@ use crate::report::summary::Counted;
 /// Writes the report, removes the journal, and counts the report's rows.
 ///
 /// # Errors
-/// If the report cannot be written, or the journal not be read.
+/// If the report cannot be written or the journal cannot be read.
 pub fn finish(
     mut journal: Journal,
     report: &Path,
@@ -30,17 +30,18 @@ pub fn finish(
     let history = journal.history()?;
     let counted = files::replace(report, |file| write(file, &mut journal, &history, source, input, stop))?;
     if let Err(error) = journal.remove() {
-        // The report is whole, and the journal knows it: the next run removes what is left.
+        // The report is complete and the journal says so: the next run removes the journal.
         tracing::warn!(
             error = &error as &dyn std::error::Error,
-            "the report is complete, but its journal remains"
+            "the report is complete, but its journal could not be removed"
         );
     }
     Ok(counted)
 }
 
-/// The journal hears of the report before that takes its place: a crash between the two steps after this one leaves a
-/// journal that knows that nothing is left to do. Until the report is synced, and has its place, nobody believes it.
+/// Records the report's hash in the journal before the report is put in place: if the process crashes between that and
+/// the removal of the journal, the journal says that nothing is left to do. The entry has no effect until a report with
+/// this hash is synced and in place.
 fn write(
     file: &mut std::fs::File,
     journal: &mut Journal,
@@ -57,7 +58,7 @@ fn write(
     Ok(counted)
 }
 
-/// Writes through, and hashes what it writes.
+/// Passes writes through and hashes them.
 struct Hashing<'a> {
     file: &'a mut std::fs::File,
     digest: Digest,

@@ -1,7 +1,7 @@
-//! The command of `--on-finish`: it is told how the run ended, and nothing that it does changes that.
+//! Runs the command of `--on-finish`. The command gets the result of the run and cannot change it.
 //!
-//! It gets this process's environment and the result; no credentials, which live in this process's memory only. Must not
-//! fail the run, nor hold it up for longer than its time limit.
+//! It gets this process's environment and the result, but no credentials: those are only in this process's memory. Must
+//! not fail the run, or delay its end by more than the command's time limit.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -18,16 +18,16 @@ use super::signals;
 use crate::cli::exit::ExitStatus;
 use crate::report::summary::{Counts, Summary};
 
-/// What its variables begin with. Not `CHIME_SWEEP_`: the command may itself call chime-sweep.
+/// The prefix of its variables. Not `CHIME_SWEEP_` alone: the command may itself call chime-sweep.
 const PREFIX: &str = "CHIME_SWEEP_RESULT_";
 
-/// What an environment holds of a text on every system; standard input has all of it.
+/// The longest text that fits into a variable on every system; standard input gets all of it.
 const LONGEST: usize = 16 * 1024;
 
 /// A command for the end of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookSettings {
-    /// For the shell.
+    /// The command line, for the shell.
     pub command: String,
     /// How long it may take.
     pub time_limit: Duration,
@@ -36,24 +36,24 @@ pub struct HookSettings {
 /// How a run ended, for the command.
 #[derive(Debug)]
 pub struct Ending<'a> {
-    /// What the process will say.
+    /// The exit status of this process.
     pub exit: ExitStatus,
     /// The rows.
     pub rows: Counts,
     /// The summary, if there is a report.
     pub summary: Option<&'a Summary>,
-    /// The summary, or what is kept, in words.
+    /// The summary as text, or what is kept if there is no report.
     pub text: &'a str,
-    /// What was written beside the report, if there is one.
+    /// The outputs besides the report; they exist if the report does.
     pub outputs: &'a Outputs,
     /// Whether nothing was sent to AWS.
     pub simulated: bool,
 }
 
-/// Runs the command to its end, or to the end of its time.
+/// Runs the command until it ends or its time limit is reached.
 ///
 /// # Errors
-/// If it does not end well. Only ever a warning.
+/// If the command fails; the caller only warns about it.
 pub async fn run(settings: &HookSettings, ending: &Ending<'_>) -> anyhow::Result<()> {
     let mut command = shell(&settings.command);
     command.envs(variables(ending)).stdin(Stdio::piped()).kill_on_drop(true);
@@ -61,7 +61,7 @@ pub async fn run(settings: &HookSettings, ending: &Ending<'_>) -> anyhow::Result
     let (text, stdin) = (format!("{}\n", ending.text.trim_end()), child.stdin.take());
     let feed = async {
         if let Some(mut stdin) = stdin {
-            // A command that does not read it is no less well.
+            // A command that does not read its input has not failed.
             let _ = stdin.write_all(text.as_bytes()).await;
         }
     };
@@ -86,7 +86,7 @@ pub async fn run(settings: &HookSettings, ending: &Ending<'_>) -> anyhow::Result
 #[cfg(unix)]
 fn shell(text: &str) -> Command {
     let mut command = Command::new("sh");
-    // A group of its own, so that its time limit is also that of whatever it starts.
+    // A process group of its own, so that the time limit also ends what the command starts.
     command.arg("-c").arg(text).process_group(0);
     command
 }
@@ -107,10 +107,10 @@ async fn end(child: &mut Child) {
     let _ = child.kill().await;
 }
 
-/// What the command finds in its environment.
+/// The variables that the command gets.
 fn variables(ending: &Ending<'_>) -> Vec<(String, OsString)> {
     let number = |count: u64| OsString::from(count.to_string());
-    // The files are there if there is a report.
+    // The files exist only if there is a report.
     let file = |path: Option<&Path>| match path.filter(|_| ending.summary.is_some()) {
         Some(path) => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).into_os_string(),
         None => OsString::new(),
@@ -142,7 +142,7 @@ fn variables(ending: &Ending<'_>) -> Vec<(String, OsString)> {
     variables.into_iter().map(|(name, value)| (format!("{PREFIX}{name}"), value)).collect()
 }
 
-/// As much of a text as an environment takes.
+/// The beginning of a text: as much as fits into a variable.
 fn fitting(text: &str) -> String {
     text[..text.floor_char_boundary(LONGEST)].replace('\0', "\u{fffd}")
 }

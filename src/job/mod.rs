@@ -1,4 +1,4 @@
-//! The jobs that commands stand for: where settings, input, service, pool, journal, report and screen meet.
+//! Runs the commands' jobs: connects settings, input, service, pool, journal, report and screen.
 //!
 //! Must not know how any of them works.
 

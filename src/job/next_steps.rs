@@ -1,4 +1,4 @@
-//! The words that say how to go on: what is kept, and the exact command.
+//! Tells the user how to go on: what is kept, and the exact command.
 //!
 //! Must not print.
 
@@ -24,7 +24,7 @@ pub fn kept(settings: &JobSettings, tally: &Tally) -> String {
     )
 }
 
-/// The command that tries again what did not succeed.
+/// The command that retries what did not succeed.
 #[must_use]
 pub fn rerun(settings: &JobSettings) -> String {
     let mut command = format!("chime-sweep rerun {}", quoted_path(&settings.report.path));
@@ -33,7 +33,7 @@ pub fn rerun(settings: &JobSettings) -> String {
     command
 }
 
-/// The command that tries again what did not succeed, as far as a report tells: which service it was, it does not.
+/// The command that retries what did not succeed, from a report alone: a report does not name the service.
 #[must_use]
 pub fn rerun_of(report: &Path, columns: &InputOptions, simulated: bool) -> String {
     let mut command = format!("chime-sweep rerun {}", quoted_path(report));
@@ -69,7 +69,7 @@ fn push_columns(command: &mut String, columns: &InputOptions) {
     }
 }
 
-/// The options that name the service; the rest of the night's options is a matter of taste.
+/// The options that name the service. The other options may differ from run to run.
 fn push_service(command: &mut String, settings: &JobSettings) {
     match &settings.service.choice {
         ServiceChoice::Simulator { scenario } => {
@@ -104,7 +104,7 @@ fn quoted_path(path: &Path) -> String {
     quoted(&path.display().to_string())
 }
 
-/// As a shell reads it back.
+/// Quoted for a shell.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "._-/:=@%+,".contains(c);
     if !text.is_empty() && text.chars().all(plain) {

@@ -1,4 +1,4 @@
-//! What a command leaves beside the report: results on standard output, the summary as JSON, and as a page.
+//! Writes what a command outputs besides the report: results on standard output, the summary as JSON and as a page.
 //!
 //! Must not decide what is in them.
 
@@ -14,10 +14,10 @@ use crate::report;
 use crate::report::page::{self, Gathered};
 use crate::report::summary::{self, Summary};
 
-/// What is wanted beside the report.
+/// The outputs besides the report.
 #[derive(Debug, Clone, Default)]
 pub struct Outputs {
-    /// The report, copied to standard output. If it were there alone, a rerun would have nothing to start from.
+    /// Whether the report is also copied to standard output. It is always a file too: `rerun` needs one to start from.
     pub report_copy: bool,
     /// The summary as JSON.
     pub summary_json: Option<PathBuf>,
@@ -34,19 +34,19 @@ impl Outputs {
         files.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)))
     }
 
-    /// Whether they can be written: better asked before the night than after it.
+    /// Checks that they can be written, before the run starts rather than after it.
     ///
     /// # Errors
-    /// If a file is there that is something else, or its directory is not.
+    /// If a path is taken by another kind of file, or its directory does not exist.
     pub fn check(&self) -> anyhow::Result<()> {
         self.summary_json.as_deref().map_or(Ok(()), summary::check_json)?;
         self.html.as_deref().map_or(Ok(()), page::check)
     }
 
-    /// Writes them. The page shows what the report says, which is read with these `columns`.
+    /// Writes them. For the page, the report is read with these `columns`.
     ///
     /// # Errors
-    /// If one of them cannot be written, or the report not be read.
+    /// If one of them cannot be written, or the report cannot be read.
     pub fn write(&self, summary: &Summary, columns: &InputOptions) -> anyhow::Result<()> {
         if self.report_copy {
             let shown = summary.report.display();
@@ -73,7 +73,7 @@ pub fn print(text: &impl Display) -> anyhow::Result<()> {
     to_stdout(|stdout| writeln!(stdout, "{text}"))
 }
 
-/// Standard output is for results alone. Whoever closes it early, as `head` does, has read enough.
+/// Standard output is for results only. A reader that closes it early, such as `head`, is not an error.
 fn to_stdout(write: impl FnOnce(&mut StdoutLock<'_>) -> io::Result<()>) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     match write(&mut stdout).and_then(|()| stdout.flush()) {

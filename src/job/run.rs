@@ -1,4 +1,4 @@
-//! What `run` and `rerun` do, in the order in which they do it.
+//! The steps of `run` and `rerun`, in order.
 //!
 //! Must not know how any step works.
 
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::clock::{now, wall_clock};
 use super::existing::{self, Existing};
-use super::failure::{explained, unsent, with_note};
+use super::failure::{explained, nothing_sent, with_note};
 use super::finish;
 use super::hook::{self, Ending};
 use super::next_steps;
@@ -34,30 +34,30 @@ use crate::terminal::consent;
 use crate::terminal::overview::Overview;
 use crate::terminal::tally::Tally;
 
-/// Does the job.
+/// Runs the job.
 ///
 /// # Errors
-/// If it cannot be done; the error says what is safe.
+/// If the job fails; the error says what is safe.
 pub(super) fn execute(
     settings: &JobSettings,
     env: &Environment,
     screen: &Screen,
 ) -> anyhow::Result<ExitStatus> {
-    let run = Run::open(settings, env, screen).map_err(unsent)?;
-    let existing = run.look().map_err(unsent)?;
+    let run = Run::open(settings, env, screen).map_err(nothing_sent)?;
+    let existing = run.look().map_err(nothing_sent)?;
     let plan = Plan::new(&run.input.rows, |row| existing.is_outstanding(row), settings.batch_size);
-    run.ask(&plan, existing.settled()).map_err(unsent)?;
+    run.ask(&plan, existing.settled()).map_err(nothing_sent)?;
     let in_doubt = existing.in_doubt(&run.input.rows);
     let started_at = wall_clock();
-    let mut journal = existing.begin(started_at).map_err(unsent)?;
+    let mut journal = existing.begin(started_at).map_err(nothing_sent)?;
     let (end, worked) = run.work(&plan, in_doubt, &mut journal, started_at);
-    drop(plan); // makes room for the report
+    drop(plan); // frees memory for the report
     let finished = run.finish(end, &worked, journal);
     run.tell_hook(&worked, &finished);
     finished.map(|finished| finished.status)
 }
 
-/// A job: its files are open, and its service is ready.
+/// A job whose files are open and whose service is ready.
 struct Run<'a> {
     settings: &'a JobSettings,
     screen: &'a Screen,
@@ -78,14 +78,14 @@ struct Worked {
 /// How a job ended.
 struct Finished {
     status: ExitStatus,
-    /// If there is a report.
+    /// `None` if there is no report.
     summary: Option<Summary>,
-    /// The user wants it to end at once.
+    /// The user asked for it to end at once.
     is_aborted: bool,
 }
 
 impl<'a> Run<'a> {
-    /// Reads the input, and finds the service; nothing is sent.
+    /// Reads the input and opens the service; nothing is sent.
     fn open(settings: &'a JobSettings, env: &Environment, screen: &'a Screen) -> anyhow::Result<Self> {
         if let Some(log) = screen.log_path() {
             let own = [&settings.input, &settings.report.path, &settings.report.journal()];
@@ -98,7 +98,7 @@ impl<'a> Run<'a> {
         let input = Input::read(&source, &settings.columns)?;
         anyhow::ensure!(
             settings.mode == Mode::Run || input.layout.is_report(),
-            "`{}` is not a report: `chime-sweep run` takes it",
+            "`{}` is not a chime-sweep report; use `chime-sweep run` for it",
             source.name()
         );
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -106,7 +106,7 @@ impl<'a> Run<'a> {
         Ok(Self { settings, screen, runtime, source, input, service })
     }
 
-    /// Looks at what is there already.
+    /// Checks for an existing report and journal.
     fn look(&self) -> anyhow::Result<Existing> {
         let settings = self.settings;
         if self.input.layout.is_report() && !self.service.is_local() {
@@ -115,7 +115,7 @@ impl<'a> Run<'a> {
         Existing::look(&settings.report, &self.input, &self.service.target)
     }
 
-    /// Shows what is about to happen, and asks whether it may.
+    /// Shows what is about to happen, and asks for consent.
     fn ask(&self, plan: &Plan, settled: u64) -> anyhow::Result<()> {
         let settings = self.settings;
         let overview = Overview {
@@ -133,7 +133,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Sends what is planned, with the journal behind it and the progress beside it.
+    /// Sends what is planned, records it in the journal, and shows progress.
     fn work(
         &self,
         plan: &Plan,
@@ -164,7 +164,7 @@ impl<'a> Run<'a> {
         (end, Worked { started_at, elapsed, tally, timeline: timeline.finish(ended) })
     }
 
-    /// Runs the pool, and the journal's thread that shows to `watch` what is on the disk.
+    /// Runs the pool, and the journal's thread, which passes events to `watch` once they are on disk.
     fn send(
         &self,
         plan: &Plan,
@@ -202,13 +202,13 @@ impl<'a> Run<'a> {
             });
             match writer.join() {
                 Ok(recorded) => recorded?,
-                Err(_panic) => anyhow::bail!("the journal's thread broke down"),
+                Err(_panic) => anyhow::bail!("the journal's thread panicked"),
             }
             Ok(end)
         })
     }
 
-    /// Writes the report, and says what is in it.
+    /// Writes the report and prints its summary.
     fn finish(
         &self,
         end: anyhow::Result<PoolEnd>,
@@ -249,9 +249,10 @@ impl<'a> Run<'a> {
             }),
         };
         self.screen.say(&summary);
-        settings.outputs.write(&summary, &settings.columns).map_err(|error| {
-            with_note(error, format!("the report is written all the same: `{}`", report.display()))
-        })?;
+        settings
+            .outputs
+            .write(&summary, &settings.columns)
+            .map_err(|error| with_note(error, format!("the report was written: `{}`", report.display())))?;
         let status = ExitStatus::of_run(end.stop, all_succeeded);
         Ok(Finished { status, summary: Some(summary), is_aborted: false })
     }
@@ -281,7 +282,7 @@ impl<'a> Run<'a> {
         let ending = Ending { exit, rows, summary, text: &text, outputs, simulated };
         if let Err(error) = self.runtime.block_on(hook::run(hook, &ending)) {
             let error: &dyn std::error::Error = &*error;
-            tracing::warn!(error, "the command of `--on-finish` did not work; the run is not affected");
+            tracing::warn!(error, "the `--on-finish` command failed; the run is not affected");
         }
     }
 }

@@ -25,20 +25,20 @@ use crate::simulator::{self, Scenario, Simulator};
 pub struct ServiceSettings {
     /// Which.
     pub choice: ServiceChoice,
-    /// Requests in flight at most.
+    /// The maximum number of requests in flight.
     pub concurrency: NonZeroUsize,
-    /// How long a connection may take.
+    /// The timeout for connecting.
     pub connect_timeout: Duration,
-    /// How long an answer may take.
+    /// The timeout for a response.
     pub request_timeout: Duration,
-    /// Whether the rate that is found is kept for the next run, and used in this one.
+    /// Whether to use the rate that an earlier run found, and to store the one that this run finds.
     pub remember: bool,
 }
 
 /// Which service is called.
 #[derive(Debug, Clone)]
 pub enum ServiceChoice {
-    /// AWS, or what the user calls so.
+    /// AWS, or another endpoint that the user names.
     Aws(AwsArgs),
     /// The embedded simulator, with this scenario.
     Simulator {
@@ -61,21 +61,21 @@ pub struct Service {
     pub client: Arc<Client>,
     /// Where it is, in words: endpoint and region, or the simulator.
     pub target: String,
-    /// Who calls it, if that is not the simulator's key.
+    /// Who calls it; `None` for the simulator.
     pub identity: Option<Identity>,
-    /// Where the rate that it grants is kept, and for whom; simulated ones are not.
+    /// Where the service's rate is stored, and under which key; `None` if it is not, as for the simulator.
     rate_cache: Option<(RateCache, RateKey)>,
     /// Whether it is on this machine, and so cannot be AWS.
     is_local: bool,
-    /// The simulator, which ends with this.
+    /// The simulator, which stops when this is dropped.
     simulator: Option<Simulator>,
 }
 
 impl Service {
-    /// Finds out about the service, or starts it; nothing is sent to it.
+    /// Resolves the service's settings, or starts the simulator; nothing is sent to the service.
     ///
     /// # Errors
-    /// If region, endpoint or credentials are missing or wrong, or the scenario is.
+    /// If the region, endpoint, credentials or scenario are missing or wrong.
     pub async fn open(settings: &ServiceSettings, env: &Environment) -> anyhow::Result<Self> {
         match &settings.choice {
             ServiceChoice::Aws(args) => Self::aws(args, env, settings).await,

@@ -1,7 +1,7 @@
-//! What a run uses: the command line resolved against the environment and the clock, validated.
+//! The settings of a run: the command line resolved against the environment and the clock, validated.
 //!
-//! From here on nobody reads argv, and only the AWS credential chain reads the environment. Must not do any of the work:
-//! it only fills the structs that the stages define.
+//! Code after this does not read argv, and only the AWS credential chain reads the environment. Must not do any of the
+//! work: it only fills the structs that the stages define.
 
 #[cfg(test)]
 mod tests;
@@ -25,10 +25,10 @@ use crate::pool::PoolSettings;
 use crate::pool::pace::PaceSettings;
 use crate::pool::retry::RetryPolicy;
 
-/// What `run` and `rerun` use.
+/// The settings of `run` and `rerun`.
 #[derive(Debug, Clone)]
 pub struct JobSettings {
-    /// Which of both it is.
+    /// Which of the two commands it is.
     pub mode: Mode,
     /// The CSV file, or `-`.
     pub input: PathBuf,
@@ -38,11 +38,11 @@ pub struct JobSettings {
     pub report: ReportSettings,
     /// What else is written.
     pub outputs: Outputs,
-    /// The user agreed beforehand.
+    /// The user consented with `--yes`.
     pub consent: bool,
     /// Which service is called.
     pub service: ServiceSettings,
-    /// Numbers in a request at most.
+    /// The maximum number of phone numbers in a request.
     pub batch_size: NonZeroU32,
     /// How the pool works; `max_failures` is set once the rows are counted.
     pub(crate) pool: PoolSettings,
@@ -50,7 +50,7 @@ pub struct JobSettings {
     pub max_failures: Option<MaxFailures>,
     /// How long until the run stops by itself.
     pub time_limit: Option<Duration>,
-    /// What is run when the run has ended.
+    /// The command to run when the run has ended.
     pub hook: Option<HookSettings>,
 }
 
@@ -59,7 +59,7 @@ pub struct JobSettings {
 pub enum Mode {
     /// Send the rows of a file.
     Run,
-    /// Send the rows of a report again that did not succeed.
+    /// Send the rows of a report that did not succeed.
     Rerun,
 }
 
@@ -78,7 +78,7 @@ impl JobSettings {
     /// For `run`, at `now`.
     ///
     /// # Errors
-    /// If the arguments make no sense together.
+    /// If the arguments contradict each other.
     pub fn of_run(args: RunArgs, now: &ZonedDateTime) -> anyhow::Result<Self> {
         let report_copy = args.output.as_deref().is_some_and(is_stream);
         let report = match args.output {
@@ -95,7 +95,7 @@ impl JobSettings {
                 "--output names another file"
             ));
         }
-        // A simulated report is no result that could be lost.
+        // Replacing a simulated report loses no result.
         let replace = args.overwrite || args.job.simulate;
         let existing = if replace { ExistingReport::Replace } else { ExistingReport::Keep };
         Self::of_job(Mode::Run, args.job, args.input, (report, existing), report_copy, now)
@@ -104,7 +104,7 @@ impl JobSettings {
     /// For `rerun`, at `now`.
     ///
     /// # Errors
-    /// If the arguments make no sense together.
+    /// If the arguments contradict each other.
     pub fn of_rerun(args: RerunArgs, now: &ZonedDateTime) -> anyhow::Result<Self> {
         ensure!(!is_stream(&args.report), "a report on standard input cannot be updated: name its file");
         let report_copy = args.output.as_deref().is_some_and(is_stream);
@@ -177,7 +177,7 @@ impl JobSettings {
         Ok(settings)
     }
 
-    /// A file that does not exist yet can be told from no other by what is in it.
+    /// Compares paths: files that do not exist yet cannot be told apart by their contents.
     fn check_files(&self) -> anyhow::Result<()> {
         let mut taken = vec![self.report.path.clone(), self.report.journal()];
         for (option, path) in self.outputs.files() {
@@ -192,7 +192,7 @@ impl JobSettings {
         Ok(())
     }
 
-    /// Where the report goes if nobody says otherwise.
+    /// Where the report goes without `--output`.
     #[must_use]
     pub fn default_report(&self) -> PathBuf {
         match (self.mode, self.service.choice.is_simulated()) {
@@ -201,7 +201,7 @@ impl JobSettings {
         }
     }
 
-    /// Whether standard input is the input, and cannot be asked at.
+    /// Whether standard input is the input, so that it cannot answer a question.
     #[must_use]
     pub fn reads_stdin(&self) -> bool {
         is_stream(&self.input)
@@ -219,7 +219,7 @@ pub fn columns(args: InputArgs) -> InputOptions {
     }
 }
 
-/// What was typed about AWS.
+/// The AWS options of the command line.
 #[must_use]
 pub fn aws_args(options: AwsOptions) -> AwsArgs {
     AwsArgs {
@@ -251,20 +251,20 @@ fn is_stream(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// `numbers.csv` → `numbers.report.csv`, or `numbers.simulated.csv`; standard input's are called `chime-sweep`.
+/// `numbers.csv` → `numbers.report.csv`, or `numbers.simulated.csv`; for standard input the name is `chime-sweep`.
 fn report_of(input: &Path, simulated: bool) -> PathBuf {
     let input = if is_stream(input) { Path::new("chime-sweep") } else { input };
     input.with_extension(if simulated { "simulated.csv" } else { "report.csv" })
 }
 
-/// Whether two files that need not exist have one name in one folder.
+/// Whether two files, which need not exist, have the same name in the same directory.
 fn same_place(a: &Path, b: &Path) -> bool {
-    let folder =
+    let directory =
         |path: &Path| std::path::absolute(path).ok().and_then(|path| path.parent()?.canonicalize().ok());
-    a.file_name() == b.file_name() && folder(a).is_some() && folder(a) == folder(b)
+    a.file_name() == b.file_name() && directory(a).is_some() && directory(a) == directory(b)
 }
 
-/// Whether both paths lead to one file.
+/// Whether both paths lead to the same file.
 #[must_use]
 pub fn same_file(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)

@@ -1,6 +1,6 @@
-//! What tells a run to stop from outside: signals and the end of its time.
+//! Stops a run from outside: on signals and when its time limit is reached.
 //!
-//! Must not stop anything itself; it only says so.
+//! Must not stop anything itself; it only sends the reason.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::event::StopReason;
 
 /// Sends reasons to stop until it is dropped; never returns.
 ///
-/// SIGINT, SIGTERM and SIGHUP (a closed ssh session) stop the run; whatever comes second aborts it. `time_limit` counts
+/// SIGINT, SIGTERM and SIGHUP (a closed ssh session) stop the run; a second signal aborts it. `time_limit` counts
 /// from now.
 pub async fn watch_for_stops(
     stop: &watch::Sender<Option<StopReason>>,
@@ -20,7 +20,7 @@ pub async fn watch_for_stops(
     tokio::join!(watch_the_clock(stop, time_limit), signals(stop)).1
 }
 
-/// Stops the run when its time is over.
+/// Stops the run when its time limit is reached.
 pub async fn watch_the_clock(stop: &watch::Sender<Option<StopReason>>, time_limit: Option<Duration>) {
     match time_limit {
         Some(limit) => tokio::time::sleep(limit).await,
@@ -71,20 +71,20 @@ async fn each(kind: tokio::signal::unix::SignalKind, act: impl Fn()) -> Infallib
             }
         }
         Err(error) => {
-            tracing::warn!(%error, "cannot listen for a signal: it will end the run at once, and keep its journal");
+            tracing::warn!(%error, "cannot handle a signal: it will end the run at once and keep the journal");
         }
     }
     std::future::pending().await
 }
 
-/// The signals that were ignored when the process began: bit 0 is signal 1. None where the system does not say.
+/// The signals that were ignored when the process started; bit 0 is signal 1. Zero if the system does not say.
 #[cfg(unix)]
 fn ignored_signals(status: &str) -> u64 {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
 
-/// The first signal stops the run, whatever comes after it aborts it.
+/// The first signal stops the run; any later one aborts it.
 fn raise_signal(stop: &watch::Sender<Option<StopReason>>, reason: StopReason) {
     let again = matches!(*stop.borrow(), Some(StopReason::Interrupted | StopReason::Terminated));
     let abort = if reason == StopReason::Terminated { StopReason::Killed } else { StopReason::Aborted };
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn the_end_of_the_time_stops_the_run_but_does_not_soften_a_stop() {
+    async fn the_time_limit_stops_the_run_but_does_not_soften_a_stop() {
         let (stop, seen) = watch::channel(None);
         let limit = Duration::from_secs(60);
         let watching = tokio::time::timeout(limit * 2, watch_for_stops(&stop, Some(limit)));
@@ -133,7 +133,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_the_starter_ignores_stays_ignored() {
+    fn signals_ignored_at_the_start_stay_ignored() {
         assert_eq!(ignored_signals("Name:\tx\nSigIgn:\t0000000000001001\nSigCgt:\t0\n"), 0x1001);
         assert_eq!(ignored_signals(""), 0);
     }

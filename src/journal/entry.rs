@@ -11,8 +11,8 @@
 //! {"reported":{"xxh3":"…"}}
 //! ```
 //!
-//! Rows are named by their place in the input, counted from 0. Files of this version stay readable: a field is only ever
-//! added, with a default. Must not do I/O.
+//! Rows are identified by their position in the input, counted from 0. Files of this version stay readable: fields are
+//! only added, with a default. Must not do I/O.
 
 use std::borrow::Cow;
 
@@ -28,7 +28,7 @@ pub(super) const FORMAT: &str = "chime-sweep-journal";
 /// The version of the format that is written, and the only one that is read.
 pub(super) const VERSION: u32 = 3;
 
-/// The first line: what the run is about.
+/// The first line: which input and which service the job is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     format: String,
@@ -37,7 +37,7 @@ pub struct Header {
     pub input_xxh3: String,
     /// The input's data rows.
     pub rows: u32,
-    /// Where the numbers are removed: endpoint and region. Another one is another job.
+    /// Where the numbers are removed: endpoint and region. A different target is a different job.
     pub target: String,
 }
 
@@ -53,9 +53,9 @@ impl Header {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Entry<'a> {
-    /// The first line, and only that.
+    /// Always the first line, and never another one.
     Header(Header),
-    /// A process takes the job up. Whatever is intended by then, and not settled, may have been sent.
+    /// A process starts or resumes the job. Rows intended before this entry and not settled may have been sent.
     Session {
         /// When.
         at: Timestamp,
@@ -79,7 +79,7 @@ pub enum Entry<'a> {
         /// When.
         at: Timestamp,
     },
-    /// The report is written in full, and is about to take its place.
+    /// The report is fully written, and is about to be renamed into place.
     Reported {
         /// The report's [digest](crate::files::digest).
         xxh3: Cow<'a, str>,
@@ -87,7 +87,7 @@ pub enum Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// The entry that records the event, if it is one that is recorded.
+    /// The entry that records the event; `None` if such events are not recorded.
     #[must_use]
     pub fn of(event: &'a Event) -> Option<Self> {
         match event {

@@ -1,7 +1,8 @@
-//! Replay: from a journal's lines to what is known about every row.
+//! Replay: turns a journal's lines into what is known about every row.
 //!
-//! Every entry is a checked transition: a journal that contradicts itself is refused with the line. A torn tail (the end
-//! of the file that a crash left incomplete) is told apart from damage in the middle. Must not change the file.
+//! Every entry is a checked transition: a journal that contradicts itself is refused, and the error gives the line.
+//! A torn tail (the end of the file that a crash left incomplete) is distinguished from damage in the middle. Must not
+//! change the file.
 
 use std::io::{self, BufRead};
 
@@ -16,20 +17,20 @@ use crate::journal::entry::{Entry, FORMAT, Header, VERSION};
 /// What a journal says.
 #[derive(Debug)]
 pub struct History {
-    /// What the job is.
+    /// Which input and target the job is for.
     pub header: Header,
-    /// When the first process took it up.
+    /// When the first process started it.
     pub begun: Option<Timestamp>,
-    /// The report's digest, if it was written in full.
+    /// The report's digest, if the report was fully written.
     pub reported: Option<String>,
-    /// For each row 0, or 1 + the place of its outcome. 4 bytes a row.
+    /// For each row 0, or 1 + the index of its outcome. 4 bytes a row.
     outcome_of: Vec<u32>,
-    /// Each once, without its rows.
+    /// Each outcome once, without its rows.
     outcomes: Vec<Settlement>,
     settled: u64,
-    /// Rows that the present session has intended, and neither settled nor released.
+    /// Rows that the current session intended and has neither settled nor released.
     intended: RowFlags,
-    /// Intended by an earlier process, which did not live to say what came of it.
+    /// Rows that an earlier process intended, and ended without settling.
     in_doubt: RowFlags,
 }
 
@@ -39,13 +40,13 @@ pub enum HistoryError {
     /// It cannot be read.
     #[error("cannot read it")]
     Io(#[from] io::Error),
-    /// It is something else.
+    /// It is not a journal.
     #[error("its first line is not a journal's header")]
     NotAJournal,
-    /// It is of another version of the format.
-    #[error("it has version {0} of the format, and this chime-sweep reads version {VERSION}")]
+    /// It has another version of the format.
+    #[error("its format is version {0}, but this chime-sweep reads version {VERSION}")]
     Version(u64),
-    /// A line is damaged, and later lines are not.
+    /// A line is damaged, but a later line is not, or a line contradicts an earlier one.
     #[error("line {line} is damaged: {reason}")]
     Damaged {
         /// Counted from 1.
@@ -55,10 +56,10 @@ pub enum HistoryError {
     },
 }
 
-/// A journal read, and how much of the file it takes.
+/// What was read from a journal, and how much of the file is valid.
 #[derive(Debug)]
 pub struct Replayed {
-    /// What it says; `None` if the crash came before the header was complete, when nothing had been sent.
+    /// What it says; `None` if a crash came before the header was complete, so that nothing had been sent.
     pub history: Option<History>,
     /// Bytes up to the end of the last whole line. What follows is a torn tail.
     pub whole: u64,
@@ -67,7 +68,7 @@ pub struct Replayed {
 /// Reads a journal.
 ///
 /// # Errors
-/// If it cannot be read, is no journal, or is damaged otherwise than at its end.
+/// If it cannot be read, is not a journal, or is damaged anywhere but at its end.
 pub fn replay(mut file: impl BufRead) -> Result<Replayed, HistoryError> {
     let mut line = Vec::new();
     file.read_until(b'\n', &mut line)?;
@@ -94,7 +95,7 @@ pub fn replay(mut file: impl BufRead) -> Result<Replayed, HistoryError> {
     Ok(Replayed { history: Some(history), whole })
 }
 
-/// How every journal begins. A file that begins otherwise was never one, and is not ours to remove.
+/// How every journal begins. A file that begins differently was never a journal, and must not be removed.
 const HEADER_START: &[u8] = b"{\"header\":{\"format\":\"chime-sweep-journal\"";
 
 fn header(line: &[u8]) -> Result<Header, HistoryError> {
@@ -113,7 +114,7 @@ fn parse(line: &[u8]) -> Result<Entry<'_>, String> {
 }
 
 impl History {
-    /// A job of which nothing is known yet.
+    /// The history of a job that has no entries yet.
     #[must_use]
     pub fn new(header: Header) -> Self {
         Self {
@@ -194,7 +195,7 @@ impl History {
         self.outcomes.get(number as usize)
     }
 
-    /// Whether the row may have been sent, and nobody recorded what came of it.
+    /// Whether the row may have been sent without a recorded outcome.
     #[must_use]
     pub fn is_in_doubt(&self, row: RowId) -> bool {
         self.outcome(row).is_none() && (self.in_doubt.get(row) || self.intended.get(row))

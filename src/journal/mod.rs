@@ -1,5 +1,5 @@
-//! The journal: what the run did, durably, in the order in which it happened. It is the truth; the report is folded
-//! from it.
+//! The journal: a durable record of what the run did, in order. It is the source of truth; the report is computed from
+//! it.
 //!
 //! Must not decide anything about batches, and must not write the report.
 

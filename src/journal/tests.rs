@@ -1,4 +1,4 @@
-//! The journal as a file: what is written is read again, however it was cut short.
+//! The journal as a file: what was written can be read back, wherever the file was cut.
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ fn settled(range: std::ops::Range<u32>, outcome: Outcome) -> Event {
     })
 }
 
-/// A night: two blocks, outcomes of each kind, a stop.
+/// A run: two blocks, outcomes of each kind, a stop.
 fn night() -> Vec<Event> {
     vec![
         Event::Intent { rows: rows(0..20) },
@@ -66,7 +66,7 @@ fn recorded(events: &[Event]) -> Vec<u8> {
 }
 
 fn place() -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("a directory");
     let path = folder.path().join("x.journal");
     (folder, path)
 }
@@ -80,7 +80,7 @@ fn history(bytes: &[u8]) -> History {
 }
 
 #[test]
-fn what_is_recorded_is_read_again() {
+fn recorded_events_are_read_back() {
     let bytes = recorded(&night());
     let history = history(&bytes);
     let outcome = |row| history.outcome(RowId::new(row)).map(|outcome| outcome.outcome);
@@ -92,7 +92,7 @@ fn what_is_recorded_is_read_again() {
     assert_eq!([24, 30, 40, 99].map(outcome), [None; 4]);
     assert_eq!(history.settled(), 25);
     let stopped = "\n{\"stopped\":{\"reason\":\"deadline\",\"at\":\"1970-01-01T00:00:00Z\"}}\n";
-    assert!(String::from_utf8_lossy(&bytes).contains(stopped), "a person can read why");
+    assert!(String::from_utf8_lossy(&bytes).contains(stopped), "a reader can see why");
     let outcome = history.outcome(RowId::new(10)).expect("settled");
     assert_eq!(
         (&*outcome.code, &*outcome.message, outcome.request_id.as_deref()),
@@ -102,7 +102,7 @@ fn what_is_recorded_is_read_again() {
 }
 
 #[test]
-fn a_journal_cut_at_any_byte_is_that_of_an_earlier_moment() {
+fn a_journal_cut_at_any_byte_reads_as_an_earlier_state() {
     let whole = recorded(&night());
     let mut settled_before = 0;
     for cut in 0..=whole.len() {
@@ -122,7 +122,7 @@ fn a_journal_cut_at_any_byte_is_that_of_an_earlier_moment() {
 }
 
 #[test]
-fn garbage_after_the_last_whole_line_is_torn_and_in_the_middle_is_damage() {
+fn garbage_at_the_end_is_a_torn_tail_and_in_the_middle_is_damage() {
     let whole = recorded(&night());
     for garbage in [&b"\0\0\0\0"[..], b"{\"intent\":", b"{}\n", b"\xff\xfe\n\0\n{\n"] {
         let replayed = read(&[&whole, garbage].concat()).expect("reads");
@@ -171,7 +171,7 @@ fn a_journal_that_contradicts_itself_is_refused() {
 }
 
 #[test]
-fn what_is_no_journal_of_this_version_is_refused() {
+fn other_versions_and_other_files_are_refused() {
     for version in [2, 4] {
         let other = format!("\"version\":{version}");
         let other = String::from_utf8(recorded(&[])).expect("text").replace("\"version\":3", &other);
@@ -189,7 +189,7 @@ fn what_is_no_journal_of_this_version_is_refused() {
 }
 
 #[test]
-fn rows_that_a_dead_process_intended_are_in_doubt_until_they_are_settled() {
+fn rows_that_a_dead_process_intended_are_in_doubt_until_settled() {
     let mut history = History::new(header());
     let first = [Event::Intent { rows: rows(0..4) }, settled(0..1, Outcome::Succeeded)];
     let released = Event::Released { rows: rows(2..3) };
@@ -205,13 +205,13 @@ fn rows_that_a_dead_process_intended_are_in_doubt_until_they_are_settled() {
 }
 
 #[test]
-fn a_torn_tail_is_cut_off_and_the_journal_goes_on() {
+fn a_torn_tail_is_cut_off_and_new_entries_are_appended() {
     let (_folder, path) = place();
     drop(Journal::create(&path, &[Entry::Header(header())]).expect("creates"));
     let mut file = std::fs::OpenOptions::new().append(true).open(&path).expect("opens");
     file.write_all(b"{\"intent\":{\"ro").expect("writes");
     let (mut journal, torn) = Journal::open(&path).expect("opens").expect("is there");
-    assert_eq!(torn.whole, std::fs::metadata(&path).expect("is there").len(), "cut, not only written over");
+    assert_eq!(torn.whole, std::fs::metadata(&path).expect("is there").len(), "cut, not only overwritten");
     journal.append(&[Entry::Session { at: Timestamp::UNIX_EPOCH }]).expect("appends");
     drop(journal);
     let (_, replayed) = Journal::open(&path).expect("opens").expect("is there");
@@ -236,9 +236,9 @@ fn a_journal_is_private_and_has_one_owner() {
 }
 
 #[test]
-fn a_disk_that_is_full_ends_the_recording_and_acknowledges_nothing() {
+fn a_full_disk_ends_recording_and_nothing_is_acknowledged() {
     if !std::path::Path::new("/dev/full").exists() {
-        #[expect(clippy::print_stderr, reason = "whoever runs the tests is to know")]
+        #[expect(clippy::print_stderr, reason = "the person who runs the tests should know")]
         {
             eprintln!("skipped: there is no `/dev/full`");
         }
@@ -256,10 +256,10 @@ fn a_disk_that_is_full_ends_the_recording_and_acknowledges_nothing() {
     assert!(outbox.emit(Event::Released { rows: rows(0..1) }).is_err(), "the sender notices");
 }
 
-/// `/dev/null` takes what is written, and cannot be synced: only who asks for a sync finds out.
+/// `/dev/null` accepts writes but cannot be synced, so only a sync fails.
 #[cfg(target_os = "linux")]
 #[test]
-fn what_was_written_and_not_synced_is_not_acknowledged() {
+fn events_that_were_not_synced_are_not_acknowledged() {
     let unsynced = || {
         let file = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").expect("opens");
         Journal::on(PathBuf::from("/dev/null"), file)
@@ -273,7 +273,7 @@ fn what_was_written_and_not_synced_is_not_acknowledged() {
     let mut watched = 0;
     let error = unsynced().record(inbox, |group| watched += group.len()).expect_err("cannot be synced");
     assert!(matches!(error, JournalError::Io { action: "write", .. }), "{error:?}");
-    assert_eq!(watched, 0, "what is shown is durable");
+    assert_eq!(watched, 0, "only durable events are shown");
 }
 
 /// One connector, or many in turns; in batches down to 20 rows.

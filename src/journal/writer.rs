@@ -1,8 +1,8 @@
 //! The journal's file: created, locked, appended to in groups, removed.
 //!
 //! One thread owns it. Intents are synced at once, because requests wait for them; outcomes are gathered for a moment
-//! and share a sync, because nothing does. An event is acknowledged, and shown to the watchers, only when it and all
-//! before it are on the disk. Must not interpret what it writes.
+//! and share a sync, because nothing waits for them. An event is acknowledged and displayed only when it and all events
+//! before it are on disk. Must not interpret what it writes.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
@@ -14,8 +14,8 @@ use crate::hint::Hint;
 use crate::journal::entry::Entry;
 use crate::journal::history::{History, HistoryError, Replayed, replay};
 
-/// How long outcomes wait for company. Only a crash within it sends their batches again, which is harmless; a sync for
-/// each would cost more than the requests.
+/// How long outcomes wait to share a sync. A crash within this time only causes their batches to be sent again, which
+/// is harmless.
 const GATHER: Duration = Duration::from_millis(25);
 
 /// The journal, open, locked, and positioned at its end.
@@ -25,11 +25,11 @@ pub struct Journal {
     file: File,
 }
 
-/// Why there is no journal to write to.
+/// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// Another process has it.
-    #[error("another chime-sweep is at work on this report: it holds `{}`", .0.display())]
+    /// Another process has locked it.
+    #[error("another chime-sweep process is working on this report: it holds `{}`", .0.display())]
     InUse(PathBuf),
     /// It cannot be created, read, written, synced or removed.
     #[error("cannot {action} the journal `{}`", .path.display())]
@@ -42,7 +42,7 @@ pub enum JournalError {
         source: io::Error,
     },
     /// It cannot be read as a journal.
-    #[error("the journal `{}` cannot be used, and is left as it is", .path.display())]
+    #[error("the journal `{}` cannot be used; it was not changed", .path.display())]
     Unusable {
         /// The journal.
         path: PathBuf,
@@ -54,27 +54,27 @@ pub enum JournalError {
 impl Hint for JournalError {
     fn hint(&self) -> Option<&str> {
         match self {
-            Self::InUse(_) => Some("wait for its end"),
+            Self::InUse(_) => Some("wait until it finishes"),
             Self::Io { .. } => None,
             Self::Unusable { .. } => Some(
-                "nothing else tells what its run did: mend it if it is damaged, or move it away to begin anew",
+                "it is the only record of its run: repair it if it is damaged, or move it away to start over",
             ),
         }
     }
 }
 
 impl Journal {
-    /// Creates a new journal, only for its owner's eyes, that begins with [noted](Self::note) `entries`: a header
-    /// first. The file itself is there for good.
+    /// Creates a new journal, readable only by its owner, that begins with `entries`: a header first. The entries are
+    /// not synced (see [`Self::note`]), but the creation of the file is.
     ///
     /// # Errors
-    /// If there is a file already, or none can be created.
+    /// If the file already exists or cannot be created.
     pub fn create(path: &Path, entries: &[Entry<'_>]) -> Result<Self, JournalError> {
         let failed = |action| move |source| JournalError::Io { action, path: path.to_owned(), source };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
         private(&mut options);
-        // Who asks for a new one has just seen that there is none: somebody was faster.
+        // The caller has just seen that the file does not exist: another process created it since.
         let file = options.open(path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => JournalError::InUse(path.to_owned()),
             _ => failed("create")(error),
@@ -82,14 +82,14 @@ impl Journal {
         let mut journal = Self { path: path.to_owned(), file };
         journal.lock()?;
         journal.note(entries)?;
-        sync_folder(path).map_err(failed("sync the folder of"))?;
+        sync_folder(path).map_err(failed("sync the directory of"))?;
         Ok(journal)
     }
 
-    /// Opens the journal that is there, if one is, and reads it. Its torn tail is cut off.
+    /// Opens and reads the journal; `None` if it does not exist. A torn tail is cut off.
     ///
     /// # Errors
-    /// If another process has it, or it is no journal or a damaged one.
+    /// If another process has locked it, or if it is damaged or not a journal.
     pub fn open(path: &Path) -> Result<Option<(Self, Replayed)>, JournalError> {
         let failed = |action| move |source| JournalError::Io { action, path: path.to_owned(), source };
         let file = match OpenOptions::new().read(true).write(true).open(path) {
@@ -119,7 +119,7 @@ impl Journal {
 
     fn lock(&self) -> Result<(), JournalError> {
         match self.file.try_lock() {
-            // Its owner removed it between our opening and locking it: a lock on it protects nothing.
+            // Its owner removed it after we opened it and before we locked it: a lock on it protects nothing.
             Ok(()) if is_removed(&self.file) => Err(JournalError::InUse(self.path.clone())),
             Ok(()) => Ok(()),
             Err(TryLockError::WouldBlock) => Err(JournalError::InUse(self.path.clone())),
@@ -140,11 +140,11 @@ impl Journal {
         &self.path
     }
 
-    /// Appends entries on which nothing depends before the next sync, which makes them durable too: a header and a
-    /// session are worth nothing without an intent.
+    /// Appends entries without syncing; the next sync makes them durable. For entries that nothing depends on until
+    /// then: a header and a session mean nothing without an intent.
     ///
     /// # Errors
-    /// If the disk does not take them.
+    /// If they cannot be written.
     pub fn note(&mut self, entries: &[Entry<'_>]) -> Result<(), JournalError> {
         let mut lines = Vec::new();
         entries.iter().for_each(|entry| entry.write_line(&mut lines));
@@ -154,13 +154,13 @@ impl Journal {
     /// Appends entries and syncs.
     ///
     /// # Errors
-    /// If the disk does not take them.
+    /// If they cannot be written.
     pub fn append(&mut self, entries: &[Entry<'_>]) -> Result<(), JournalError> {
         self.note(entries)?;
         self.file.sync_data().map_err(self.unwritable())
     }
 
-    /// Reads the journal from its start: what is in the file counts, not what was meant to be.
+    /// Reads the journal from its start, because only what is in the file counts.
     ///
     /// # Errors
     /// If it cannot be read, or is damaged.
@@ -178,10 +178,10 @@ impl Journal {
         |source| JournalError::Io { action: "write", path, source }
     }
 
-    /// Records events until the sender is gone; acknowledges them, and shows each group to `watch` afterwards.
+    /// Records events until the sender is gone; acknowledges each group, then passes it to `watch`.
     ///
     /// # Errors
-    /// If the disk does not take one. Nothing after it is acknowledged, and the sender finds the channel closed.
+    /// If an event cannot be written. Nothing after it is acknowledged, and the sender finds the channel closed.
     pub fn record(&mut self, mut inbox: Inbox, mut watch: impl FnMut(&[Event])) -> Result<(), JournalError> {
         while let Some(group) = inbox.take(GATHER) {
             let entries: Vec<Entry<'_>> = group.iter().filter_map(Entry::of).collect();
@@ -194,9 +194,10 @@ impl Journal {
         Ok(())
     }
 
-    /// Removes the file: the report tells everything now, or there is nothing to tell.
+    /// Removes the file, once the report has everything in it or there is nothing to report.
     ///
-    /// Not synced: a journal that a power cut brings back knows that its report was written, or is asked about again.
+    /// Not synced: if a power failure brings the journal back, the next run sees that its report was written, or asks
+    /// again.
     ///
     /// # Errors
     /// If it cannot be removed.
@@ -229,7 +230,7 @@ fn private(options: &mut OpenOptions) {
 #[cfg(not(unix))]
 fn private(_: &mut OpenOptions) {}
 
-/// Makes the creation of a file in a folder durable.
+/// Makes the creation of a file durable.
 fn sync_folder(file: &Path) -> io::Result<()> {
     let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }

@@ -1,6 +1,6 @@
-//! A batch on its way: what was planned, and what has been learned since.
+//! A batch being sent: what was planned, and what its attempts have shown so far.
 //!
-//! Must not know what follows from it.
+//! Must not decide what to do about it.
 
 use crate::aws::protocol::{ApiError, ErrorKind};
 use crate::input::{ConnectorId, RowId};
@@ -8,21 +8,21 @@ use crate::input::{ConnectorId, RowId};
 /// Rows that are sent together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Batch {
-    /// Whose numbers.
+    /// The connector that has the numbers.
     pub(crate) connector: ConnectorId,
     /// Which rows; never empty.
     pub(crate) rows: Vec<RowId>,
-    /// Requests so far that count, for the report.
+    /// The requests so far that count, for the report.
     pub(crate) attempts: u32,
     /// Those of them that count against `--max-attempts`: a batch that was split starts again.
     pub(crate) failures: u32,
-    /// The mark of a failure of which it is open whether it counts; for [`Outage`](super::outage::Outage).
+    /// The mark of a failure that may or may not count; for [`Outage`](super::outage::Outage).
     pub(crate) failed_at: Option<u64>,
     /// Whether an attempt of this run ended without a definite answer.
     pub(crate) unanswered: bool,
     /// The split that this batch is a half of.
     pub(crate) half_of: Option<u64>,
-    /// What the last attempt ended with.
+    /// The error of the last attempt, if it failed.
     pub(crate) last_error: Option<Box<ApiError>>,
 }
 
@@ -46,14 +46,14 @@ impl Batch {
         Self { rows: self.rows.split_off(at), ..self.clone() }
     }
 
-    /// Its last attempt failed, and that counts.
+    /// Counts the failure of its last attempt.
     pub(crate) fn count(&mut self) {
         self.attempts += 1;
         self.failures += 1;
         self.failed_at = None;
     }
 
-    /// Whether its last attempt ended without a word from the service.
+    /// Whether its last attempt ended without any reply from the service.
     pub(crate) fn has_failed(&self) -> bool {
         let silent = |error: &ApiError| error.kind == ErrorKind::Unreachable || error.kind.is_silent();
         self.last_error.as_deref().is_some_and(silent)

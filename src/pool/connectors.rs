@@ -1,5 +1,5 @@
-//! What the service thinks of each connector: which ones worked, which are closed, and whether a denial is about one of
-//! them or about the caller.
+//! What is known about each connector: which ones worked, which the service refuses, and whether a denial is about one
+//! connector or about the caller.
 //!
 //! Pure bookkeeping; must not send, settle or stop anything.
 
@@ -8,14 +8,15 @@ use std::collections::{HashMap, HashSet};
 use crate::aws::protocol::{ApiError, ErrorKind};
 use crate::input::ConnectorId;
 
-/// Denials of different connectors in a row, without a success between them, that are taken to be about the caller: a
-/// policy that names connectors denies one or two of them, a policy that was withdrawn denies them all.
+/// Up to this many different connectors denied in a row, without a success between them, are taken as separate
+/// denials; more are about the caller. A policy that names connectors denies a few of them, a policy that was removed
+/// denies all.
 const DENIALS_IN_A_ROW: usize = 3;
-/// Different connectors that must be forbidden, with none that worked, before the run itself is taken to be forbidden.
-/// One or two may be a mistake in the file; three are an account that may not do this.
+/// How many different connectors must be forbidden, with none that worked, before the whole run counts as forbidden.
+/// One or two may be a mistake in the file; three mean that the account has no permission.
 const FORBIDDEN_CONNECTORS: usize = 3;
 
-/// The connectors that the service has answered for.
+/// The connectors that the service has accepted or refused.
 #[derive(Debug, Default)]
 pub(crate) struct Connectors {
     closed: HashMap<ConnectorId, ApiError>,
@@ -30,7 +31,7 @@ impl Connectors {
         self.denials = 0;
     }
 
-    /// The service refused the connector: nothing more is sent for it. Returns whether that is news.
+    /// The service refused the connector: nothing more is sent for it. Returns whether this is its first refusal.
     pub(crate) fn close(&mut self, connector: ConnectorId, error: &ApiError) -> bool {
         let news = !self.closed.contains_key(&connector);
         if news {
@@ -40,20 +41,20 @@ impl Connectors {
         news
     }
 
-    /// How the connector was refused, if it was; to be said of the rows that are not sent because of it.
+    /// How the connector was refused, if it was: the error for the rows that are not sent because of it.
     pub(crate) fn closed(&self, connector: ConnectorId) -> Option<&ApiError> {
         self.closed.get(&connector)
     }
 
-    /// Whether the run itself is forbidden, as far as can be told.
+    /// Whether the whole run seems to be forbidden.
     pub(crate) fn are_all_forbidden(&self) -> bool {
         let forbidden = self.closed.values().filter(|error| error.kind == ErrorKind::Forbidden);
         self.worked.is_empty() && forbidden.count() >= FORBIDDEN_CONNECTORS
     }
 
-    /// Whether the service denies the caller this connector alone (an IAM policy that names connectors), not everything.
+    /// Whether the service denies the caller only this connector (an IAM policy that names connectors), not everything.
     ///
-    /// Only other connectors that worked can show that, and only if this one never did.
+    /// That is known only if other connectors worked and this one never did.
     pub(crate) fn is_denied_alone(&mut self, connector: ConnectorId, error: &ApiError) -> bool {
         let denied = error.code.starts_with("AccessDenied");
         if !denied || self.worked.is_empty() || self.worked.contains(&connector) {
@@ -91,11 +92,11 @@ mod tests {
         assert!(is_stopped(&[1, 2, 3], ErrorKind::Forbidden, false));
         assert!(!is_stopped(&[1, 2, 2, 1], ErrorKind::Forbidden, false), "they must be different ones");
         assert!(!is_stopped(&[1, 2, 3, 4], ErrorKind::Forbidden, true));
-        assert!(!is_stopped(&[1, 2, 3, 4], ErrorKind::NotFound, false), "there is nothing to forbid");
+        assert!(!is_stopped(&[1, 2, 3, 4], ErrorKind::NotFound, false), "not found is not forbidden");
     }
 
     #[test]
-    fn a_denial_is_about_one_connector_only_beside_others_that_work() {
+    fn a_denial_is_about_one_connector_only_if_others_work() {
         let [first, b, c, d, fifth, last] = [0, 1, 2, 3, 4, 5].map(ConnectorId::for_tests);
         let denied = error("AccessDeniedException");
         let mut connectors = Connectors::default();
@@ -106,7 +107,7 @@ mod tests {
         for connector in [b, c, d] {
             assert!(connectors.is_denied_alone(connector, &denied));
             assert!(connectors.close(connector, &denied));
-            assert!(connectors.is_denied_alone(connector, &denied), "what was in flight hears the same");
+            assert!(connectors.is_denied_alone(connector, &denied), "the same for what was in flight");
         }
         assert!(!connectors.is_denied_alone(fifth, &denied), "too many in a row: it is about the caller");
         connectors.worked(fifth);

@@ -1,17 +1,18 @@
 //! Refused credentials: when to re-read them, when to wait, when to try again.
 //!
 //! Credentials that never worked in this run end it at once. Credentials that worked and are refused now have most
-//! likely expired: the run pauses and looks again every 30 s, because somebody will renew them in the morning. They are
-//! only re-read while nothing is in flight, so that every answer is about the present ones.
+//! likely expired: the run pauses and looks for new ones every 30 s, because they may be renewed later. They are only
+//! re-read while nothing is in flight, so that every answer is about the current ones.
 //!
 //! Pure: the time is an argument. Must not read credentials itself.
 
 use std::time::{Duration, Instant};
 
-/// How often to look for new credentials. A person renews them, or a script once an hour: sooner would only be noise.
+/// How often to look for new credentials. A person renews them, or a script once an hour: looking more often would not
+/// help.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
-/// What a renewal brought.
+/// The result of a renewal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Renewal {
     /// Credentials other than the refused ones.
@@ -20,14 +21,14 @@ pub(crate) enum Renewal {
     Nothing,
 }
 
-/// What may be done now, as far as credentials are concerned.
+/// What the credentials allow now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pass {
     /// Send.
     Go,
-    /// Re-read the credentials now, and tell [`CredentialGate::renewed`].
+    /// Re-read the credentials now, then call [`CredentialGate::renewed`].
     Renew,
-    /// Not before an answer or a renewal comes, or before this moment.
+    /// Wait for an answer or a renewal, or until this moment.
     Wait(Option<Instant>),
     /// The credentials never worked: end the run.
     Never,
@@ -38,9 +39,9 @@ enum State {
     #[default]
     Open,
     Refused,
-    /// Until when the run waited before, if it did.
+    /// Holds until when the run waited before, if it did.
     Renewing(Option<Instant>),
-    /// Until then.
+    /// Holds until when.
     Waiting(Instant),
     /// One request at a time, until one is accepted.
     Probation,
@@ -55,8 +56,8 @@ pub(crate) struct CredentialGate {
 }
 
 impl CredentialGate {
-    /// When the run, which waits for new credentials, looks for them; past if it does so already. `None`: it does not
-    /// wait.
+    /// When the run looks for new credentials; in the past if it is already looking. `None` if it is not waiting for
+    /// credentials.
     pub(crate) fn looks_at(&self) -> Option<Instant> {
         match self.state {
             State::Waiting(until) => Some(until),
@@ -70,7 +71,7 @@ impl CredentialGate {
         match self.state {
             State::Never => Pass::Never,
             State::Renewing(_) => Pass::Wait(None),
-            // The answers that are still to come may show that only one connector was denied.
+            // The outstanding answers may show that only one connector was denied.
             State::Probation | State::Refused if in_flight > 0 => Pass::Wait(None),
             State::Open | State::Probation => Pass::Go,
             State::Waiting(until) if now < until => Pass::Wait(Some(until)),
@@ -94,7 +95,7 @@ impl CredentialGate {
         self.state = match renewal {
             Renewal::Nothing if !self.worked => State::Never,
             Renewal::Nothing if waited.is_none() => State::Waiting(now + LOOK_AGAIN),
-            // After a wait even the old ones deserve a try: the refusal may have been the service's mistake.
+            // After a wait even the old ones get a try: the refusal may have been the service's mistake.
             Renewal::Nothing | Renewal::Fresh => State::Probation,
         };
     }
@@ -125,7 +126,7 @@ mod tests {
         let mut gate = CredentialGate::default();
         assert_eq!(gate.pass(now, 0), Pass::Go);
         gate.refused();
-        assert_eq!(gate.pass(now, 3), Pass::Wait(None), "the others may know better");
+        assert_eq!(gate.pass(now, 3), Pass::Wait(None), "the other requests may still be accepted");
         assert_eq!(gate.pass(now, 0), Pass::Renew);
         assert_eq!(gate.pass(now, 0), Pass::Wait(None), "one renewal at a time");
         gate.renewed(Renewal::Fresh, now);
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn expired_credentials_are_looked_for_every_30_seconds() {
+    fn expired_credentials_are_reread_every_30_seconds() {
         let now = origin();
         let mut gate = CredentialGate::default();
         gate.accepted();
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_that_work_elsewhere_are_tried_again_at_once() {
+    fn credentials_accepted_by_another_request_are_tried_again_at_once() {
         let now = origin();
         let mut gate = CredentialGate::default();
         gate.refused();
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn while_they_are_read_nothing_is_sent_and_no_second_refusal_is_news() {
+    fn nothing_is_sent_during_a_renewal_and_more_refusals_change_nothing() {
         let now = origin();
         let mut gate = CredentialGate::default();
         gate.accepted();

@@ -1,7 +1,7 @@
 //! What to do next: the one place that decides which batch is sent, and when.
 //!
-//! A state machine without I/O: the shell around it (the pool's `run`) sends, sleeps and waits as it is told. Must not
-//! read a clock, spawn, or know what records its events.
+//! A state machine without I/O: the shell around it (the pool's `run`) sends, sleeps and waits as it decides. Must not
+//! read a clock, spawn tasks, or know what records its events.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -30,7 +30,7 @@ use crate::pool::stop_rules::StopRules;
 pub(crate) struct Dispatcher<'a> {
     pub(super) replies: Replies<'a>,
     pub(super) queue: Queue<'a>,
-    /// The requests in flight, by the task that each is.
+    /// The requests in flight, by their task.
     pub(super) flights: HashMap<Id, Flight>,
     concurrency: usize,
     pub(super) pace: Pace,
@@ -49,19 +49,19 @@ pub(crate) struct Dispatcher<'a> {
 pub(crate) struct Flight {
     pub(super) batch: Batch,
     pub(super) permit: Permit,
-    /// Its number, for the [`Outage`].
+    /// The request's number, for the [`Outage`].
     pub(super) request: u64,
 }
 
-/// What the shell has to do.
+/// What the shell must do next.
 pub(crate) enum Next {
-    /// Send this, and report that it is under way.
+    /// Send this, then call [`Dispatcher::departed`].
     Send(Flight, Submission),
-    /// Re-read the credentials, and report what came of it.
+    /// Re-read the credentials, and report the result.
     Renew,
-    /// Wait for an answer, an acknowledgement or a stop, and until this moment at most.
+    /// Wait for an answer, an acknowledgment or a stop, until this moment at most.
     Wait(Option<Instant>),
-    /// Nothing is left to do, or to wait for.
+    /// Nothing is left to do or to wait for.
     Done(PoolEnd),
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Submission {
 }
 
 impl<'a> Dispatcher<'a> {
-    /// Starts with everything in `planned` to be sent. `earlier` marks rows that an earlier run may have sent.
+    /// Starts with everything in `planned` still to be sent. `earlier` marks rows that an earlier run may have sent.
     pub(crate) fn new(
         rows: &'a Rows,
         planned: impl Iterator<Item = plan::Batch> + Send + 'a,
@@ -102,7 +102,7 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// Decides. To be asked again after whatever it asked for has happened.
+    /// Decides what to do next. Called again whenever that has been done.
     pub(crate) fn next(&mut self, now: Instant, at: Timestamp) -> Next {
         let forbidden = self.connectors.are_all_forbidden().then_some(StopReason::Forbidden);
         if let Some(reason) = forbidden.or(self.stop_rules.reason(now)) {
@@ -155,8 +155,8 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// Brings forward what is to be sent next, and settles what is not to be sent after all: its connector was refused,
-    /// or its last attempt turned out to count.
+    /// Brings forward the batch to be sent next, and settles batches that will not be sent: their connector was
+    /// refused, or their last failure turned out to count and used up their attempts.
     fn settle_first(&mut self, at: Timestamp) {
         loop {
             if self.queue.first().is_some_and(|first| self.outage.wants_fresh(first)) {
@@ -175,7 +175,7 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// Whether every batch in the queue or in flight has failed while the service was there.
+    /// Whether every batch in the queue or in flight has failed while the service was available.
     pub(super) fn is_alone(&self) -> bool {
         let has_failed = |batch: &Batch| self.outage.has_failed_by_itself(batch);
         self.queue.all(has_failed) && self.flights.values().all(|flight| has_failed(&flight.batch))
@@ -193,18 +193,18 @@ impl<'a> Dispatcher<'a> {
         Next::Send(Flight { batch, permit, request }, submission)
     }
 
-    /// What [`Next::Send`] gave is under way as this task.
+    /// The request from [`Next::Send`] is being sent by this task.
     pub(crate) fn departed(&mut self, task: Id, flight: Flight) {
         self.flights.insert(task, flight);
     }
 
-    /// Waits for the next acknowledgement and takes it. Cancel safe.
+    /// Waits for the next acknowledgment and applies it. Cancel safe.
     pub(crate) async fn acknowledged(&mut self) {
         let durable = self.events.acknowledged().await;
         self.queue.acknowledge(durable);
     }
 
-    /// Stops, or escalates: nothing new is sent, and what is in flight may finish unless the reason says otherwise.
+    /// Stops or escalates: nothing new is sent, and requests in flight may finish unless the reason is an abort.
     pub(crate) fn stop(&mut self, reason: StopReason, at: Timestamp) {
         if self.stop < Some(reason) {
             self.stop = Some(reason);
@@ -223,7 +223,7 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// Settles a batch with what its last attempt ended with, or lets it go as if it was never sent.
+    /// Settles a batch with the error of its last attempt, or releases it if there is none.
     pub(super) fn give_up(&mut self, batch: Batch, at: Timestamp) {
         match &batch.last_error {
             Some(error) => self.settle(self.replies.refused(&batch.rows, &batch, error, at)),
@@ -231,7 +231,7 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// Ends what is in the queue because the run stops: what may have been done is `Unknown`, the rest was not sent.
+    /// Retires the queue because the run stops: rows that may have been removed are `Unknown`, the rest were not sent.
     fn retire_queue(&mut self, at: Timestamp) {
         for mut batch in self.queue.drain() {
             if self.outage.verdict(&batch, false) != Verdict::DoesNotCount {

@@ -1,4 +1,4 @@
-//! What the end of a request leads to: rows that are settled, and batches that go again.
+//! What happens when a request ends: rows are settled, and batches are sent again.
 //!
 //! Must not decide when anything is sent.
 
@@ -16,8 +16,9 @@ use crate::pool::outage::Verdict;
 use crate::pool::pace::Permit;
 use crate::pool::retry::RetryPolicy;
 
-const UNTRUSTED: &str = "the service's certificate is not trusted: check the endpoint's name, this machine's clock, and \
-                         whether a proxy needs its own authority (--ca-bundle FILE, AWS_CA_BUNDLE)";
+const UNTRUSTED: &str = "the service's certificate is not trusted: check the endpoint's name, this machine's clock, \
+                         and whether a proxy needs its own certificate authority \
+                         (--ca-bundle FILE, AWS_CA_BUNDLE)";
 
 /// What ended.
 pub(crate) enum Ended {
@@ -26,7 +27,7 @@ pub(crate) enum Ended {
 }
 
 impl Dispatcher<'_> {
-    /// A request ended, or a renewal of the credentials.
+    /// A request or a renewal of the credentials ended.
     pub(crate) fn ended(&mut self, ended: Result<(Id, Ended), JoinError>, now: Instant, at: Timestamp) {
         let (task, result) = match ended {
             Ok((_, Ended::Renewal(renewal))) => return self.gate.renewed(renewal, now),
@@ -34,7 +35,7 @@ impl Dispatcher<'_> {
             Err(error) => (error.id(), Err(broken_down(&error))),
         };
         let Some(flight) = self.flights.remove(&task) else {
-            return self.gate.renewed(Renewal::Nothing, now); // the renewal broke down
+            return self.gate.renewed(Renewal::Nothing, now); // the renewal task failed
         };
         let outcome = match &result {
             Ok(_) => AttemptOutcome::Answered,
@@ -62,7 +63,7 @@ impl Dispatcher<'_> {
         }
     }
 
-    /// The service answered, and not only to say that it is too busy or that it does not know the caller.
+    /// The service processed the request: it did not just throttle it or refuse the credentials.
     fn served(&mut self, permit: Permit, request: u64, now: Instant) {
         self.pace.on_success(now, permit);
         self.outage.answered(request);
@@ -119,7 +120,7 @@ impl Dispatcher<'_> {
         }
     }
 
-    /// The service answered, and not as asked.
+    /// The service refused the request.
     fn refused(&mut self, mut batch: Batch, error: ApiError, now: Instant, at: Timestamp) {
         batch.attempts += 1;
         if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound)
@@ -144,7 +145,7 @@ impl Dispatcher<'_> {
         }
     }
 
-    /// Sends both halves of a batch instead of it, or settles the one row that is at fault.
+    /// Replaces a batch with its two halves, or settles its only row.
     fn halve(&mut self, batch: Batch, at: Timestamp) {
         match self.splits.halve(batch) {
             Ok(halves) => halves.into_iter().rev().for_each(|half| self.queue.put_first(half)),
@@ -155,14 +156,14 @@ impl Dispatcher<'_> {
     /// A request got no answer, or did not reach the service.
     fn failed(&mut self, mut batch: Batch, request: u64, error: ApiError, now: Instant, at: Timestamp) {
         if &*error.code == protocol::UNTRUSTED && !self.outage.has_answered() && self.stop.is_none() {
-            // No row of the file can change that, and waiting rarely does.
+            // Other rows would fail the same way, and waiting rarely helps.
             tracing::warn!(because = &*error.message, "{UNTRUSTED}");
             self.stop(StopReason::Untrusted, at);
         }
         batch.last_error = Some(Box::new(error));
         let is_outage = matches!(self.pace.phase(now), Phase::Outage { .. });
         match self.outage.failed(&mut batch, request, is_outage, self.is_alone(), now) {
-            _ if self.stop.is_some() => self.queue.put_first(batch), // to be retired with the rest
+            _ if self.stop.is_some() => self.queue.put_first(batch), // retired with the rest
             Verdict::DoesNotCount => self.queue.put_behind_failed(batch),
             Verdict::Undecided => self.again(batch, now, at),
             Verdict::Counts => {
@@ -184,13 +185,13 @@ impl Dispatcher<'_> {
     }
 }
 
-/// A request that broke down inside this program: nobody knows what it did.
+/// The error for a request whose task failed inside this program: whether it was sent is unknown.
 fn broken_down(error: &JoinError) -> ApiError {
     ApiError {
         kind: ErrorKind::NoAnswer,
         status: None,
         code: "InternalError".into(),
-        message: format!("the request broke down inside chime-sweep: {error}").into(),
+        message: format!("the request failed inside chime-sweep: {error}").into(),
         request_id: None,
     }
 }

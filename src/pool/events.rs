@@ -1,12 +1,12 @@
-//! What the pool emits: what happens, and how it stands whenever that has changed.
+//! What the pool emits: what happens, and the pool's state whenever it has changed.
 //!
-//! Must not know who records or watches it.
+//! Must not know what records or displays it.
 
 use std::time::Instant;
 
 use crate::event::{Event, Outbox, Phase};
 
-/// The way out, and what those who watch were told last.
+/// The outbox, and the state that was shown last.
 pub(crate) struct Events {
     outbox: Outbox,
     /// Whether events are no longer recorded.
@@ -17,7 +17,7 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Nothing was told yet.
+    /// Nothing has been shown yet.
     pub(crate) fn new(outbox: Outbox) -> Self {
         Self { outbox, is_broken: false, phase: None, limit: None, looks_at: None }
     }
@@ -30,13 +30,13 @@ impl Events {
         })
     }
 
-    /// Waits for the next acknowledgement; returns the number of the last event that is durable. Cancel safe.
+    /// Waits for the next acknowledgment; returns the number of the last event that is durable. Cancel safe.
     pub(crate) async fn acknowledged(&mut self) -> u64 {
         self.is_broken |= self.outbox.acknowledged().await.is_err();
         self.outbox.durable()
     }
 
-    /// Shows how the pool stands: what the pace does, the limit that it found, and when it looks for credentials.
+    /// Emits the pool's state if it changed: the pace's phase, the limit found, and when it looks for credentials.
     pub(crate) fn show(&mut self, phase: Phase, limit: Option<f64>, looks_at: Option<Instant>) {
         if self.phase.is_none_or(|shown| differ(shown, phase)) {
             self.phase = Some(phase);
@@ -53,7 +53,7 @@ impl Events {
     }
 }
 
-/// Whether somebody who watches should hear of the change. A pace creeps all the time.
+/// Whether the change is large enough to show. The pace changes slightly all the time.
 pub(crate) fn differ(shown: Phase, phase: Phase) -> bool {
     match (shown, phase) {
         (Phase::Paced { rate: shown }, Phase::Paced { rate }) => (rate - shown).abs() > 0.05 * shown,
@@ -61,7 +61,7 @@ pub(crate) fn differ(shown: Phase, phase: Phase) -> bool {
     }
 }
 
-/// Likewise, of the limit.
+/// The same for the limit.
 pub(crate) fn moved(shown: f64, limit: f64) -> bool {
     (limit - shown).abs() > 0.02 * shown
 }

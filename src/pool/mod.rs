@@ -1,9 +1,9 @@
 //! The pool: sends batches, as fast as the pace allows and at most `concurrency` at a time, and emits what happens.
 //!
-//! It keeps no results: what is settled leaves it as an event. Nothing is sent before its intent is acknowledged. Must
-//! not know the journal, the report, a terminal or the network: requests are sent by the function it is given.
+//! It keeps no results: settled rows leave it as events. Nothing is sent before its intent is acknowledged. Must not
+//! know the journal, the report, a terminal or the network: requests are sent by a function that the caller passes in.
 //!
-//! Each of its files imports only from those before it.
+//! Each file imports only from the files declared before it.
 
 pub mod pace;
 pub(crate) mod retry;
@@ -36,10 +36,10 @@ pub(crate) use dispatcher::{Dispatcher, Submission};
 use ended::Ended;
 pub(crate) use settings::{PoolEnd, PoolSettings};
 
-/// Runs until everything is settled, or until `stop` (or the run itself) says so.
+/// Runs until everything is settled, or until `stop` or the run's own rules end it.
 ///
 /// `submit` sends one batch; `renew` re-reads the credentials after the service refused them; `wall` reads the wall
-/// clock, for what is shown and recorded. Returns at once if the stop is an abort; what is in flight is dropped then.
+/// clock, for events. If the stop is an abort, returns at once and drops the requests in flight.
 pub(crate) async fn run<S, SF, R, RF>(
     mut dispatcher: Dispatcher<'_>,
     submit: S,
@@ -63,7 +63,7 @@ where
             Next::Send(flight, submission) => {
                 // The one concurrent line: everything else happens in this loop, one thing after another.
                 let request = submit(submission);
-                // Boxed: the runtime moves a task's memory more than once, and this is most of it.
+                // Boxed, because the runtime moves a task's memory more than once, and the request is most of it.
                 let task = under_way.spawn(Box::pin(async { Ended::Request(request.await) }));
                 dispatcher.departed(task.id(), flight);
                 continue;

@@ -1,34 +1,35 @@
-//! Outages: a failure of the whole service costs a batch time, and none of its attempts.
+//! Outages: a failure of the whole service costs a batch time, but none of its attempts.
 //!
-//! When a request fails without a word from the service, nobody knows at first whether the batch or the service is at
-//! fault. So the batch carries a mark of the failure. When it is its turn again, the failure counts if the service has
-//! answered a request that was sent after it; else an outage has it, and so it has what fails until the outage is over.
-//! A batch that is never answered would be sent for ever, if no other one could show the difference: when only
-//! batches are left that have failed while the service was there, each failure counts.
+//! When a request fails without a reply from the service, the cause may be the batch or the service. So the batch is
+//! marked with the failure. When its turn comes again, the failure counts if the service has answered a request that
+//! was sent after it. Otherwise it is attributed to an outage if there is one, as is every failure until the outage is
+//! over. A batch that is never answered would be sent forever if no other batch could show the difference: when the
+//! only batches left have failed while the service was available, each failure counts.
 //!
-//! Pure: it numbers requests and compares. Whether there is an outage is told by the pace. Must not send or queue.
+//! Pure: it numbers requests and compares the numbers. The pace decides whether there is an outage. Must not send or
+//! queue.
 
 use std::time::Instant;
 
 use crate::aws::protocol::ErrorKind;
 use crate::pool::batch::Batch;
 
-/// After how many probes a batch is sent that never failed, in case the others are what the service cannot
-/// answer. Few: an outage of half an hour puts no more than these in doubt.
+/// After how many probes to send a batch that never failed, in case the service cannot answer the others. The list is
+/// short, so that an outage of half an hour puts only a few batches in doubt.
 const FRESH_PROBES: [u32; 3] = [6, 24, 96];
 
-/// What is known of the service, by the numbers of requests.
+/// What is known about the service, by request number.
 #[derive(Debug, Default)]
 pub(crate) struct Outage {
     /// The last request sent.
     sent: u64,
-    /// The last one sent of those that the service answered.
+    /// The highest number of a request that the service answered.
     answered: u64,
-    /// Failures of requests up to this one are an outage's; `u64::MAX` during one.
+    /// Failures of requests up to this one are attributed to an outage; `u64::MAX` during an outage.
     explained: u64,
-    /// Probes of the present outage so far.
+    /// Probes of the current outage so far.
     probes: u32,
-    /// Until when the service asked to be left alone; may be past.
+    /// Until when the service asked for a pause; may be in the past.
     pub(crate) rest_until: Option<Instant>,
     /// Whether the batch that was sent last had failed before.
     last_had_failed: bool,
@@ -37,25 +38,25 @@ pub(crate) struct Outage {
 /// What a failure leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The service was there: the batch's attempt is used up.
+    /// The service was available: the batch's attempt is used up.
     Counts,
     /// Not known yet: the batch rests, and keeps its mark.
     Undecided,
-    /// An outage has it, if there was one: the batch may go again as a probe.
+    /// There was no failure, or an outage explains it: the batch may be sent again as a probe.
     DoesNotCount,
 }
 
 impl Outage {
-    /// A batch goes out. Returns the request's number.
+    /// A batch is sent. Returns the request's number.
     pub(crate) fn sent(&mut self, batch: &mut Batch) -> u64 {
-        batch.failed_at = None; // whatever does not count by now is an outage's
+        batch.failed_at = None; // a failure that does not count by now is attributed to an outage
         self.last_had_failed = batch.has_failed();
         self.probes += u32::from(self.is_now());
         self.sent += 1;
         self.sent
     }
 
-    /// The service answered a request, whatever it said.
+    /// The service answered a request, with a success or an error.
     pub(crate) fn answered(&mut self, request: u64) {
         if self.is_now() {
             self.explained = self.sent;
@@ -70,8 +71,8 @@ impl Outage {
         self.answered > 0
     }
 
-    /// A batch's request failed without a word from the service, with its last error. `is_outage`: as the pace sees it;
-    /// `is_alone`: every other batch that is left [has failed by itself](Self::has_failed_by_itself).
+    /// A batch's request failed without a reply from the service, with its last error. `is_outage`: according to the
+    /// pace; `is_alone`: every other batch that is left [has failed by itself](Self::has_failed_by_itself).
     pub(crate) fn failed(
         &mut self,
         batch: &mut Batch,
@@ -83,7 +84,7 @@ impl Outage {
         if let Some(error) = batch.last_error.as_deref().filter(|_| is_outage) {
             if !self.is_now() {
                 let because = &*error.message;
-                tracing::warn!(because, "everything fails: asking now and then whether it is over");
+                tracing::warn!(because, "everything fails: probing until the service is back");
             }
             self.explained = u64::MAX;
             self.rest_until = self.rest_until.max(Some(now + error.kind.rest()));
@@ -104,13 +105,13 @@ impl Outage {
         }
     }
 
-    /// Whether a batch failed while the service was there.
+    /// Whether a batch failed while the service was available.
     pub(crate) fn has_failed_by_itself(&self, batch: &Batch) -> bool {
         batch.failures > 0 || self.verdict(batch, false) == Verdict::Counts
     }
 
     /// Whether a batch that never failed should be sent before `first`, which failed: to show whether the service is
-    /// there, and because batches that it cannot answer must not follow each other, or they would look like an outage.
+    /// available, and because several batches in a row that it cannot answer would look like an outage.
     pub(crate) fn wants_fresh(&self, first: &Batch) -> bool {
         if self.is_now() {
             return !first.unanswered || FRESH_PROBES.contains(&self.probes);
@@ -122,8 +123,8 @@ impl Outage {
         self.explained == u64::MAX
     }
 
-    /// A service that answered before and cannot be reached now is away, whichever batch finds that out. A proxy that
-    /// refuses may have something against the batch.
+    /// A service that answered before and cannot be reached now is unavailable, whichever batch failed. A refusal by a
+    /// proxy may be about the batch.
     fn is_away(&self, batch: &Batch) -> bool {
         let error = batch.last_error.as_ref().filter(|error| error.kind == ErrorKind::Unreachable);
         self.has_answered() && error.is_some_and(|error| error.status.is_none() || batch.failures == 0)
@@ -136,7 +137,7 @@ mod tests {
     use crate::aws::protocol::ApiError;
     use crate::input::{ConnectorId, RowId};
 
-    /// Sends a batch whose request then fails; returns the request's number, too.
+    /// Sends a batch whose request then fails; also returns the request's number.
     fn sent(outage: &mut Outage, kind: ErrorKind) -> (Batch, u64) {
         let (status, code, message) = (None, "Timeout".into(), "".into());
         let mut batch = Batch::new(ConnectorId::for_tests(0), vec![RowId::new(0)]);
@@ -159,7 +160,7 @@ mod tests {
         outage.answered(second);
         let verdict = |outage: &Outage| outage.verdict(&first.0, false);
         assert_eq!(verdict(&outage), Verdict::Undecided, "sent before the failure: it proves nothing");
-        assert!(outage.wants_fresh(&first.0), "something that can prove it");
+        assert!(outage.wants_fresh(&first.0), "a fresh batch can prove it");
         let (_, third) = sent(&mut outage, ErrorKind::NoAnswer);
         assert_eq!(verdict(&outage), Verdict::Undecided);
         outage.answered(third);
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn with_nothing_to_compare_it_to_a_failure_counts_unless_the_service_is_away() {
+    fn a_failure_of_the_only_batch_counts_unless_the_service_is_unreachable() {
         for (answered, kind, counts) in [
             (true, ErrorKind::NoAnswer, true),
             (true, ErrorKind::Unreachable, false),

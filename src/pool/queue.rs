@@ -1,7 +1,7 @@
 //! The batches that are not in flight: planned, written ahead, ready, and delayed by a backoff.
 //!
-//! Intents are written ahead in blocks, so that no request waits for the disk. Must not decide what is sent when; it
-//! only keeps the order.
+//! Intents are written ahead in blocks, so that no request waits for the disk. Must not decide what is sent
+//! when; it only keeps the order.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -10,19 +10,19 @@ use crate::input::RowId;
 use crate::plan;
 use crate::pool::batch::Batch;
 
-/// How many batches are written ahead: at first, and at most. Few are enough for a slow service, and leave few rows in
-/// doubt after a crash; the number doubles whenever the pool has to wait for the disk.
+/// How many batches are written ahead: at first, and at most. A few are enough for a slow service, and leave few rows
+/// in doubt after a crash; the number doubles whenever the pool has to wait for the disk.
 const AHEAD_AT_FIRST: usize = 8;
 const AHEAD_AT_MOST: usize = 1024;
 
-/// What waits to be sent, in order.
+/// The batches that wait to be sent, in order.
 pub(crate) struct Queue<'a> {
     planned: Box<dyn Iterator<Item = plan::Batch> + Send + 'a>,
     exhausted: bool,
     /// The block whose intent is not acknowledged yet, with the number of its event.
     intended: Option<(u64, Vec<Batch>)>,
     ready: VecDeque<Batch>,
-    /// By when they are due.
+    /// By the time at which they are due.
     delayed: BTreeMap<Instant, Vec<Batch>>,
     ahead: usize,
 }
@@ -40,7 +40,7 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// Writes the next block ahead, if one should be now: `emit` emits the intent for its rows, as an event with a
+    /// Writes the next block ahead if it is needed now: `emit` emits the intent for its rows and returns the event's
     /// number.
     pub(crate) fn write_ahead(&mut self, emit: impl FnOnce(Vec<RowId>) -> u64) {
         if self.exhausted || self.ready.len() >= self.ahead || self.intended.is_some() {
@@ -55,7 +55,7 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// All events up to number `durable` are durable: what they intend may be sent.
+    /// All events up to number `durable` are durable: the rows that they intend may be sent.
     pub(crate) fn acknowledge(&mut self, durable: u64) {
         if let Some((_, block)) = self.intended.take_if(|(number, _)| *number <= durable) {
             if self.ready.is_empty() && !self.exhausted {
@@ -65,18 +65,18 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// Puts a batch at the head: it has waited already.
+    /// Puts a batch at the head, because it has waited already.
     pub(crate) fn put_first(&mut self, batch: Batch) {
         self.ready.push_front(batch);
     }
 
-    /// Puts a batch that failed behind the others that did: they take turns, before what was never sent.
+    /// Puts a batch that failed behind the others that failed: they take turns, before batches that were never sent.
     pub(crate) fn put_behind_failed(&mut self, batch: Batch) {
         let behind = self.ready.iter().rposition(Batch::has_failed).map_or(0, |last| last + 1);
         self.ready.insert(behind, batch);
     }
 
-    /// Makes the first batch that has not failed the next one, if there is one.
+    /// Moves the first batch that has not failed to the head, if there is one.
     pub(crate) fn bring_fresh_forward(&mut self) {
         let fresh = self.ready.iter().position(|batch| !batch.has_failed());
         if let Some(batch) = fresh.and_then(|at| self.ready.remove(at)) {
@@ -89,7 +89,7 @@ impl<'a> Queue<'a> {
         self.delayed.entry(due).or_default().push(batch);
     }
 
-    /// Makes ready what was delayed until `now` at most, before what was never sent.
+    /// Moves batches whose delay is over at `now` to the head, before batches that were never sent.
     pub(crate) fn wake(&mut self, now: Instant) {
         while let Some(first) = self.delayed.first_entry()
             && *first.key() <= now
@@ -113,18 +113,18 @@ impl<'a> Queue<'a> {
         self.ready.pop_front()
     }
 
-    /// Whether nothing is left, planned or otherwise.
+    /// Whether nothing is left, not even planned batches.
     pub(crate) fn is_empty(&self) -> bool {
         self.exhausted && self.ready.is_empty() && self.intended.is_none() && self.delayed.is_empty()
     }
 
-    /// Whether `is_so` of all that is left.
+    /// Whether `is_so` holds for every batch that is left, and no more are planned.
     pub(crate) fn all(&self, is_so: impl FnMut(&Batch) -> bool) -> bool {
         let is_all_ready = self.exhausted && self.intended.is_none();
         is_all_ready && self.ready.iter().chain(self.delayed.values().flatten()).all(is_so)
     }
 
-    /// Takes everything that was intended; what is only planned stays unknown to everybody.
+    /// Takes everything that was intended, and drops what was only planned.
     pub(crate) fn drain(&mut self) -> Vec<Batch> {
         self.exhausted = true;
         let intended = self.intended.take().into_iter().flat_map(|(_, block)| block);

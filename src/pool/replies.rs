@@ -1,8 +1,8 @@
-//! What a reply means for each row of its batch: what is settled by it, and what goes again.
+//! What a reply means for each row of its batch: which rows it settles, and which are sent again.
 //!
 //! Pure: a batch and a reply in, settlements and perhaps a batch out. Must not know the pace, the queue or the journal.
 //!
-//! One rule runs through it: a row of which any earlier attempt ended without a definite answer can no longer be
+//! One rule always applies: if any earlier attempt at a row ended without a definite answer, the row can no longer be
 //! `failed`, because that attempt may have worked. `NotFound` for its number proves that it did.
 
 use std::collections::HashMap;
@@ -17,17 +17,17 @@ use crate::pool::batch::Batch;
 
 const FOUND_GONE: &str = "the service no longer finds the number on this connector: an earlier attempt, whose answer was lost, worked";
 
-const MAYBE_DONE: &str = "an earlier attempt had no answer and may have worked; then: ";
+const MAYBE_DONE: &str = "an earlier attempt got no answer and may have worked; then: ";
 
 /// Reads replies.
 pub(crate) struct Replies<'a> {
-    /// What the batches' rows are.
+    /// The rows of the input.
     pub(crate) rows: &'a Rows,
-    /// Those of which an attempt of an earlier run may have worked.
+    /// The rows for which an attempt of an earlier run may have worked.
     pub(crate) earlier: RowFlags,
 }
 
-/// Settlements, and what goes again.
+/// Settlements, and the batch to send again.
 pub(crate) type Answer = (Vec<Settlement>, Option<Batch>);
 
 impl Replies<'_> {
@@ -36,10 +36,10 @@ impl Replies<'_> {
         batch.rows.iter().filter_map(|&row| self.rows.number(row)).collect()
     }
 
-    /// Reads the service's answer: what it settles, and the rows that it refused for a passing reason.
+    /// Reads the service's answer: which rows it settles, and which it refused with a transient error.
     ///
     /// # Errors
-    /// The batch, if an error names no number of it: only smaller batches can tell which one it is.
+    /// The batch, if an error does not name a number of it: only smaller batches can show which number it is.
     pub(crate) fn answered(
         &self,
         mut batch: Batch,
@@ -90,9 +90,9 @@ impl Replies<'_> {
         Ok((settled, (!rest.rows.is_empty()).then_some(rest)))
     }
 
-    /// The errors by number. `None`: one of them cannot be told to belong to a number of this batch.
+    /// The errors by number. `None` if an error does not name its number and the batch has more than one.
     ///
-    /// With a batch of one there is no doubt. A number that was not asked for is logged and changes nothing.
+    /// A number that is not in the batch is logged and changes nothing.
     fn by_number(&self, batch: &Batch, reply: BatchReply) -> Option<HashMap<PhoneNumber, ApiError>> {
         let asked = self.numbers(batch);
         let only = if let [number] = asked[..] { Some(number) } else { None };
@@ -122,7 +122,7 @@ impl Replies<'_> {
     ) -> Vec<Settlement> {
         let (maybe, unchanged): (Vec<_>, Vec<_>) =
             rows.iter().partition(|&&row| self.may_have_worked(batch, row));
-        // If no answer is all there is, there is no need to say that there was none before.
+        // If this attempt got no answer either, its message already says so.
         let then = if error.kind.is_silent() { "" } else { MAYBE_DONE };
         let groups = [(unchanged, Outcome::Failed, ""), (maybe, Outcome::Unknown, then)];
         let groups = groups.into_iter().filter(|(rows, ..)| !rows.is_empty());

@@ -1,8 +1,7 @@
 //! Whether a batch is attempted again after a failure, and when: exponential backoff with full jitter.
 //!
-//! Must not sleep, draw a random number or let a clock decide: the jitter is an argument, the delay is the answer. Being
-//! throttled is not a failure; that is [`pace`](super::pace)'s to answer. This is the only file that knows the crate
-//! `backoff`.
+//! Must not sleep, draw a random number or read a clock: the jitter is an argument, the delay is the result. Being
+//! throttled is not a failure; [`pace`](super::pace) handles it. This is the only file that uses the crate `backoff`.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -12,14 +11,14 @@ use backoff::backoff::Backoff as _;
 use backoff::exponential::ExponentialBackoffBuilder;
 
 /// What the AWS SDKs use: `random × min(base · 2^(n−1), 20 s)`. Half their base, because the pace already spreads the
-/// requests, and because most failures are of one request and not of the service.
+/// requests, and because most failures affect one request and not the service.
 const FIRST_INTERVAL: Duration = Duration::from_millis(500);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(20);
 const GROWTH: f64 = 2.0;
-/// More failures than this do not make it longer.
+/// More failures than this do not make the delay longer.
 const LONGEST_AFTER: u32 = 7;
 
-/// How often a batch is attempted, and how long it rests in between.
+/// How often a batch is attempted, and how long it waits in between.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RetryPolicy {
     max_attempts: NonZeroU32,
@@ -31,12 +30,13 @@ impl RetryPolicy {
         Self { max_attempts }
     }
 
-    /// Whether none is left after so many that failed.
+    /// Whether no attempt is left after `failures` failed ones.
     pub(crate) fn is_used_up(self, failures: u32) -> bool {
         failures >= self.max_attempts.get()
     }
 
-    /// How long a batch rests that has failed so often. `jitter`, uniform in 0..1, is the share of the longest rest.
+    /// How long a batch waits after its `failures`-th failure. `jitter`, uniform in 0..1, is the share of the longest
+    /// wait.
     pub(crate) fn delay(failures: u32, jitter: f64) -> Duration {
         let mut intervals = ExponentialBackoffBuilder::<SystemClock>::new()
             .with_initial_interval(FIRST_INTERVAL)
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_question_has_the_same_answer() {
+    fn equal_arguments_give_equal_delays() {
         for failures in (0..2_000).map(|n| 1 + n % 9) {
             assert_eq!(RetryPolicy::delay(failures, 0.7), RetryPolicy::delay(failures, 0.7));
         }

@@ -10,15 +10,15 @@ use crate::pool::retry::RetryPolicy;
 /// How the pool works.
 #[derive(Debug, Clone)]
 pub(crate) struct PoolSettings {
-    /// Requests in flight at most.
+    /// The most requests in flight.
     pub(crate) concurrency: NonZeroUsize,
     /// How fast.
     pub(crate) pace: PaceSettings,
     /// How often a batch is sent, and after which backoff.
     pub(crate) retry: RetryPolicy,
-    /// Rows that may fail before the run stops.
+    /// How many rows may fail before the run stops.
     pub(crate) max_failures: Option<u64>,
-    /// How long the service may go without one success before the run stops.
+    /// How long the run continues without a successful request before it stops.
     pub(crate) give_up_after: Duration,
 }
 
@@ -27,6 +27,6 @@ pub(crate) struct PoolSettings {
 pub(crate) struct PoolEnd {
     /// Why it ended before its work was done, if it did.
     pub(crate) stop: Option<StopReason>,
-    /// The limit that the service was found to have, in requests per second.
+    /// The service's limit as found by the run, in requests per second.
     pub(crate) rate_found: Option<f64>,
 }

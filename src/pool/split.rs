@@ -1,17 +1,17 @@
-//! Batches that the service refuses with 400: split in two, down to the one number that is at fault.
+//! Batches that the service refuses with 400: split in two, down to the one bad number.
 //!
-//! If both halves of a batch are accepted, no number was at fault: the batch was too large, and its half is a limit
-//! that holds for the rest of the run. Pure bookkeeping; must not send or queue anything.
+//! If both halves of a batch are accepted, no number was bad: the batch was too large, and the size of its half is the
+//! limit for the rest of the run. Pure bookkeeping; must not send or queue anything.
 
 use std::collections::HashMap;
 
 use crate::pool::batch::Batch;
 
-/// The splits whose halves are still under way, and what they have taught.
+/// The splits whose halves are still being sent, and the limit learned from them.
 #[derive(Debug, Default)]
 pub(crate) struct Splits {
     last: u64,
-    /// For each split the larger half's size, and whether one half was accepted already.
+    /// For each split, the larger half's size, and whether one half was accepted already.
     open: HashMap<u64, (usize, bool)>,
     limit: Option<usize>,
 }
@@ -20,9 +20,9 @@ impl Splits {
     /// Splits a refused batch in two halves.
     ///
     /// # Errors
-    /// If the batch is one row, it comes back as it was: that row is the culprit.
+    /// The batch itself if it has only one row: that row has the bad number.
     pub(crate) fn halve(&mut self, mut batch: Batch) -> Result<[Batch; 2], Batch> {
-        batch.half_of.take().and_then(|split| self.open.remove(&split)); // it teaches nothing
+        batch.half_of.take().and_then(|split| self.open.remove(&split)); // no limit can be learned from it
         if batch.rows.len() < 2 {
             return Err(batch);
         }
@@ -46,7 +46,7 @@ impl Splits {
         let Some((larger, is_second)) = half_of.and_then(|split| self.open.get_mut(&split)) else { return };
         if *is_second && self.limit.is_none_or(|limit| *larger < limit) {
             let limit = *self.limit.insert(*larger);
-            tracing::warn!(limit, "the service refuses larger batches: this is the batch size from now on");
+            tracing::warn!(limit, "the service refuses larger batches: using this batch size from now on");
         }
         *is_second = true;
     }
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_culprit_is_found_and_no_limit_is_learned_from_it() {
+    fn a_bad_number_is_found_and_no_limit_is_learned_from_it() {
         for poison in 0..50 {
             let (splits, culprits, requests) = play(50, 100, &[poison]);
             assert_eq!(culprits, [poison]);

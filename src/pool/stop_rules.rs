@@ -1,6 +1,6 @@
-//! When a run goes wrong by itself: too many failures, or no success for too long.
+//! When a run stops by itself: after too many failures, or without a success for too long.
 //!
-//! Pure: the time is an argument. Must not know signals or clocks; those reach the pool as a [`StopReason`] from outside.
+//! Pure: the time is an argument. Must not know signals or clocks: those reach the pool as a [`StopReason`].
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ pub(crate) struct StopRules {
     max_failures: Option<u64>,
     give_up_after: Duration,
     failures: u64,
-    /// Since when the service has given trouble and no answer of use.
+    /// Since when the service has only caused trouble.
     trouble_since: Option<Instant>,
 }
 
@@ -21,12 +21,12 @@ impl StopRules {
         Self { max_failures, give_up_after, failures: 0, trouble_since: None }
     }
 
-    /// The service gave an answer of use.
+    /// The service processed a request.
     pub(crate) fn answered(&mut self) {
         self.trouble_since = None;
     }
 
-    /// The service throttled, was away, or refused the credentials.
+    /// The service throttled, was unavailable, or refused the credentials.
     pub(crate) fn trouble(&mut self, now: Instant) {
         self.trouble_since.get_or_insert(now);
     }
@@ -46,7 +46,7 @@ impl StopRules {
         self.gives_up_at().is_some_and(|at| at <= now).then_some(StopReason::GaveUp)
     }
 
-    /// When the run gives up, unless the service answers before.
+    /// When the run gives up, unless the service processes a request before then.
     pub(crate) fn gives_up_at(&self) -> Option<Instant> {
         self.trouble_since.map(|since| since + self.give_up_after)
     }
@@ -81,13 +81,13 @@ mod tests {
         rules.settled(&settlement(Outcome::Succeeded, 100));
         rules.settled(&settlement(Outcome::Failed, 6));
         rules.settled(&settlement(Outcome::Unknown, 4));
-        assert_eq!(rules.reason(now), None, "as many as allowed are allowed");
+        assert_eq!(rules.reason(now), None, "exactly the maximum is allowed");
         rules.settled(&settlement(Outcome::Failed, 1));
         assert_eq!(rules.reason(now), Some(StopReason::TooManyFailures));
     }
 
     #[test]
-    fn trouble_without_a_success_ends_the_run_in_time() {
+    fn trouble_without_a_success_stops_the_run_after_give_up_after() {
         let now = origin();
         let minute = Duration::from_secs(60);
         let mut rules = StopRules::new(None, 2 * minute);

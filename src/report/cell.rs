@@ -1,16 +1,16 @@
 //! The cells of a report: harmless where a spreadsheet would run them.
 //!
-//! Must not touch what the input brought, and must not quote: csv does.
+//! Must not change the input's own cells, and must not quote: csv does.
 
 use std::borrow::Cow;
 
 use super::result::RowResult;
 use crate::input::COLUMNS;
 
-/// What makes a spreadsheet take a cell for a formula; some take the full-width forms too.
+/// What makes a spreadsheet treat a cell as a formula; some accept the full-width forms too.
 const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
-/// The six cells of a row that was sent so often before.
+/// The six cells of a row that earlier runs sent `prior_attempts` times.
 pub(super) fn cells(result: &RowResult<'_>, prior_attempts: u32) -> [String; COLUMNS.len()] {
     [
         result.status.to_string(),
@@ -23,7 +23,7 @@ pub(super) fn cells(result: &RowResult<'_>, prior_attempts: u32) -> [String; COL
     ]
 }
 
-/// A text from elsewhere. Line breaks become spaces: a report has a line per row wherever the input had.
+/// Makes outside text safe. Line breaks become spaces, so that they add no lines to the report.
 fn armed(text: &str) -> String {
     let guard = if text.starts_with(FORMULA_STARTS) { "'" } else { "" };
     format!("{guard}{}", text.replace(['\r', '\n'], " "))

@@ -1,6 +1,6 @@
-//! The report, and what is made of it: each row's result, counts, the summary and the page.
+//! The report, and what is derived with it: each row's result, counts, the summary and the page.
 //!
-//! A pure function of input and journal. Must not send anything, nor decide what becomes of a row that was sent.
+//! A pure function of input and journal. Must not send anything, nor decide the outcome of a row that was sent.
 
 mod result;
 mod cell;

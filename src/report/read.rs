@@ -1,4 +1,4 @@
-//! A report → its rows, as they stand in it: one at a time, and nothing is judged anew.
+//! A report → its rows as written, one at a time. No row is judged again.
 //!
 //! Must not keep a row, nor decide what a rerun would do with it.
 
@@ -13,7 +13,7 @@ use crate::number::PhoneNumber;
 pub struct Reported<'a> {
     /// The line on which it begins.
     pub line: u64,
-    /// `status`; `None` if somebody has emptied it, or it is none.
+    /// `status`; `None` if the cell is empty or is not a status.
     pub status: Option<Status>,
     /// `error_code`.
     pub code: Cow<'a, str>,
@@ -32,13 +32,13 @@ pub struct Reported<'a> {
 }
 
 impl Reported<'_> {
-    /// The number's last digits; `None` if the cell holds no valid one.
+    /// The number's last digits; `None` if the cell is not a valid number.
     #[must_use]
     pub fn masked_number(&self) -> Option<String> {
         PhoneNumber::parse(&self.number).ok().map(|number| number.masked().to_string())
     }
 
-    /// Whether the simulator answered, and not the service.
+    /// Whether the simulator answered, not the service.
     #[must_use]
     pub fn is_simulated(&self) -> bool {
         self.request_id.starts_with("sim-")
@@ -48,7 +48,7 @@ impl Reported<'_> {
 /// Why a report cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It has no such columns.
+    /// It lacks a report's columns.
     #[error("`{0}` is not a report: it has no columns `status`, `error_code` … that chime-sweep writes")]
     NotAReport(String),
     /// It cannot be read.
@@ -56,10 +56,10 @@ pub enum ReadError {
     Input(#[from] InputError),
 }
 
-/// Shows `each` the rows of the report `source`, in order.
+/// Calls `each` with the rows of the report `source`, in order.
 ///
 /// # Errors
-/// If it is no report, or cannot be read to its end.
+/// If it is not a report, or cannot be read to its end.
 pub fn read(
     source: &Source,
     options: &InputOptions,
@@ -75,7 +75,7 @@ pub fn read(
         let prior = layout.prior(row);
         let cells = prior.as_ref().map_or([b"" as &[u8]; COLUMNS.len()], |prior| prior.cells);
         let [_, code, message, attempts, request_id, completed_at] = cells.map(String::from_utf8_lossy);
-        // In a row whose width is not the header's nobody knows which cell is which.
+        // In a row that is not as wide as the header, it is unclear which cell is which.
         let own = |column| row.get(column).filter(|_| row.len() == layout.width).unwrap_or_default();
         each(Reported {
             line: record.line,
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_read_as_they_stand_whatever_else_the_report_has() {
+    fn rows_are_read_as_written_whatever_other_columns_there_are() {
         let csv = format!(
             "\u{feff}note,vc_id,phone,{SIX},mine\r\n\r\n\
              x,vc,+12065550100,failed,Forbidden,\"no, never\",1,r,,m\r\n\
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn every_delimiter_is_found_by_the_columns_that_are_known() {
+    fn every_delimiter_is_found_from_the_reports_own_columns() {
         for delimiter in [",", ";", "\t", "|", "~"] {
             let csv =
                 format!("vc_id,phone,{SIX}\nvc,+12065550100,succeeded,,,1,r,\n").replace(',', delimiter);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connector_may_be_given_for_all() {
+    fn one_connector_can_be_given_for_all_rows() {
         let options = InputOptions { connector: Some("vc9".into()), ..InputOptions::default() };
         assert_eq!(
             rows(&format!("phone,{SIX}\n+10,succeeded,,,1,r,\n"), &options),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn another_file_is_told_from_a_report() {
+    fn a_file_that_is_not_a_report_is_refused() {
         for csv in ["vc_id,phone\nvc,+10\n", "a,b\n1,2\n", "status,phone\n", "", "PK\u{3}\u{4}"] {
             let source = Source::from_bytes("r.csv", csv.into());
             let error = read(&source, &InputOptions::default(), |_| {}).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! From the journal to the truth about a row.
+//! The journal → each row's result.
 //!
 //! The report is a pure function of input and journal: this is that function, row by row. Must not read or write files.
 
@@ -13,7 +13,7 @@ use crate::report::RowResult;
 /// What the report says about a row that was to be sent.
 ///
 /// `stop`: why the run ended early, if it did. A row that was `unknown` before and was not sent again is
-/// `NotAttempted` here; the report keeps what it said of it.
+/// `NotAttempted` here; the report keeps what it said about it.
 #[must_use]
 pub fn result_of(history: &History, row: RowId, stop: Option<StopReason>) -> RowResult<'_> {
     if let Some(settlement) = history.outcome(row) {

@@ -1,4 +1,4 @@
-//! What became of one row.
+//! The result of one row.
 //!
 //! Must not know how a report shows it.
 
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::input::Status;
 
-/// What became of a row in this run.
+/// The result of a row in this run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowResult<'a> {
     /// `status`.

@@ -47,7 +47,7 @@ fn in_turn(row: RowId) -> RowResult<'static> {
 }
 
 #[test]
-fn a_row_is_its_own_bytes_and_what_became_of_it() {
+fn a_row_is_its_own_bytes_and_its_outcome() {
     let csv = "\u{feff}Phone;\"VC id\";note\r\n\r\n+10;vc; \"as is\" \r\n\"+11\";vc;\"a\r\nb\"\r\n10;vc;\r\n+12;vc;x";
     let six = SIX.replace(',', ";");
     let (out, statuses) = report_on(csv.as_bytes(), in_turn);
@@ -135,7 +135,7 @@ fn the_six_columns_move_to_the_end() {
     assert_eq!(text(&csv, waiting), expected);
     let csv = format!("{SIX},vc_id,phone\nfailed,,,1,,,vc,+10\n");
     assert_eq!(text(&csv, waiting), format!("vc_id,phone,{SIX}\nvc,+10,not_attempted,,,1,,\n"));
-    // Only the last run of the six is the report's; the other is somebody's own.
+    // Only the last run of the six is the report's; the other belongs to the user.
     let csv = format!("{SIX},vc_id,phone,{SIX}\nfailed,,,1,,,vc,+10,unknown,,,2,,\n");
     assert_eq!(text(&csv, waiting), csv);
 }
@@ -151,7 +151,7 @@ fn a_source_that_changed_gives_no_report() {
         let error = write(io::sink(), &after, &input, waiting, |_| {}).unwrap_err();
         assert!(matches!(error, ReportError::Changed { .. }), "{error:?}");
     }
-    // Even with the same digest a row is never given another's verdict.
+    // Even with the same digest a row never gets another row's verdict.
     let after = Source::from_bytes("numbers.csv", b"vc_id,phone\nvc,+10\nvc,+11\n".to_vec());
     let input = Input { digest: read(&after).digest, ..input };
     assert!(matches!(write(io::sink(), &after, &input, waiting, |_| {}), Err(ReportError::Changed { .. })));
@@ -170,7 +170,7 @@ fn a_report_that_cannot_be_written_leaves_the_old_one() {
         Err::<(), _>(ReportError::Write(io::Error::other("disk full")))
     });
     let message = error.unwrap_err().to_string();
-    assert!(message.ends_with("numbers.report.csv`; what stood there before is untouched"), "{message}");
+    assert!(message.ends_with("numbers.report.csv`; any previous content is unchanged"), "{message}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "old");
     assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
 }
@@ -247,7 +247,7 @@ proptest! {
     }
 }
 
-/// Something takes the report's name after it was looked at: the rename itself fails.
+/// Something takes the report's name after it was checked: the rename itself fails.
 #[test]
 fn a_report_that_cannot_take_its_name_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
-//! Requests and pauses over the time of a run, in memory that does not grow: for the page, and for `--summary-json`.
+//! Requests and pauses over the course of a run, in bounded memory: for the page, and for `--summary-json`.
 //!
-//! It watches the same events as the tally. Must not be needed for the truth, nor know how it is drawn.
+//! It watches the same events as the tally. It must not affect results, nor know how it is drawn.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
@@ -11,19 +11,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{AttemptOutcome, Event, Phase};
 
-/// Intervals kept at most. When there are more, each two become one: a night has as many as a minute.
+/// The most intervals kept. When there are more, every two become one: a night has no more of them than a minute.
 const INTERVALS: i64 = 120;
 
-/// The length of an interval at first, in milliseconds: short runs have a shape, too.
+/// The initial length of an interval, in milliseconds: a short run should have a shape, too.
 const FIRST_MILLIS: u16 = 250;
 
-/// Pauses kept; what flaps all night is told by the first hundred.
+/// The most pauses kept: of a service that flaps all night, the first hundred say enough.
 const PAUSES: usize = 100;
 
-/// A shorter pause is pacing, and nothing that a person would call a pause.
+/// Anything shorter is pacing, not what a person would call a pause.
 const SHORTEST_PAUSE: f64 = 1.0;
 
-/// Counts by time, in intervals that grow so that they remain few. The time may come in any order.
+/// Counts by time, in intervals that grow so that there are never many. Times may come in any order.
 #[derive(Debug, Clone)]
 pub struct Series<T> {
     millis: i64,
@@ -31,7 +31,7 @@ pub struct Series<T> {
 }
 
 impl<T> Series<T> {
-    /// Without counts, in intervals of this length at first.
+    /// Starts without counts, in intervals of this length.
     #[must_use]
     pub fn in_intervals_of(millis: u16) -> Self {
         Self { millis: millis.max(1).into(), slots: BTreeMap::new() }
@@ -63,7 +63,7 @@ impl<T: Default + AddAssign> Series<T> {
         self.millis as f64 / 1e3
     }
 
-    /// The intervals that are not empty, by their beginning, in order.
+    /// The intervals that are not empty, in order, each with its start.
     pub fn intervals(&self) -> impl Iterator<Item = (Timestamp, &T)> {
         let start = |slot: i64| Timestamp::from_millisecond(slot * self.millis).unwrap_or(Timestamp::MIN);
         self.slots.iter().map(move |(slot, counts)| (start(*slot), counts))
@@ -75,11 +75,11 @@ impl<T: Default + AddAssign> Series<T> {
 pub struct Timeline {
     /// The length of each interval.
     pub interval_seconds: f64,
-    /// Those in which a request ended, in order.
+    /// The intervals in which a request ended, in order.
     pub intervals: Vec<Interval>,
     /// Times without requests, in order.
     pub pauses: Vec<Pause>,
-    /// Pauses that are not among them: there were too many.
+    /// The number of pauses left out, because there were too many.
     pub pauses_left_out: u64,
 }
 
@@ -115,7 +115,7 @@ impl AddAssign for Requests {
     }
 }
 
-/// A time in which nothing was sent, but for probes.
+/// A time in which nothing was sent, except probes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pause {
     /// Why.
@@ -132,9 +132,9 @@ pub struct Pause {
 pub enum PauseKind {
     /// Everything failed.
     Outage,
-    /// The service granted nothing, or asked for silence.
+    /// The service throttled everything, or asked for a pause.
     Throttled,
-    /// New credentials were awaited.
+    /// The run waited for new credentials.
     Credentials,
 }
 
@@ -150,20 +150,20 @@ impl PauseKind {
     }
 }
 
-/// Makes a [`Timeline`] of events.
+/// Builds a [`Timeline`] from events.
 #[derive(Debug)]
 pub struct Recorder {
     began: (Timestamp, Instant),
     series: Series<Requests>,
     pace: Option<f64>,
-    /// Pauses that have begun; of each kind one at most.
+    /// Pauses that are still open, at most one of each kind.
     open: Vec<(PauseKind, Instant)>,
     pauses: Vec<Pause>,
     left_out: u64,
 }
 
 impl Recorder {
-    /// Nothing has happened yet.
+    /// Starts empty.
     #[must_use]
     pub fn new(at: Timestamp, now: Instant) -> Self {
         let (series, open, pauses) = (Series::in_intervals_of(FIRST_MILLIS), Vec::new(), Vec::new());
@@ -222,7 +222,7 @@ impl Recorder {
         at.checked_add(now.saturating_duration_since(began)).unwrap_or(at)
     }
 
-    /// A pause of this kind is going on since `since`, or is over.
+    /// Opens a pause of this kind at `since`, or closes it.
     fn pause(&mut self, kind: PauseKind, is_on: bool, since: Instant, now: Instant) {
         let open = self.open.iter().position(|(other, _)| *other == kind);
         match (open, is_on) {

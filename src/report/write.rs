@@ -1,10 +1,10 @@
-//! Input and results → the report: every row of the input, byte for byte and in order, and what became of it.
+//! Input and results → the report: every row of the input, byte for byte and in order, with its outcome.
 //!
-//! Reads the source a second time. Must not decide what became of a row that was sent, nor keep one.
+//! Reads the source a second time. Must not decide the outcome of a row that was sent, nor keep rows.
 //!
-//! Of a row that is broken, so that the six columns can still be told from the rest:
-//! - A row with fewer fields than the header is filled up with empty ones.
-//! - A row with more keeps them, and the six are its last.
+//! For a malformed row, so that the six columns can still be identified:
+//! - A row with fewer fields than the header is padded with empty ones.
+//! - A row with more fields keeps them, and the six come last.
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::input::{
     Standing, Status, Verdict, judge, text,
 };
 
-/// A row as it stands in the report, for whoever counts them.
+/// A row as the report shows it, for counting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written<'a> {
     /// Which row.
@@ -34,28 +34,28 @@ pub struct Written<'a> {
 /// Why a report cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// The source could be read the first time.
+    /// The source could be read the first time, but not the second.
     #[error("cannot read the input again")]
     Input(#[from] InputError),
-    /// The source is not what it was.
-    #[error("`{name}` has changed since the run began: its rows can no longer be told what became of them")]
+    /// The source is not what it was at first.
+    #[error("`{name}` has changed since the run began: the results no longer match its rows")]
     Changed {
         /// What messages call the source.
         name: String,
     },
-    /// The report's own medium.
+    /// The report's own file fails.
     #[error("cannot write")]
     Write(#[from] io::Error),
 }
 
-/// Writes the report on `input`, which was read from `source`. `result_of` is asked about each pending row, in order;
-/// the input itself knows the others. `written` hears of every row.
+/// Writes the report on `input`, which was read from `source`. `result_of` is called for each pending row, in
+/// order; the input itself has the results of the others. `written` is called for every row.
 ///
 /// A row that was `unknown` in an earlier report and was not attempted again stays `unknown`, with all its cells.
 ///
 /// # Errors
-/// If the source cannot be read or is no longer the same, or `out` cannot be written. What is in `out` then is no
-/// report.
+/// If the source cannot be read or is no longer the same, or `out` cannot be written. What is in `out` then is not
+/// a report.
 pub fn write<'a>(
     out: impl Write,
     source: &Source,
@@ -102,7 +102,7 @@ pub fn write<'a>(
 /// A row is not what it was when the input was read.
 struct Changed;
 
-/// What the report says of a row; `None` if it keeps the cells of an earlier report.
+/// What the report says about a row; `None` if it keeps the cells of an earlier report.
 fn result<'a>(
     input: &Input,
     row: RowId,
@@ -152,7 +152,7 @@ fn line<T: AsRef<[u8]>>(
     Ok(line)
 }
 
-/// What the report says by itself of a row that was not sent.
+/// The report's own verdict on a row that was not sent.
 fn verdict<'a>(status: Status, code: &'static str, message: String) -> RowResult<'a> {
     RowResult { status, code: code.into(), message: message.into(), ..RowResult::NOT_ATTEMPTED }
 }

@@ -1,6 +1,6 @@
-//! The service's rate limit: a token bucket whose refusals cost nothing.
+//! The service's rate limit: a token bucket from which refusals take nothing.
 //!
-//! Counts in whole picotokens and nanoseconds, so that a token is there at the very nanosecond at which it is due.
+//! Counts in whole picotokens and nanoseconds, so that a token is available at exactly the nanosecond when it is due.
 //! Must not read a clock.
 
 use std::time::Duration;
@@ -19,12 +19,12 @@ pub(super) struct Bucket {
     level: u128,
     rate: Rate,
     at: Duration,
-    /// Changes of the rate that are still to come, the next one last.
+    /// Future changes of the rate, the next one last.
     changes: Vec<RateChange>,
     other_client: Option<OtherClient>,
 }
 
-/// Somebody else on the same account, who asks for a token at even intervals.
+/// Another client on the same account, which takes a token at even intervals.
 #[derive(Debug)]
 struct OtherClient {
     interval: Duration,
@@ -45,7 +45,7 @@ impl Bucket {
     /// Takes a token.
     ///
     /// # Errors
-    /// If there is none: how long until there is one, if nobody else takes it (`Duration::MAX` at rate 0).
+    /// If there is none: how long until there is one, unless another client takes it (`Duration::MAX` at rate 0).
     pub(super) fn take(&mut self, now: Duration) -> Result<(), Duration> {
         self.advance(now);
         if self.try_take() {
@@ -65,7 +65,7 @@ impl Bucket {
         enough
     }
 
-    /// Lives through everything that happens up to `now`, in order.
+    /// Applies everything that happens up to `now`, in order.
     fn advance(&mut self, now: Duration) {
         loop {
             let change = self.changes.last().map_or(Duration::MAX, |change| change.at);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn grants_the_burst_at_once_and_then_a_token_at_its_very_moment() {
+    fn grants_the_burst_at_once_and_then_each_token_when_it_is_due() {
         let mut bucket = Bucket::new(&throttle("rate = 10\nburst = 3"));
         assert_eq!(granted(&mut bucket, [0; 5]), 3);
         assert_eq!(bucket.take(Duration::from_nanos(99_999_999)), Err(Duration::from_nanos(1)));
@@ -149,7 +149,7 @@ mod tests {
                     Ok(()) => grants += 1,
                     Err(wait) => {
                         let mut probe = Bucket { changes: Vec::new(), other_client: None, ..bucket };
-                        prop_assert!(probe.take(now + wait).is_ok(), "a token is there after the wait it named");
+                        prop_assert!(probe.take(now + wait).is_ok(), "a token is due after the wait");
                     }
                 }
                 prop_assert!(grants * 1_000_000_000 <= u128::from(rate) * now.as_nanos() + u128::from(burst) * 1_000_000_000);

@@ -1,4 +1,4 @@
-//! A call that got through: what it asks for, and what all operations have in common.
+//! A call that passed the checks: what it asks for, and what all operations have in common.
 //!
 //! Must not know of faults, signatures or rates.
 
@@ -16,9 +16,9 @@ use super::wire::Refusal;
 use super::world::{Index, World};
 use crate::number::PhoneNumber;
 
-/// When everything in the simulated account was made.
+/// When everything in the simulated account was created.
 pub(super) const CREATED: &str = "2024-01-31T12:00:00.000Z";
-/// The most and the usual number of entries on a page.
+/// The maximum and default number of entries on a page.
 const PAGE: usize = 100;
 
 /// The body of any operation.
@@ -35,7 +35,7 @@ impl Body {
     /// Parses the body of a request.
     ///
     /// # Errors
-    /// 400; the message names no number.
+    /// 400; the message contains no number.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
         if bytes.is_empty() {
             return Ok(Self::default());
@@ -51,7 +51,7 @@ impl Body {
     }
 }
 
-/// A call at work on the account.
+/// A call that operates on the account.
 pub(super) struct Call<'a> {
     pub(super) scenario: &'a Scenario,
     pub(super) world: &'a mut World,
@@ -66,7 +66,7 @@ pub(super) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// Which page of a list is asked for: its size, and what is in `next-token`.
+    /// The requested page of a list: its size, and the value in `next-token`.
     pub(super) fn page(&self) -> Result<(usize, u64), Refusal> {
         let limit = parameter(self.uri, "max-results").map_or(Ok(PAGE), |text| text.parse());
         let limit = limit.ok().filter(|limit| (1..=PAGE).contains(limit));
@@ -78,7 +78,7 @@ impl<'a> Call<'a> {
         Ok((limit, after.ok_or_else(wrong)?))
     }
 
-    /// The connector and the numbers of a batch, if the call as a whole may go on.
+    /// The connector and the numbers of a batch, unless the call as a whole is refused.
     pub(super) fn admit(&mut self) -> Result<(Index, &'a [PhoneNumber]), Refusal> {
         let (scenario, numbers) = (self.scenario, self.body.numbers()?);
         if scenario.forbidden.contains(self.id) {
@@ -101,7 +101,7 @@ impl<'a> Call<'a> {
         known.ok_or_else(|| Refusal::not_found("the voice connector does not exist"))
     }
 
-    /// The rule that refuses a number which is asked for the `times`-th time.
+    /// The rule, if any, that refuses a number on its `times`-th request.
     pub(super) fn number_error(&self, number: PhoneNumber, times: u32) -> Option<&'a NumberErrorRule> {
         let Self { scenario, id, .. } = self;
         let digits = number.digits();

@@ -1,4 +1,4 @@
-//! What goes wrong: which fault hits which batch, and what it makes of the reply.
+//! What goes wrong: which fault hits which batch, and how it changes the reply.
 //!
 //! Chance depends on the seed, the fault, the batch and the attempt; scripts name a batch and an attempt. Must not
 //! depend on the order in which requests arrive.
@@ -34,11 +34,11 @@ pub(crate) enum Delivery {
     Reset,
     /// Nothing at all, ever.
     Stall,
-    /// The connection is closed after so many bytes of the body; `Content-Length` promised all of it.
+    /// The connection is closed after this many bytes of the body, although `Content-Length` gives the full length.
     Cut(Response<Bytes>, usize),
     /// One byte of the body at a time, with this pause before each.
     Drip(Response<Bytes>, Duration),
-    /// The body goes on with so many bytes of white space.
+    /// The body is followed by this many bytes of white space.
     Flood(Response<Bytes>, u64),
 }
 
@@ -65,7 +65,7 @@ pub(super) enum Effect {
         /// In bytes.
         bytes: u64,
     },
-    /// The reply's body comes a byte at a time.
+    /// The reply's body is sent one byte at a time.
     Drip {
         /// The pause before each byte.
         #[serde(deserialize_with = "duration")]
@@ -73,7 +73,7 @@ pub(super) enum Effect {
     },
     /// A load balancer's page, without the service's headers.
     Html {
-        /// 502, 503 or 504, as a rule.
+        /// Usually 502, 503 or 504.
         #[serde(deserialize_with = "http_error")]
         status: StatusCode,
     },
@@ -101,24 +101,24 @@ pub(super) enum Effect {
 pub(super) struct Fault {
     /// What happens.
     pub(super) does: Effect,
-    /// Whether the change is made before (and the client not told). No, unless the effect is one that alters the
-    /// reply to a change that was made: `cut`, `truncated`, `missing-key`, `drip`.
+    /// Whether the change is made first, without the client learning of it. By default it is made only for effects that
+    /// alter the reply to a change: `cut`, `truncated`, `missing-key`, `drip`.
     pub(super) applied: Option<bool>,
     /// The share of the attempts that are hit; all if absent.
     #[serde(default = "Share::all")]
     pub(super) p: Share,
     /// Only batches of this connector.
     pub(super) connector: Option<String>,
-    /// Only batches with this number among theirs.
+    /// Only batches that contain this number.
     #[serde(default, deserialize_with = "optional_number")]
     pub(super) number: Option<PhoneNumber>,
-    /// Only these attempts, counted from 1 for every set of numbers of a connector; all if absent. Attempts that end
-    /// in the signature check, the rate limit or an outage do not count.
+    /// Only these attempts, counted from 1 for each set of numbers of a connector; all if absent. Attempts refused by
+    /// the signature check, by the rate limit or in an outage do not count.
     #[serde(default)]
     pub(super) attempts: Vec<u32>,
 }
 
-/// What goes wrong with every request for a while, whatever it asks.
+/// What goes wrong with every request for a while, whatever its operation.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Outage {
@@ -128,7 +128,7 @@ pub(super) struct Outage {
     /// Until when.
     #[serde(deserialize_with = "duration")]
     pub(super) to: Duration,
-    /// What happens. Nothing is applied.
+    /// What happens. No change is made.
     pub(super) does: Effect,
 }
 
@@ -164,7 +164,7 @@ impl Fault {
             && self.number.is_none_or(|number| attempt.numbers.contains(&number))
     }
 
-    /// Whether the change is made all the same.
+    /// Whether the change is made despite the fault.
     pub(super) fn applies(&self) -> bool {
         self.does.alters_the_reply() || self.applied == Some(true)
     }
@@ -194,7 +194,7 @@ impl Effect {
         matches!(self, Self::Cut | Self::Truncated | Self::MissingKey | Self::Drip { .. })
     }
 
-    /// What it makes of a reply. `draw` decides where the reply is cut.
+    /// Applies it to a reply. `draw` decides where the reply is cut.
     pub(super) fn deliver(&self, original: Response<Bytes>, stamp: &Stamp, draw: u64) -> Delivery {
         let place = usize::try_from(draw % (original.body().len().max(2) as u64 - 1)).unwrap_or(0) + 1;
         let ok = |body: &'static [u8]| reply(StatusCode::OK, Bytes::from_static(body), stamp);

@@ -1,5 +1,5 @@
-//! The embedded service: a loopback stand-in for the Amazon Chime SDK Voice API, on which a night's file can be
-//! rehearsed and a newcomer can start without an AWS account.
+//! The embedded service: a loopback stand-in for the Amazon Chime SDK Voice API, on which users can
+//! rehearse a job with its real input, and try the tool without an AWS account.
 //!
 //! ```text
 //!  socket ─► server ─► service: outage? ─► signature ─► bucket ─► fault? ─► operations ─► world ─► fault? ─► Answer
@@ -9,7 +9,7 @@
 //! [`Service`] is a pure function from HTTP message to [`Answer`], with the time as an argument; [`Simulator`] puts it
 //! behind a loopback socket, on a thread and a runtime of its own. What goes wrong is written in a [`Scenario`].
 //! Chance depends on the scenario's seed, the batch and how often that batch was seen, never on the order of arrival,
-//! so that a rehearsal can be repeated whatever the concurrency.
+//! so that a rehearsal gives the same results at any concurrency.
 //!
 //! Must not listen anywhere but on loopback, and must not share protocol code with the client: it would repeat the
 //! client's mistakes instead of finding them. Every request id begins with `sim-`, so that a simulated result cannot

@@ -1,4 +1,4 @@
-//! The operations of the service: how each is asked for, and what it does.
+//! The operations of the service: how each is called, and what it does.
 //!
 //! Must not know of faults, signatures or rates.
 
@@ -23,9 +23,9 @@ pub(super) struct Operation {
     path: &'static str,
     /// The query's `operation`.
     name: Option<&'static str>,
-    /// Whether the scenario's faults strike it.
+    /// Whether the scenario's faults apply to it.
     pub(super) has_faults: bool,
-    /// Does it, and returns the reply's body.
+    /// Performs it, and returns the reply's body.
     pub(super) run: Run,
 }
 
@@ -128,7 +128,7 @@ fn list_numbers(call: &mut Call<'_>) -> Result<Value, Refusal> {
         None => None,
         Some("VoiceConnectorId") => parameter(call.uri, "filter-value"),
         Some(_) => {
-            return Err(Refusal::bad_request("the simulator knows the filter `VoiceConnectorId` only"));
+            return Err(Refusal::bad_request("the simulator supports only the filter `VoiceConnectorId`"));
         }
     };
     let holder = holder.map(|id| call.connector(&id)).transpose()?;

@@ -1,8 +1,8 @@
 //! What the simulated service is like and what goes wrong, as written in a TOML file.
 //!
 //! Every default is harmless: an empty file is a service without limits and faults that knows every number. Unknown
-//! keys are refused, so that a typing mistake cannot rehearse nothing. Times are counted from the first request.
-//! Must not decide anything: what a setting does is the business of the module that it is for.
+//! keys are refused, so that a misspelled setting is not silently ignored. Times are counted from the first request.
+//! Must not decide anything: each setting is implemented by the module that it configures.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -29,9 +29,9 @@ pub const SECRET_ACCESS_KEY: &str = "simulated-secret-that-opens-nothing";
 pub struct Scenario {
     /// For the reader.
     pub(super) description: String,
-    /// What all chance depends on.
+    /// The seed of all random choices.
     pub(super) seed: u64,
-    /// The service's clock less the real one, such as `-10m`.
+    /// The service's clock minus the real one, such as `-10m`.
     #[serde(deserialize_with = "signed_duration")]
     pub(super) clock_offset: SignedDuration,
     /// The region that requests must be signed for; any if absent.
@@ -40,10 +40,10 @@ pub struct Scenario {
     pub(super) latency: Latency,
     /// The rate limit; none if absent.
     pub(super) throttle: Option<Throttle>,
-    /// The access keys that are known; [`ACCESS_KEY_ID`] alone if there are none here.
+    /// The access keys that are known; only [`ACCESS_KEY_ID`] if this is empty.
     #[serde(rename = "key")]
     pub(super) keys: Vec<Key>,
-    /// The connectors that exist, with their numbers. If there are none here the world is open: every connector
+    /// The connectors that exist, with their numbers. If this is empty, the world is open: every connector
     /// exists, and every number is associated with the connector it is asked for until it is disassociated.
     #[serde(rename = "connector")]
     pub(super) connectors: Vec<Connector>,
@@ -56,17 +56,17 @@ pub struct Scenario {
     pub(super) poison: HashSet<PhoneNumber>,
     /// The most numbers in a call; more are answered with 400 `BadRequestException`.
     pub(super) batch_limit: Option<usize>,
-    /// Numbers that are refused inside an answer of 200; the first rule that fits decides.
+    /// Numbers that are refused inside a 200 answer; the first rule that matches applies.
     #[serde(rename = "number_error")]
     pub(super) number_errors: Vec<NumberErrorRule>,
     /// The answer for a number that is not associated (any more).
     pub(super) unassociated: Unassociated,
     /// How `PhoneNumberId` is written in an answer.
     pub(super) id_form: IdForm,
-    /// Numbers that are listed as refused (`Forbidden`) in every answer of 200, asked for or not.
+    /// Numbers that are listed as refused (`Forbidden`) in every 200 answer, requested or not.
     #[serde(deserialize_with = "numbers")]
     pub(super) strangers: Vec<PhoneNumber>,
-    /// What goes wrong with single batches; the first that fits decides.
+    /// What goes wrong with single batches; the first fault that matches applies.
     #[serde(rename = "fault")]
     pub(super) faults: Vec<Fault>,
     /// What goes wrong with every request for a while.
@@ -80,15 +80,15 @@ pub struct Scenario {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Latency {
-    /// The middle.
+    /// The mean.
     #[serde(deserialize_with = "duration")]
     pub(super) mean: Duration,
-    /// The most that it differs from the middle.
+    /// The largest difference from the mean.
     #[serde(deserialize_with = "duration")]
     pub(super) jitter: Duration,
 }
 
-/// The rate limit, a token bucket of which a 429 takes nothing.
+/// The rate limit: a token bucket from which a 429 takes nothing.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Throttle {
@@ -101,7 +101,7 @@ pub(super) struct Throttle {
     pub(super) changes: Vec<RateChange>,
     /// Requests a second that another client of the account sends.
     pub(super) others: Option<Rate>,
-    /// Whether a 429 says when to come again.
+    /// Whether and how a 429 says when to retry.
     #[serde(default)]
     pub(super) retry_after: RetryAfter,
 }
@@ -113,7 +113,7 @@ impl Throttle {
     }
 }
 
-/// A rate that holds from some time on.
+/// A rate that applies from a given time on.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RateChange {
@@ -124,7 +124,7 @@ pub(super) struct RateChange {
     pub(super) rate: Rate,
 }
 
-/// What a 429 says about when to come again.
+/// What a 429 says about when to retry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum RetryAfter {
@@ -146,7 +146,7 @@ pub(super) struct Key {
     pub(super) access_key_id: String,
     /// Its secret.
     pub(super) secret_access_key: Secret,
-    /// The session token that must come with it; any or none if absent.
+    /// The session token that requests must carry; any or none if absent.
     pub(super) session_token: Option<Secret>,
     /// When it stops working: `ExpiredTokenException` from then on.
     #[serde(default, deserialize_with = "optional_duration")]
@@ -173,7 +173,7 @@ pub(super) struct Connector {
     pub(super) count: u64,
 }
 
-/// Numbers that are refused inside an answer of 200.
+/// Numbers that are refused inside a 200 answer.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NumberErrorRule {
@@ -185,12 +185,12 @@ pub(super) struct NumberErrorRule {
     /// The numbers.
     #[serde(default, deserialize_with = "numbers")]
     pub(super) numbers: HashSet<PhoneNumber>,
-    /// The share of all numbers that are refused as well; the seed chooses which.
+    /// The share of all numbers that are also refused; the seed chooses which.
     #[serde(default)]
     pub(super) p: Share,
     /// Only for this connector.
     pub(super) connector: Option<String>,
-    /// How often a number is refused before it is let through; always if absent.
+    /// How often a number is refused before it is accepted; always if absent.
     pub(super) times: Option<u32>,
 }
 
@@ -201,7 +201,7 @@ pub(super) enum Unassociated {
     /// `NotFound`.
     #[default]
     NotFound,
-    /// None: it counts as done.
+    /// No error: it counts as removed.
     Accepted,
 }
 
@@ -240,10 +240,10 @@ pub struct Expect {
 /// Why a scenario cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
-    /// The text is not TOML, or no scenario, or contradicts itself.
+    /// The text is not TOML, is not a scenario, or contradicts itself.
     #[error("{place}: {message}")]
     Invalid {
-        /// The file and, if there is one at fault, the line.
+        /// The file and, if known, the line.
         place: String,
         /// What is wrong there.
         message: String,
@@ -265,10 +265,11 @@ impl ScenarioError {
 }
 
 impl Scenario {
-    /// Parses a scenario. `file` is where the text is from: for messages, and as the place of the files that it names.
+    /// Parses a scenario. `file` is where the text is from: messages show it, and files named in the text are
+    /// relative to it.
     ///
     /// # Errors
-    /// If the text is no scenario, if it contradicts itself, or if a file that it names cannot be read.
+    /// If the text is not a scenario, if it contradicts itself, or if a file that it names cannot be read.
     pub fn from_toml(text: &str, file: &Path) -> Result<Self, ScenarioError> {
         let mut scenario: Self = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
@@ -295,7 +296,7 @@ impl Scenario {
         if self.keys.is_empty() { vec![usual()] } else { self.keys.clone() }
     }
 
-    /// Two settings that cannot both hold.
+    /// Describes two settings that contradict each other, if there are any.
     fn contradiction(&self) -> Option<String> {
         let ids: HashSet<&str> = self.connectors.iter().map(|connector| connector.id.as_str()).collect();
         if ids.len() < self.connectors.len() {
@@ -326,7 +327,7 @@ impl Connector {
                 .map_err(|source| ScenarioError::Read { file: file.clone(), source })?;
             for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
                 self.numbers.push(PhoneNumber::parse(line).map_err(|error| {
-                    ScenarioError::at(&file, index + 1, format!("this is no phone number: it {error}"))
+                    ScenarioError::at(&file, index + 1, format!("this is not a phone number: it {error}"))
                 })?);
             }
         }

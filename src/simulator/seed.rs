@@ -1,6 +1,6 @@
-//! Chance that can be repeated: a number drawn from a seed and from what it is asked about, and from nothing else.
+//! Repeatable chance: each draw depends on a seed and a subject, and on nothing else.
 //!
-//! Must not keep state: the hundredth draw is the same whether the other ninety-nine were made or not.
+//! Must not keep state: a draw is the same whether or not other draws came before it.
 
 use std::fmt::Display;
 

@@ -1,7 +1,7 @@
 //! The loopback server around the simulated service: hyper itself, because the faults must reach the socket.
 //!
-//! Runs on a thread and a runtime of its own, so that a job in the same process meets real sockets and keeps its own
-//! threads to itself. Must not listen anywhere but on loopback, and must not decide anything: [`Service`] does.
+//! Runs on its own thread and runtime, so that a job in the same process uses real sockets and does not share its
+//! threads. Must not listen anywhere but on loopback, and must not decide anything: [`Service`] does.
 
 use std::error::Error as _;
 use std::future::{pending, poll_fn, ready};
@@ -32,30 +32,30 @@ use super::scenario::Scenario;
 use super::service::{Service, Tally};
 use super::world::Ledger;
 
-/// How long a stop waits for replies that are on their way. Stalls never end by themselves.
+/// How long a stop waits for replies that are being sent. Stalled requests never end by themselves.
 const GRACE: Duration = Duration::from_millis(200);
-/// The pause after a connection could not be accepted (too many open files).
+/// How long to pause when a connection cannot be accepted (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
-/// The most requests without their reply: more than there can be sockets.
+/// The most requests that wait for their reply: more than there can be sockets.
 const MAX_IN_FLIGHT: u32 = 1 << 20;
-/// White space for a flood, in pieces of this size.
+/// White space for a flood, sent in pieces of this size.
 static SPACES: [u8; 1 << 16] = [b' '; 1 << 16];
 
-/// A simulator that is running. It stops when it is dropped.
+/// A running simulator. It stops when it is dropped.
 pub struct Simulator {
     address: SocketAddr,
     shared: Arc<Shared>,
-    /// What tells its thread to stop, and the thread.
+    /// The sender that stops its thread, and the thread.
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 /// Why a simulator did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The simulator has no business on a network.
+    /// The address is not on loopback.
     #[error("the simulator listens on loopback only, not on `{0}`")]
     NotLoopback(SocketAddr),
-    /// The address cannot be had, or the system has no thread left.
+    /// The address is not available, or no thread can be started.
     #[error("cannot listen on `{address}`")]
     Listen {
         /// The address.
@@ -68,15 +68,15 @@ pub enum StartError {
 struct Shared {
     service: Mutex<Service>,
     started: Instant,
-    /// A permit is out for each request that has no reply yet.
+    /// Each request that has no reply yet holds a permit.
     permits: Semaphore,
 }
 
 impl Simulator {
-    /// Starts a simulator on a loopback address; port 0 takes a free one.
+    /// Starts a simulator on a loopback address; port 0 chooses a free one.
     ///
     /// # Errors
-    /// If the address is not on loopback or cannot be had, or if the system has no thread left.
+    /// If the address is not on loopback or not available, or if no thread can be started.
     pub fn start(scenario: Scenario, address: SocketAddr) -> Result<Self, StartError> {
         if !address.ip().is_loopback() {
             return Err(StartError::NotLoopback(address));
@@ -110,19 +110,19 @@ impl Simulator {
         format!("http://{}", self.address)
     }
 
-    /// What it has seen and done so far.
+    /// The counts of its requests, replies and faults so far.
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.shared.service().tally().clone()
     }
 
-    /// What really became of the numbers.
+    /// What really happened to the numbers.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         self.shared.service().ledger()
     }
 
-    /// Stops it, and waits until its thread is gone. Replies on their way have a moment to arrive.
+    /// Stops it, and waits until its thread is gone. Replies that are being sent have a moment to finish.
     pub fn stop(self) {
         drop(self);
     }
@@ -174,9 +174,9 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot:
     let _ = timeout(GRACE, shared.permits.acquire_many(MAX_IN_FLIGHT)).await;
 }
 
-/// Serves one connection to its end, which may be one that the scenario asks for.
+/// Serves one connection until it ends, perhaps by a fault of the scenario.
 async fn converse(stream: TcpStream, shared: Arc<Shared>) {
-    // Without it, a reply may wait for the acknowledgement of the last one; but it is only speed.
+    // Without it, a reply may wait for the acknowledgment of the last one. Failing to set it only costs speed.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
@@ -212,7 +212,7 @@ async fn respond(request: Request<Incoming>, shared: &Shared) -> io::Result<Resp
             Ok(response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync()))
         }
         Delivery::Cut(response, after) => Ok(promised(response).map(|body| {
-            // hyper must have its chance to write what it has: an error discards what is in its buffer.
+            // Let hyper write what it has first: an error discards its buffer.
             let cut = stream::once(async {
                 tokio::task::yield_now().await;
                 Err(io::ErrorKind::ConnectionAborted.into())
@@ -237,7 +237,7 @@ async fn respond(request: Request<Incoming>, shared: &Shared) -> io::Result<Resp
     }
 }
 
-/// The response with its length, which a stream does not know.
+/// Adds the `Content-Length`, which hyper cannot know for a stream.
 fn promised(mut response: Response<Bytes>) -> Response<Bytes> {
     let length = response.body().len().into();
     response.headers_mut().insert(CONTENT_LENGTH, length);

@@ -1,7 +1,7 @@
 //! The simulated service as a function from HTTP message to [`Answer`].
 //!
-//! The order of the stages is the service's: an outage hides everything, then signature, rate limit, call; a fault
-//! strikes before or after the call's change. Must not read a clock, sleep or open a socket.
+//! The stages are in the real service's order: an outage hides everything, then signature, rate limit, call; a fault
+//! hits before or after the call's change. Must not read a clock, sleep or open a socket.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -22,10 +22,10 @@ use super::wire::{Refusal, Stamp, reply, to_json};
 use super::world::{Ledger, World};
 use crate::number::PhoneNumber;
 
-/// What the service has seen and done, for tests and for whoever wonders.
+/// What the service has seen and done, for tests and for users who want to check.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
-    /// Requests that arrived, questions to the simulator itself aside.
+    /// Requests that arrived, except those about the simulator itself.
     pub requests: u64,
     /// Replies by HTTP status. A request whose connection was broken has none.
     pub statuses: BTreeMap<u16, u64>,
@@ -55,7 +55,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// A service at the beginning of a scenario.
+    /// A service at the start of a scenario.
     pub(crate) fn new(scenario: Scenario) -> Self {
         Self {
             verifier: Verifier::new(&scenario),
@@ -71,8 +71,8 @@ impl Service {
     /// Answers a request. `now` is the real time, `elapsed` a monotonic one from any origin; a scenario's times count
     /// from the first request's `elapsed`.
     ///
-    /// `GET /_simulator/tally` and `GET /_simulator/ledger` answer with [`Tally`] and [`Ledger`] in JSON, and take
-    /// part in nothing else.
+    /// `GET /_simulator/tally` and `GET /_simulator/ledger` answer with [`Tally`] and [`Ledger`] in JSON. They are not
+    /// signed, counted, limited or hit by faults.
     pub(crate) fn answer(&mut self, request: &Request<Bytes>, now: Timestamp, elapsed: Duration) -> Answer {
         let now = now.saturating_add(self.scenario.clock_offset).unwrap_or(now);
         if let Some(question) = request.uri().path().strip_prefix("/_simulator/") {
@@ -96,7 +96,7 @@ impl Service {
         answer
     }
 
-    /// Says that so many requests are waiting for their replies now.
+    /// Records how many requests are waiting for their replies now.
     pub(super) fn note_in_flight(&mut self, requests: u32) {
         self.tally.max_in_flight = self.tally.max_in_flight.max(requests);
     }
@@ -106,7 +106,7 @@ impl Service {
         &self.tally
     }
 
-    /// What became of the numbers.
+    /// What happened to the numbers.
     pub(crate) fn ledger(&self) -> Ledger {
         self.world.ledger()
     }

@@ -1,7 +1,7 @@
 //! Checks the AWS signature (version 4) of a request, as the service does.
 //!
 //! The canonical request is rebuilt here from the message that arrived. Must not use the signing code that the client
-//! uses. Not understood, because no client of this service sends it: signatures in the query, chunked payloads, dot
+//! uses. Not supported, because no client of this service sends them: signatures in the query, chunked payloads, dot
 //! segments in the path.
 
 use std::time::{Duration, SystemTime};
@@ -21,12 +21,12 @@ use crate::files::hexadecimal;
 const SERVICE: &str = "chime";
 /// How far a request's date may be from the service's clock.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
-/// What is encoded in a query: everything but RFC 3986's unreserved characters.
+/// The characters encoded in a query: all but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// What is encoded in a path, a second time: `%` becomes `%25`.
+/// The characters encoded in a path, which is already encoded once: `%` becomes `%25`.
 const RESERVED_IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
 
-/// The keys that the service knows, and how many requests each was good for.
+/// The keys that the service knows, and how many requests each was accepted for.
 #[derive(Debug)]
 pub(super) struct Verifier {
     region: Option<String>,
@@ -70,7 +70,7 @@ impl Verifier {
         let canonical = sha256(canonical_request(request, signed_headers).as_bytes());
         let text =
             format!("AWS4-HMAC-SHA256\n{date}\n{scope_date}/{region}/{SERVICE}/aws4_request\n{canonical}");
-        // Only its day is used, which the check of the date has bounded.
+        // Only its day is used, and the check of the date has limited that.
         let time = SystemTime::try_from(time).unwrap_or(SystemTime::UNIX_EPOCH);
         let signing_key = generate_signing_key(&key.secret_access_key.0, time, region, SERVICE);
         if calculate_signature(signing_key, text.as_bytes()) != authorization.signature {
@@ -146,7 +146,7 @@ impl<'a> Authorization<'a> {
         Ok(())
     }
 
-    /// `host` and whatever is AWS's must be signed.
+    /// `host` and all `x-amz-` headers must be signed.
     fn check_signed_headers(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let names = headers.keys().map(http::HeaderName::as_str);
         let mut must = names.filter(|name| name.starts_with("x-amz-")).chain(["host"]);
@@ -161,7 +161,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// `20260131T235959Z`, and nothing else that is a time.
+/// Parses `20260131T235959Z`, and no other time format.
 fn timestamp(text: &str) -> Option<Timestamp> {
     let shape = text.len() == 16 && text.as_bytes()[8] == b'T' && text.ends_with('Z');
     if shape { text.parse().ok() } else { None }

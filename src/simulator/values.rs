@@ -1,6 +1,6 @@
-//! The values that a scenario is written in, each checked where it is read, so that a mistake is named with its line.
+//! The value types of a scenario, each checked where it is parsed, so that an error shows the line.
 //!
-//! Must not know what the values are for.
+//! Must not know what the values are used for.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde::de::{Deserializer, Error as _};
 
 use crate::number::PhoneNumber;
 
-/// Requests in 1,000 seconds; may be 0. Written as requests a second.
+/// Requests per 1,000 seconds; may be 0. Written as requests per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "f64")]
 pub(super) struct Rate(pub(super) u64);
@@ -56,7 +56,7 @@ impl TryFrom<f64> for Share {
     }
 }
 
-/// A text that `Debug` does not show.
+/// Text that `Debug` does not show.
 #[derive(Clone, Deserialize)]
 pub(super) struct Secret(pub(super) String);
 
@@ -93,8 +93,9 @@ pub(super) fn numbers<'de, D: Deserializer<'de>, C: FromIterator<PhoneNumber>>(
 ) -> Result<C, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
     let parse = |(index, text): (usize, &String)| {
-        PhoneNumber::parse(text)
-            .map_err(|error| D::Error::custom(format!("entry {} is no phone number: it {error}", index + 1)))
+        PhoneNumber::parse(text).map_err(|error| {
+            D::Error::custom(format!("entry {} is not a phone number: it {error}", index + 1))
+        })
     };
     texts.iter().enumerate().map(parse).collect()
 }

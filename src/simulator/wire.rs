@@ -1,6 +1,6 @@
 //! Replies as the service writes them: their headers, and the names of its errors in botocore's model.
 //!
-//! The simulator's own: it must not use the client's, whose mistakes it is there to find.
+//! Must not use the client's protocol code, because the simulator is meant to find that code's mistakes.
 
 use bytes::Bytes;
 use http::header::HeaderValue;
@@ -19,7 +19,7 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    /// Of the `n`-th request.
+    /// The stamp of the `n`-th request.
     pub(super) fn new(now: Timestamp, n: u64) -> Self {
         let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&now).unwrap_or_default();
         Self { date, request_id: format!("sim-{n}") }
@@ -32,7 +32,7 @@ pub(super) struct Refusal {
     status: StatusCode,
     code: String,
     message: String,
-    /// A header that says when to come again.
+    /// A header that says when to retry.
     pub(super) retry_after: Option<(&'static str, u64)>,
 }
 
@@ -49,7 +49,7 @@ impl Refusal {
         Self::named(StatusCode::NOT_FOUND, message)
     }
 
-    /// With the name that the service's model gives to the status.
+    /// A refusal with the name that the service's model gives to the status.
     pub(super) fn named(status: StatusCode, message: impl Into<String>) -> Self {
         let code = match status.as_u16() {
             400 => "BadRequestException",
@@ -86,7 +86,7 @@ pub(super) fn reply(status: StatusCode, body: Bytes, stamp: &Stamp) -> Response<
     response
 }
 
-/// A load balancer's error page: it knows neither the request's id nor the error's name.
+/// A load balancer's error page, which has neither the request's id nor the error's name.
 pub(super) fn page(status: StatusCode, stamp: &Stamp) -> Response<Bytes> {
     let title = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or("Error"));
     let html = format!(
@@ -99,14 +99,14 @@ pub(super) fn page(status: StatusCode, stamp: &Stamp) -> Response<Bytes> {
     response
 }
 
-/// Sets a header, unless the scenario wants a value that no header can have.
+/// Sets a header, unless the scenario's value is not valid in a header.
 pub(super) fn set(response: &mut Response<Bytes>, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }
 }
 
-/// A body of JSON. What this service says cannot fail to serialize; if it did, the body would be empty.
+/// A JSON body. Serializing this service's replies cannot fail; if it did, the body would be empty.
 pub(super) fn to_json(shape: &impl Serialize) -> Bytes {
     serde_json::to_vec(shape).unwrap_or_default().into()
 }

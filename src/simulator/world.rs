@@ -1,6 +1,6 @@
 //! The simulated account: connectors, the numbers associated with them, and a ledger of every change that was made.
 //!
-//! Must not know of faults: what is written here has happened, whatever the client was told.
+//! Must not know of faults: what is recorded here has happened, whatever reply the client got.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,20 +17,20 @@ pub(super) type Index = usize;
 /// Not `Debug`: it would show whole numbers.
 #[derive(Default)]
 pub(super) struct World {
-    /// Whether connectors and numbers come into being when they are asked for.
+    /// Whether connectors and numbers are created when they are first requested.
     open: bool,
     connectors: IndexSet<Arc<str>>,
-    /// By connector and digits: every number that a connector has, had, or was asked for.
+    /// By connector and digits: every number that a connector has, had, or got a request for.
     numbers: BTreeMap<(Index, u64), NumberRecord>,
     applications: Vec<Application>,
 }
 
-/// What really happened to the numbers, whatever the client was told.
+/// What really happened to the numbers, whatever reply the client got.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Ledger {
     /// Every disassociation that was made, in order.
     pub applications: Vec<Application>,
-    /// Every number that is associated, was, or was asked for; in order of connector and number.
+    /// Every number that is or was associated, or was requested; in order of connector and number.
     pub numbers: Vec<NumberRecord>,
 }
 
@@ -48,7 +48,7 @@ pub struct Application {
     pub attempt: u32,
 }
 
-/// What became of a number of a connector.
+/// What happened to a number of a connector.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct NumberRecord {
     /// The connector's id.
@@ -103,7 +103,7 @@ impl World {
         self.connectors.iter().map(|id| &**id)
     }
 
-    /// Writes down that a number is to be disassociated. Returns the how many-th time it is, from 1.
+    /// Records a request to disassociate a number. Returns how many there have been for it, this one included.
     pub(super) fn ask(&mut self, connector: Index, number: PhoneNumber) -> u32 {
         let is_known = self.numbers.contains_key(&(connector, number.digits()));
         if !is_known && !self.open {

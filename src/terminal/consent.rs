@@ -1,7 +1,7 @@
-//! What is about to happen, and the question whether it may.
+//! Shows what is about to happen, and asks for consent.
 //!
-//! Removing a number from its connector breaks its calls: hard to do by accident, easy to do on purpose. Must not send
-//! anything.
+//! Removing a number from its connector breaks its calls, so it must be hard to do by accident and easy on purpose.
+//! Must not send anything.
 
 use std::io::{self, BufRead, IsTerminal};
 
@@ -12,36 +12,35 @@ use crate::terminal::Screen;
 use crate::terminal::overview::Overview;
 use crate::text::counted;
 
-/// The user did not agree.
+/// The user did not consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// There was nobody to ask.
-    #[error("removing numbers needs consent, and there is no terminal to ask at; nothing was sent")]
+    /// There is no terminal to ask on.
+    #[error("removing numbers needs confirmation, but there is no terminal to ask on; nothing was sent")]
     NobodyToAsk,
     /// The answer was not yes.
-    #[error("not agreed to; nothing was sent")]
+    #[error("not confirmed; nothing was sent")]
     Declined,
     /// The answer was a yes, or a count, but not the count.
-    #[error("the answer was not {}, the count of the numbers: not agreed to; nothing was sent", HumanCount(*.0))]
+    #[error("not confirmed: the answer was not {}, the count of the numbers; nothing was sent", HumanCount(*.0))]
     Miscounted(u64),
 }
 
 impl Hint for Refused {
     fn hint(&self) -> Option<&str> {
-        (*self == Self::NobodyToAsk)
-            .then_some("`--yes` answers for a script, `--simulate` rehearses without AWS")
+        (*self == Self::NobodyToAsk).then_some("use --yes in a script, or --simulate to rehearse without AWS")
     }
 }
 
-/// Numbers up to which a yes is enough. For more the answer is their count: it cannot be typed by accident, and whoever
-/// types it has read it.
+/// Up to this many numbers, a yes is enough. For more, the answer is their count: it cannot be typed by accident, and a
+/// user who types it has read it.
 const YES_UP_TO: u64 = 1_000;
 
-/// Shows what is about to happen and asks, on a terminal. The default is no, and what was typed before the question is
-/// no answer to it.
+/// Shows what is about to happen and asks, on a terminal. The default is no, and what was typed before the question
+/// does not count as an answer.
 ///
 /// # Errors
-/// If there is no terminal, or the answer is not the one that agrees.
+/// If there is no terminal, or the answer is not the expected one.
 pub fn ask(overview: &Overview<'_>, screen: &Screen, stdin_is_input: bool) -> Result<(), Refused> {
     if stdin_is_input || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(Refused::NobodyToAsk);
@@ -64,7 +63,7 @@ fn question(numbers: u64) -> String {
     if numbers <= YES_UP_TO {
         format!("Remove {}? [y/N]", counted(numbers, "number"))
     } else {
-        format!("Remove {count} numbers?\nType {count} to do it, anything else not to:")
+        format!("Remove {count} numbers?\nType {count} to confirm, or anything else to cancel:")
     }
 }
 
@@ -75,7 +74,7 @@ fn judge(numbers: u64, answer: &str) -> Result<(), Refused> {
     match numbers <= YES_UP_TO {
         true if is_yes => Ok(()),
         false if is_count => Ok(()),
-        // Whoever typed this meant to agree, and would not know why nothing happens.
+        // The user meant to confirm, and needs to know why nothing happens.
         false if is_yes || answer.starts_with(|c: char| c.is_ascii_digit()) => {
             Err(Refused::Miscounted(numbers))
         }
@@ -83,12 +82,12 @@ fn judge(numbers: u64, answer: &str) -> Result<(), Refused> {
     }
 }
 
-/// A key pressed while the file was read, or an Enter too many on the command line.
+/// Discards keys that were pressed while the file was read, such as one Enter too many on the command line.
 #[cfg(unix)]
 fn forget_what_was_typed() {
     use rustix::termios::{QueueSelector, tcflush};
     if let Err(error) = tcflush(io::stdin(), QueueSelector::IFlush) {
-        tracing::debug!(%error, "what was typed ahead is not forgotten");
+        tracing::debug!(%error, "cannot discard what was typed before the question");
     }
 }
 
@@ -100,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_big_job_wants_its_count() {
+    fn a_big_job_needs_its_count_as_the_answer() {
         for (numbers, answer, expected) in [
             (1, "y\n", Ok(())),
             (1_000, " YES \n", Ok(())),

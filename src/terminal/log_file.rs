@@ -1,4 +1,4 @@
-//! The `--log-file`: appended to, private, and never a reason to end a run. Must not know what is written.
+//! The `--log-file`: it is appended to, is private, and never ends a run. Must not know what is written.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -14,12 +14,12 @@ pub(super) struct LogFile(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     file: File,
-    /// That it takes no more was said.
+    /// Whether a failure to write was reported.
     complained: AtomicBool,
 }
 
 impl LogFile {
-    /// Opens it, and makes it if it is not there.
+    /// Opens it, or creates it if it does not exist.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.append(true).create(true).read(true);
@@ -30,7 +30,7 @@ impl LogFile {
         }
         let mut file = options.open(path)?;
         if file.metadata()?.is_file() && !is_log(&mut file)? {
-            return Err(io::Error::other("it is no log of chime-sweep, and is not added to"));
+            return Err(io::Error::other("it is not a chime-sweep log; nothing is appended to it"));
         }
         Ok(Self(Arc::new(Inner { path: path.to_owned(), file, complained: AtomicBool::new(false) })))
     }
@@ -39,7 +39,7 @@ impl LogFile {
         &self.0.path
     }
 
-    /// Writes whole lines, in one piece: another process may append, too. `Err`, once: it takes no more.
+    /// Writes whole lines at once, because another process may append, too. Returns only the first error.
     pub(super) fn append(&self, bytes: &[u8]) -> io::Result<()> {
         let written = (&self.0.file).write_all(bytes);
         match written {
@@ -49,7 +49,7 @@ impl LogFile {
     }
 }
 
-/// Whether it is empty, or begins with a line of the log: a wrong name must not spoil an input or a report.
+/// Whether it is empty or starts with a log line: a wrong path must not damage an input or a report.
 fn is_log(file: &mut File) -> io::Result<bool> {
     let mut beginning = Vec::new();
     file.take(12).read_to_end(&mut beginning)?;

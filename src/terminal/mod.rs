@@ -1,8 +1,8 @@
-//! What a person sees while the run works, and the log beside it: a bar on a terminal, a plain line now and then
-//! elsewhere, JSON for machines.
+//! What the user sees: progress as a bar on a terminal, as plain lines elsewhere, or as JSON for programs; the log;
+//! the overview of what a run would do; and the question before it.
 //!
-//! And what it would do, with the question whether it may. The screen only watches the tally: it must not decide
-//! anything, and must not be needed for anything. A run without it is the same run.
+//! The screen only watches the tally: it must not decide anything, and must not be needed for anything. A run without
+//! it is the same run.
 
 pub mod tally;
 mod states;

@@ -1,4 +1,4 @@
-//! What a run would do, in short: for `plan`, and for the question before a run.
+//! Summarizes what a run would do, for `plan` and for the question before a run.
 //!
 //! Must not print.
 
@@ -19,30 +19,30 @@ use crate::text::{counted, span};
 pub struct Overview<'a> {
     /// The file.
     pub source: &'a Source,
-    /// The directory that it is in, if it is in one: last month's file is the wrong one.
+    /// The directory of the file, if it is a file, so that the user notices last month's file.
     pub directory: Option<PathBuf>,
     /// Its rows.
     pub input: &'a Input,
     /// Those that would be sent.
     pub plan: &'a Plan,
-    /// Where the numbers would be removed, if that is known.
+    /// The service that would be called, if that is known.
     pub target: Option<&'a str>,
-    /// Who would remove them, if that is known.
+    /// The identity that would call it, if that is known.
     pub identity: Option<&'a Identity>,
-    /// After which time the run stops, done or not.
+    /// The time after which the run stops, finished or not.
     pub time_limit: Option<Duration>,
     /// Rows that an earlier run of the same job has settled.
     pub settled: u64,
 }
 
-/// What the service is taken to allow where nobody says: AWS publishes no limit, and this was seen.
+/// The assumed limit of the service without `--rate`: AWS publishes no limit, but this one was observed.
 const ASSUMED_RATE: f64 = 10.0;
 
-/// Connectors that are named at most: half of them are the largest then, and half the smallest.
+/// The maximum number of connectors named: if there are more, half are the largest and half the smallest.
 const NAMED: usize = 12;
 
 impl<'a> Overview<'a> {
-    /// Of the file at `path`, for a run that nothing more is known of.
+    /// The overview of the file at `path`, for a run of which only the plan is known.
     #[must_use]
     pub fn of(path: &Path, source: &'a Source, input: &'a Input, plan: &'a Plan) -> Self {
         let directory = path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned()));
@@ -60,8 +60,7 @@ impl<'a> Overview<'a> {
         self.input.rows.count(standing) as u64
     }
 
-    /// The same with what a person wants to know before the evening: the bad rows, and how long it will take at `rate`
-    /// requests a second.
+    /// The same with details: the bad rows, and how long the run will take at `rate` requests per second.
     #[must_use]
     pub fn with_details(&self, rate: Option<f64>) -> String {
         let (rows, invalid) = (&self.input.rows, &self.input.invalid);
@@ -79,7 +78,8 @@ impl<'a> Overview<'a> {
         let shared = rows.shared_numbers();
         if !shared.is_empty() {
             let numbers = counted(shared.len() as u64, "number");
-            lines.push(format!("warning     {numbers} listed under two connectors, which is seldom meant"));
+            lines
+                .push(format!("warning     {numbers} listed under two connectors, which is seldom intended"));
         }
         for (row, earlier) in shared.iter().take(EXAMPLES) {
             lines.push(format!("            lines {} and {}", rows.line(*earlier), rows.line(*row)));
@@ -92,16 +92,16 @@ impl<'a> Overview<'a> {
     fn time(&self, rate: Option<f64>) -> String {
         let (requests, per_second) = (self.plan.batch_count(), rate.unwrap_or(ASSUMED_RATE));
         if requests == 0 {
-            return "time        none: there is nothing to send".to_owned();
+            return "time        none; there is nothing to send".to_owned();
         }
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let time = Duration::try_from_secs_f64(requests as f64 / per_second).unwrap_or(Duration::MAX);
         let time = span(time.max(Duration::from_secs(1))); // nothing takes 0 s
         let assumed = match rate {
             Some(_) => "",
-            None => " (an assumption: AWS publishes no limit; --rate N for another)",
+            None => " (assumed, because AWS publishes no limit; use --rate N to change it)",
         };
-        format!("time        about {time} at {per_second} requests a second{assumed}")
+        format!("time        about {time} at {per_second} requests per second{assumed}")
     }
 
     fn lines(&self) -> Vec<String> {
@@ -109,7 +109,7 @@ impl<'a> Overview<'a> {
         let changed = changed.map(|age| format!(", changed {} ago", span(age))).unwrap_or_default();
         let mut lines =
             vec![format!("input       {}, {}{changed}", self.source.name(), counted(rows, "row"))];
-        lines.extend(self.directory.iter().map(|directory| format!("folder      {}", directory.display())));
+        lines.extend(self.directory.iter().map(|directory| format!("directory   {}", directory.display())));
         lines.extend(self.target.map(|target| format!("service     {target}")));
         lines.extend(self.identity.map(|identity| match self.target {
             Some(_) => format!("credentials {}\nregion      {}", identity.credentials, identity.region),
@@ -129,8 +129,8 @@ impl<'a> Overview<'a> {
         lines
     }
 
-    /// Connectors with how many numbers each has: all, if they are few, else the ends of the list. The one that should
-    /// not be there is most often a small one.
+    /// The connectors and their counts of numbers: all of them if they are few, otherwise the largest and the smallest.
+    /// A connector that is listed by mistake is most often a small one.
     fn connectors(&self) -> Vec<String> {
         let mut all: Vec<_> = self.plan.connectors().collect();
         all.sort_by_key(|(_, numbers)| Reverse(*numbers));
@@ -154,7 +154,7 @@ impl<'a> Overview<'a> {
     }
 }
 
-/// How many there are beyond the examples.
+/// The number of items beyond the examples, if any.
 fn more(all: u64, shown: usize) -> Option<String> {
     let rest = all.saturating_sub(shown as u64);
     (rest > 0).then(|| format!("            … and {} more", HumanCount(rest)))
@@ -189,11 +189,11 @@ mod tests {
             insta::assert_snapshot!(shown(csv.clone(), |overview| overview.with_details(None)));
         });
         let fixed = shown(csv, |overview| overview.with_details(Some(0.5)));
-        assert!(fixed.ends_with("time        about 4 s at 0.5 requests a second"), "{fixed}");
+        assert!(fixed.ends_with("time        about 4 s at 0.5 requests per second"), "{fixed}");
     }
 
     #[test]
-    fn among_many_connectors_the_odd_one_is_seen() {
+    fn among_many_connectors_the_odd_one_is_shown() {
         let mut csv = "vc_id,phone\n".to_owned();
         for connector in 0..40_u64 {
             for number in 0..if connector == 17 { 1 } else { 10 + connector } {

@@ -1,6 +1,6 @@
-//! Progress and messages for machines: one JSON object in a line. Must not print.
+//! Formats progress and messages for programs: one JSON object per line. Must not print.
 //!
-//! Every line has `timestamp`, `level` and `message`, as those of the log have. A field is only ever added.
+//! Every line has `timestamp`, `level` and `message`, like those of the log. Fields are only ever added.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -37,7 +37,7 @@ struct Progress<'a> {
     seconds_left: Option<u64>,
 }
 
-/// A line without its end. Text and numbers always serialise.
+/// A line without its line ending. Text and numbers always serialize.
 pub(super) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }

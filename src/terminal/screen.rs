@@ -1,6 +1,6 @@
-//! Standard error and the log file, and the thread that shows how far the run is.
+//! Writes to standard error and the log file, and runs the thread that shows progress.
 //!
-//! Must not know how a tally is put into words.
+//! Must not know how a tally is formatted.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::aws::Environment;
 use crate::terminal::tally::Tally;
 use crate::text::span;
 
-/// How often the tally is looked at: smooth enough for a bar, and nothing next to the work.
+/// How often the tally is checked: often enough for a smooth bar.
 const LOOK: Duration = Duration::from_millis(125);
 
 /// How messages, progress and log are written.
@@ -29,24 +29,24 @@ pub enum Format {
     /// For people.
     #[default]
     Text,
-    /// One JSON object in a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// What is wanted of a [`Screen`].
+/// The options of a [`Screen`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ScreenOptions<'a> {
-    /// Nothing on standard error but warnings and errors.
+    /// Print only warnings and errors on standard error.
     pub quiet: bool,
-    /// How it is written.
+    /// The format of all output.
     pub format: Format,
-    /// Whether with colours; `None`: if a terminal takes them and `NO_COLOR` is not set.
-    pub colours: Option<bool>,
-    /// Where all of it goes, too.
+    /// Whether to use colors; `None`: if it is a terminal that supports them and `NO_COLOR` is not set.
+    pub colors: Option<bool>,
+    /// A file that gets all of the output, too.
     pub log_file: Option<&'a Path>,
 }
 
-/// Standard error, shared by the bar and the log so that neither tears the other; and the log file.
+/// Standard error, shared by the bar and the log so that they do not garble each other; and the log file.
 #[derive(Clone)]
 pub struct Screen {
     bars: MultiProgress,
@@ -56,7 +56,7 @@ pub struct Screen {
     wall: fn() -> Timestamp,
 }
 
-/// What is shown while the run works.
+/// How progress is shown on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shows {
     Nothing,
@@ -65,12 +65,12 @@ enum Shows {
 }
 
 impl Screen {
-    /// Standard error: a bar if it is a terminal that can show one, lines if not. `wall` reads the wall clock.
+    /// Opens the screen: a bar if standard error is a terminal that can show one, lines if not. `wall` reads the clock.
     ///
     /// # Errors
     /// If the log file cannot be opened.
     pub fn open(options: &ScreenOptions<'_>, env: &Environment, wall: fn() -> Timestamp) -> io::Result<Self> {
-        if let Some(wanted) = options.colours {
+        if let Some(wanted) = options.colors {
             console::set_colors_enabled_stderr(wanted);
         }
         // indicatif's styles ask about standard output; the bar is on standard error.
@@ -90,19 +90,19 @@ impl Screen {
         Ok(Self { bars, shows, format: options.format, file, wall })
     }
 
-    /// Whether standard error takes colours.
+    /// Whether standard error has colors.
     #[must_use]
-    pub fn has_colours(&self) -> bool {
+    pub fn has_colors(&self) -> bool {
         console::colors_enabled_stderr()
     }
 
-    /// Whether messages for people are wanted on standard error.
+    /// Whether only warnings and errors are shown on standard error.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.shows == Shows::Nothing
     }
 
-    /// How it is written.
+    /// The format of all output.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
@@ -114,13 +114,13 @@ impl Screen {
         self.file.as_ref().map(LogFile::path)
     }
 
-    /// The log file's writer, for the log; writes nothing if there is no file.
+    /// A writer of the log to the log file; it writes nothing if there is no file.
     #[must_use]
     pub fn log_writer(&self) -> impl Write + use<> {
         LogWriter(self.clone())
     }
 
-    /// Writes a message, above the bar if there is one. A standard error that is gone is no reason to stop the work.
+    /// Writes a message, above the bar if there is one. A standard error that cannot be written does not stop the run.
     pub fn say(&self, text: impl std::fmt::Display) {
         if self.is_quiet() && self.file.is_none() {
             return;
@@ -132,14 +132,14 @@ impl Screen {
         self.to_file(&text);
     }
 
-    /// Writes why the command failed, whether messages are wanted or not.
+    /// Writes why the command failed, even with `--quiet`.
     pub fn fail(&self, text: &str) {
         let text = self.message("ERROR", text);
         self.to_stderr(&text);
         self.to_file(&text);
     }
 
-    /// Writes a question, whether messages are wanted or not: somebody has to answer it.
+    /// Writes a question, even with `--quiet`: the user has to answer it.
     pub fn ask(&self, text: impl std::fmt::Display) {
         self.to_file(&self.message("INFO", &text.to_string()));
         let mut stderr = io::stderr();
@@ -170,12 +170,12 @@ impl Screen {
         while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
             let (tally, now) = (read(tally), now());
             let lasted = now.saturating_duration_since(tally.started);
-            // jiff looks the zone up once, after the first wait: a run of a few rows is over by then.
+            // jiff looks up the time zone once, after the first wait: a run of a few rows has ended by then.
             let clock = Clock { now, wall: (self.wall)().to_zoned_datetime(TimeZone::system()) };
             if let Some(bar) = &bar {
-                // The warning that it went away stays on the screen; the state below the bar does not.
+                // The warning that the outage began stays on the screen, but the state below the bar does not.
                 if let Some(past) = states::back(&mut away, &tally, now) {
-                    self.say(format_args!("the service is back after {}", span(past)));
+                    self.say(format_args!("the service recovered after {}", span(past)));
                 }
                 let width = usize::from(console::Term::stderr().size().1).saturating_sub(1);
                 bar.set_position(tally.settled());
@@ -215,7 +215,7 @@ impl Screen {
             return;
         }
         match self.format {
-            // It is read later: when it was, matters.
+            // A log is read later, so each line has its time.
             Format::Text => self.append(format!("{} {text}", (self.wall)()).as_bytes()),
             Format::Json => self.append(text.as_bytes()),
         }
@@ -225,13 +225,14 @@ impl Screen {
         let Some(file) = &self.file else { return };
         if let Err(error) = file.append(bytes) {
             let path = file.path().display();
-            let text = format!("the log file `{path}` takes no more: {error}; the run goes on without it");
+            let text =
+                format!("cannot write to the log file `{path}`: {error}; the run continues without it");
             self.to_stderr(&self.message("WARN", &text));
         }
     }
 }
 
-/// The log goes where the messages go.
+/// The log goes to the same place as the messages.
 impl Write for Screen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.bars.suspend(|| io::stderr().write(bytes))
@@ -255,7 +256,7 @@ impl Write for LogWriter {
     }
 }
 
-/// A progress that is being shown.
+/// Progress that is being shown.
 #[derive(Debug)]
 pub struct Progress {
     stop: Sender<()>,
@@ -263,14 +264,14 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Takes it off the screen.
+    /// Removes it from the screen.
     pub fn finish(self) {
         drop(self.stop);
         drop(self.thread.join()); // it only drew
     }
 }
 
-/// When a line is due: often at first, seldom in a long night, and when the run begins or ends to be held back.
+/// When a line is due: often at first, rarely in a long run, and whenever the run is held back or continues.
 #[derive(Debug, Default)]
 pub(super) struct Cadence {
     pub last: Duration,

@@ -1,4 +1,4 @@
-//! What a run is doing, in words.
+//! Describes in words what a run is doing.
 //!
 //! Pure: the time is an argument. Must not print.
 
@@ -10,12 +10,12 @@ use crate::event::Phase;
 use crate::terminal::tally::Tally;
 use crate::text::{counted, span};
 
-/// What time it is.
+/// The current time.
 #[derive(Debug, Clone)]
 pub(super) struct Clock {
     /// For spans.
     pub now: Instant,
-    /// The same moment on the wall.
+    /// The same moment as a date and time.
     pub wall: ZonedDateTime,
 }
 
@@ -27,11 +27,11 @@ impl Clock {
     }
 }
 
-/// `14 min left, done about 02:40`; nothing while the run is held back.
+/// `14 min left, done about 02:40`; `None` while the run is held back.
 pub(super) fn end(tally: &Tally, clock: &Clock) -> Option<String> {
     let left = tally.remaining(clock.now)?;
     let left_in_words = format!("{} left", span(left));
-    // In a minute or two, the time of day says nothing more.
+    // For the last minute or two, the time of day adds nothing.
     Some(match clock.wall.checked_add(left) {
         Ok(end) if left >= Duration::from_secs(100) => {
             format!("{left_in_words}, done about {}", clock.time_of(&end))
@@ -54,29 +54,30 @@ pub(super) fn state(tally: &Tally, clock: &Clock) -> Option<String> {
     }
     if let Some(look) = tally.credentials_awaited {
         let when = match look.saturating_duration_since(now) {
-            Duration::ZERO => "looking now".to_owned(),
-            wait => format!("looking again in {}", span_up(wait)),
+            Duration::ZERO => "checking now".to_owned(),
+            wait => format!("checking again in {}", span_up(wait)),
         };
         return Some(format!("paused: credentials refused, waiting for new ones, {when}"));
     }
     match tally.phase? {
         Phase::Throttled { until } if until > now + Duration::from_secs(1) => {
-            Some(format!("paused: the service throttles, next request in {}", span_up(until - now)))
+            Some(format!("paused: throttled by the service, next request in {}", span_up(until - now)))
         }
         Phase::Outage { since, next_probe } => {
             let began = clock.wall.saturating_sub(now.saturating_duration_since(since));
-            let since = format!("outage since {}", clock.time_of(&began));
+            let since = clock.time_of(&began);
+            let text = format!("service unavailable since {since}; probing until it recovers");
             let probe = next_probe.map(|at| at.saturating_duration_since(now)).filter(|wait| !wait.is_zero());
             Some(match probe {
-                Some(wait) => format!("{since}, next probe in {}", span_up(wait)),
-                None => format!("{since}, probing"),
+                Some(wait) => format!("{text}, next probe in {}", span_up(wait)),
+                None => text,
             })
         }
         _ => None,
     }
 }
 
-/// How long an outage lasted that has just ended; `away` is when the present one began.
+/// How long an outage lasted that has just ended; `away` is the start of the current one.
 pub(super) fn back(away: &mut Option<Instant>, tally: &Tally, now: Instant) -> Option<Duration> {
     if let Some(Phase::Outage { since, .. }) = tally.phase {
         *away = Some(since);
@@ -98,7 +99,7 @@ pub(super) fn state_word(tally: &Tally) -> &'static str {
     }
 }
 
-/// A countdown: it is 1 s until it is over.
+/// A countdown, rounded up: it shows 1 s until it is over.
 fn span_up(duration: Duration) -> String {
     span(Duration::from_secs(duration.as_secs() + u64::from(duration.subsec_nanos() > 0)))
 }

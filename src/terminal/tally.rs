@@ -1,5 +1,5 @@
-//! Live counts, from the events as they become durable. Must not be needed for the truth: the report is folded from the
-//! journal.
+//! Live counts, from the events as they become durable. The report does not depend on them: it is folded from the
+//! journal, so they must not be needed for it.
 #![expect(clippy::cast_precision_loss, reason = "rates and times for people")]
 
 use std::collections::{BTreeMap, VecDeque};
@@ -12,13 +12,13 @@ use crate::event::{AttemptOutcome, Event, Outcome, Phase, StopReason};
 pub struct Tally {
     /// Rows to be settled in this run.
     pub rows: u64,
-    /// Requests that went out and have not ended.
+    /// Requests that were sent and have not ended.
     pub in_flight: u64,
-    /// Requests for numbers of which an earlier one failed.
+    /// Requests that retry numbers of an earlier request.
     pub retries: u64,
     /// Rows that failed or are unknown, by the error's name.
     pub failed_by_code: BTreeMap<Box<str>, u64>,
-    /// The service's limit as it was found, in requests per second.
+    /// The service's limit that was found, in requests per second.
     pub limit: Option<f64>,
     /// Rows settled, by outcome.
     pub succeeded: u64,
@@ -30,17 +30,17 @@ pub struct Tally {
     pub requests: u64,
     /// Requests that the service throttled.
     pub throttled: u64,
-    /// What the pace is doing.
+    /// The current phase of the pacing.
     pub phase: Option<Phase>,
-    /// The credentials were refused, and new ones are looked for then.
+    /// If the credentials were refused: when to check for new ones.
     pub credentials_awaited: Option<Instant>,
-    /// The run is on its way to an early end.
+    /// If the run is stopping early: why.
     pub stopping: Option<StopReason>,
     /// When the run began.
     pub started: Instant,
     /// Requests that ended.
     recent_requests: Recent,
-    /// Rows that they settled.
+    /// Rows that these requests settled.
     recent_rows: Recent,
 }
 
@@ -116,7 +116,7 @@ impl Tally {
         self.succeeded + self.failed + self.unknown
     }
 
-    /// Requests per second, over the last few seconds; in the first one, over what there is of it.
+    /// Requests per second, over the last few seconds; in the first second, since the start.
     #[must_use]
     pub fn request_rate(&self, now: Instant) -> f64 {
         let second = self.second(now);
@@ -129,8 +129,8 @@ impl Tally {
         }
     }
 
-    /// How long the rest will take at the rate of the last minute. `None` before there are some seconds to go by, and
-    /// while the run is held back: then nobody knows.
+    /// How long the rest will take at the rate of the last minute. `None` in the first seconds, and while the run is
+    /// held back: it cannot be estimated then.
     #[must_use]
     pub fn remaining(&self, now: Instant) -> Option<Duration> {
         let is_held = self.stopping.is_some()
@@ -150,14 +150,14 @@ impl Tally {
 /// How many whole seconds the shown rate looks back: enough to be steady, few enough to be current.
 const SHOWN_SECONDS: u64 = 7;
 
-/// How many seconds the time left is told from: at most, and at least. A shorter job is over before anybody plans by it.
+/// The time left is estimated from at most and at least this many seconds. A shorter job does not need an estimate.
 const MINUTE: u64 = 60;
 const STEADY: u64 = 5;
 
-/// After so many seconds without any, what was before says nothing about the present.
+/// After this many seconds without a count, earlier counts say nothing about the current rate.
 const PAUSE: u64 = 30;
 
-/// Counts of the last seconds, each second that has any with its own.
+/// Counts of the last seconds: pairs of a second and its count, without seconds that have none.
 #[derive(Debug, Clone, Default)]
 struct Recent(VecDeque<(u64, u64)>);
 
@@ -175,8 +175,8 @@ impl Recent {
         self.0.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, count)| count).sum()
     }
 
-    /// Per second, from the first of the seconds to the last that is over. What the first one has is left out: it may be
-    /// a full bucket, and it is not known when in that second the measuring began.
+    /// Per second, from the first of the seconds to the last that is over. The count of the first is left out: it may
+    /// come from a full bucket, and the measurement may have started at any point in that second.
     fn rate(&self, second: u64) -> Option<f64> {
         let (first, _) = *self.0.front()?;
         let (last, _) = *self.0.iter().rfind(|(at, _)| *at < second)?;
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_is_told_from_the_rate_of_the_last_minute_and_while_held_back_not_at_all() {
+    fn the_time_left_comes_from_the_last_minute_and_is_none_while_held_back() {
         let start = origin();
         let phase = |phase| vec![Event::Phase(phase)];
         let outage = phase(Phase::Outage { since: start, next_probe: None });

@@ -14,7 +14,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// How long the run has lasted.
+/// Seconds since the run started.
 const LASTED: u64 = 10_000;
 
 /// 02:11:00 in Berlin, hours into a run of which 4,120 of 9,812 rows are settled.
@@ -25,7 +25,7 @@ fn night() -> (Tally, Clock) {
         wall: "2026-11-24T02:11:00+01:00[+01:00]".parse().expect("a time"),
     };
     let mut tally = Tally::new(9_812, started);
-    answered_at_last(&mut tally, started);
+    answered_lately(&mut tally, started);
     tally.succeeded = 4_100;
     tally.failed = 18;
     tally.unknown = 2;
@@ -41,7 +41,7 @@ fn night() -> (Tally, Clock) {
 }
 
 /// An answer every four seconds, for ten rows each.
-fn answered_at_last(tally: &mut Tally, started: Instant) {
+fn answered_lately(tally: &mut Tally, started: Instant) {
     let settled = Settlement {
         rows: (0..10).map(RowId::new).collect(),
         outcome: Outcome::Succeeded,
@@ -58,7 +58,7 @@ fn answered_at_last(tally: &mut Tally, started: Instant) {
     }
 }
 
-/// What may hold a run back, in words; `night` is at 02:11.
+/// Each state of a run and its text; `night` is at 02:11.
 fn states() -> Vec<(&'static str, Tally, &'static str)> {
     let with = |change: &dyn Fn(&mut Tally, Instant)| {
         let (mut tally, clock) = night();
@@ -72,14 +72,14 @@ fn states() -> Vec<(&'static str, Tally, &'static str)> {
             with(&|tally, now| {
                 tally.phase = Some(Phase::Throttled { until: now + Duration::from_millis(2_400) });
             }),
-            "paused: the service throttles, next request in 3 s",
+            "paused: throttled by the service, next request in 3 s",
         ),
         (
             "throttled",
             with(&|tally, now| {
                 tally.phase = Some(Phase::Throttled { until: now + Duration::from_millis(900) });
             }),
-            "", // that is the pace, not a pause
+            "", // short enough to be part of the pace
         ),
         (
             "outage",
@@ -89,7 +89,7 @@ fn states() -> Vec<(&'static str, Tally, &'static str)> {
                     next_probe: None,
                 });
             }),
-            "outage since 02:09, probing",
+            "service unavailable since 02:09; probing until it recovers",
         ),
         (
             "outage",
@@ -99,17 +99,17 @@ fn states() -> Vec<(&'static str, Tally, &'static str)> {
                     next_probe: Some(now + seconds(9)),
                 });
             }),
-            "outage since Mon 23:57, next probe in 9 s",
+            "service unavailable since Mon 23:57; probing until it recovers, next probe in 9 s",
         ),
         (
             "credentials_refused",
             with(&|tally, now| tally.credentials_awaited = Some(now + seconds(20))),
-            "paused: credentials refused, waiting for new ones, looking again in 20 s",
+            "paused: credentials refused, waiting for new ones, checking again in 20 s",
         ),
         (
             "credentials_refused",
             with(&|tally, now| tally.credentials_awaited = Some(now)),
-            "paused: credentials refused, waiting for new ones, looking now",
+            "paused: credentials refused, waiting for new ones, checking now",
         ),
         (
             "stopping",
@@ -133,16 +133,16 @@ fn clock_of(tally: &Tally) -> Clock {
 }
 
 #[test]
-fn states_have_words() {
+fn every_state_has_a_text() {
     for (word, tally, text) in states() {
         assert_eq!(states::state_word(&tally), word, "{text}");
         assert_eq!(state(&tally, &clock_of(&tally)).unwrap_or_default(), text);
     }
 }
 
-/// The time left is one of the rows that are being settled.
+/// The time left is estimated from the rows that are being settled.
 #[test]
-fn while_nothing_moves_nobody_knows_how_long_it_will_take() {
+fn no_time_left_is_shown_while_the_run_is_held_back() {
     for (word, tally, _) in states() {
         let moves = word == "paced";
         let shown = view::line(&tally, &clock_of(&tally));
@@ -171,7 +171,7 @@ fn the_view_fits_its_width() {
 }
 
 #[test]
-fn no_line_is_wider_than_it_may_be() {
+fn no_line_is_wider_than_the_terminal() {
     for (_, mut tally, _) in states() {
         tally.failed_by_code.insert("AnErrorWhoseNameIsWiderThanATerminal\x1b[2J\n".into(), 99);
         let clock = clock_of(&tally);
@@ -208,7 +208,7 @@ fn json_lines_parse_and_have_their_fields() {
 }
 
 #[test]
-fn lines_are_seldom_in_a_long_night_and_tell_of_every_pause() {
+fn lines_become_rare_in_a_long_run_but_announce_every_pause() {
     let (tally, _) = night();
     let mut cadence = Cadence::default();
     let due = (1..=8 * 3_600).filter(|at| cadence.is_due(&tally, seconds(*at))).count();
@@ -222,7 +222,7 @@ fn lines_are_seldom_in_a_long_night_and_tell_of_every_pause() {
 }
 
 #[test]
-fn the_end_of_an_outage_is_known_once() {
+fn the_end_of_an_outage_is_reported_once() {
     let (tally, clock) = night();
     let mut outage = tally.clone();
     outage.phase = Some(Phase::Outage { since: clock.now, next_probe: None });

@@ -1,6 +1,6 @@
-//! What is shown of a tally: parts in words, and how they fit into a terminal.
+//! Formats a tally as text, and fits it into the width of a terminal.
 //!
-//! Pure: no line is wider than it may be, whatever the terminal. Must not print.
+//! Pure: no line is wider than the given width. Must not print.
 
 use std::fmt::Write as _;
 
@@ -11,13 +11,13 @@ use crate::event::Phase;
 use crate::terminal::tally::Tally;
 use crate::text::counted;
 
-/// Between two parts of a line.
+/// The separator between two parts of a line.
 const BETWEEN: &str = " · ";
 
-/// Error names that are shown; the rest is counted.
+/// How many error codes are named; the rest are counted.
 const CODES: usize = 3;
 
-/// The lines below the bar: how far the run is, how fast, and what holds it back. None is wider than `width`.
+/// The lines below the bar: how far the run is, how fast, and what holds it back. No line is wider than `width`.
 pub(super) fn lines(tally: &Tally, clock: &Clock, width: usize) -> Vec<String> {
     let mut lines = fit(&counts(tally), width);
     lines.extend(fit(&pace(tally, clock), width));
@@ -25,7 +25,7 @@ pub(super) fn lines(tally: &Tally, clock: &Clock, width: usize) -> Vec<String> {
     lines
 }
 
-/// Everything in one line, where there is no terminal.
+/// Everything on one line, for output that is not a terminal.
 pub(super) fn line(tally: &Tally, clock: &Clock) -> String {
     let parts = [counts(tally), pace(tally, clock), states::state(tally, clock).into_iter().collect()];
     parts.concat().join(BETWEEN)
@@ -72,7 +72,7 @@ fn pace(tally: &Tally, clock: &Clock) -> Vec<String> {
     let mut parts = vec![format!("{:.1} requests/s", tally.request_rate(clock.now))];
     match (tally.limit, tally.phase) {
         (Some(limit), _) => parts.push(format!("limit found: {limit:.1}/s")),
-        (None, Some(Phase::Probing)) => parts.push("feeling for the limit".to_owned()),
+        (None, Some(Phase::Probing)) => parts.push("probing for the limit".to_owned()),
         _ => {}
     }
     parts.push(format!("{} in flight", HumanCount(tally.in_flight)));
@@ -84,7 +84,7 @@ fn pace(tally: &Tally, clock: &Clock) -> Vec<String> {
     parts
 }
 
-/// As many parts in a line as fit; a part that is too long for one is wrapped at its spaces.
+/// Puts as many parts on a line as fit; wraps a part that is too long for one line at its spaces.
 fn fit(parts: &[String], width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for part in parts {
@@ -117,7 +117,7 @@ fn width_of(text: &str) -> usize {
     console::measure_text_width(text)
 }
 
-/// Without what a terminal would obey: the name comes from the service.
+/// Removes control characters, which a terminal would obey: the name comes from the service.
 fn plain(code: &str) -> String {
     code.chars().filter(|c| !c.is_control()).collect()
 }

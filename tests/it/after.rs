@@ -1,8 +1,8 @@
-//! What is there to see when a run has ended: its summary again, the page, and the command that hears of it.
+//! What a run leaves when it has ended: its summary, the page, and the command of `--on-finish`.
 
 use super::harness::{Ended, Job, Service, csv, number};
 
-/// Row 1 is refused, always.
+/// Row 1 is always refused.
 const ONE_REFUSED: &str =
     "[[number_error]]\nnumbers = ['+12065550001']\ncode = 'Forbidden'\nmessage = '<b>no</b>'\n";
 
@@ -27,7 +27,7 @@ fn a_summary_is_printed_again_from_the_report_alone() {
         .says("is billed");
     let again = job.command("summary numbers.report.csv");
     again.exits(0).same("stderr", again.stderr.as_str(), "");
-    // All but the pace and how to reach the service, which only the run knew; request ids know the simulator.
+    // All but the pace and how to reach the service, which only the run knew; the request ids show the simulation.
     let is_known = |line: &&str| {
         !["SIMULATED", "note:", "the pace is", "1 request", "2 requests", "3 requests", "to go on"]
             .iter()
@@ -37,30 +37,29 @@ fn a_summary_is_printed_again_from_the_report_alone() {
     let shown = run.stderr.find("5 rows in").map_or("", |at| &run.stderr[at..]);
     again.same("summary", lines(&again.stdout), lines(shown));
     again.check(
-        again.stdout.contains("to go on with the rest: chime-sweep rerun numbers.report.csv --simulate\n"),
+        again.stdout.contains("to continue with the rest: chime-sweep rerun numbers.report.csv --simulate\n"),
         "how",
     );
-    again
-        .check(again.stdout.contains("the pace is known to the run alone"), "it does not say what is absent");
+    again.check(again.stdout.contains("only the run knows the pace"), "it does not say what is absent");
 
     let (from_report, from_run) =
         (json(&job.command("summary numbers.report.csv --json").stdout), json(&job.read("s.json")));
     for field in ["version", "report", "rows", "connectors", "errors", "all_succeeded"] {
         again.same(field, &from_report[field], &from_run[field]);
     }
-    again.check(from_report.get("requests").is_none(), "the report knows of no requests");
+    again.check(from_report.get("requests").is_none(), "the report does not have the requests");
     let both = json(&job.command("summary numbers.report.csv --json --run s.json").stdout);
     again.same("requests", &both["requests"], &from_run["requests"]);
     again.same("timeline", &both["timeline"], &from_run["timeline"]);
 }
 
 #[test]
-fn a_summary_knows_reports_of_every_kind_and_no_other_file() {
+fn a_summary_reads_every_kind_of_report_and_refuses_other_files() {
     let file = csv(2).replace(',', "|").replace("phone_number", "digits|note").replace('\n', "|x\n");
     let file = file.replacen("note|x", "note", 1);
     let (_, job, run) = reported(ONE_REFUSED, &file, "--delimiter | --number-column digits");
     run.exits(3).says(
-        "to go on with the rest: chime-sweep rerun numbers.report.csv --number-column digits --delimiter '|'",
+        "to continue with the rest: chime-sweep rerun numbers.report.csv --number-column digits --delimiter '|'",
     );
     let ended = job.command("summary numbers.report.csv --number-column digits");
     ended.exits(0).check(ended.stdout.contains("1  failed"), "counts");
@@ -106,16 +105,16 @@ fn a_run_and_its_report_give_one_page() {
 }
 
 #[test]
-fn a_page_takes_no_other_files_place() {
+fn a_page_does_not_replace_another_file() {
     let (service, job, _) = reported("", &csv(1), "");
     for other in ["numbers.csv", "numbers.report.csv"] {
         let before = job.read(other);
         let ended = job.command(&format!("summary numbers.report.csv --html {other}"));
-        ended.exits(1).says("is no page of chime-sweep, and is not overwritten");
+        ended.exits(1).says("is not a chime-sweep page; it is not overwritten");
         ended.same(other, job.read(other), before);
     }
     let requests = service.requests();
-    job.sweep("--overwrite --html numbers.csv").exits(1).says("is no page of chime-sweep");
+    job.sweep("--overwrite --html numbers.csv").exits(1).says("is not a chime-sweep page");
     job.sweep("--output new.csv --html ./new.csv")
         .exits(1)
         .says("--html `./new.csv` is the report or its journal");
@@ -129,7 +128,7 @@ fn a_page_takes_no_other_files_place() {
     }
 }
 
-/// A shell's script.
+/// A shell script.
 #[cfg(unix)]
 fn script(body: &str) -> String {
     format!("#!/bin/sh\n{body}\n")
@@ -137,14 +136,14 @@ fn script(body: &str) -> String {
 
 #[test]
 #[cfg(unix)]
-fn the_command_hears_how_the_run_ended() {
+fn the_command_gets_the_result_of_the_run() {
     let service = Service::playing(ONE_REFUSED);
     let keys = "[default]\naws_access_key_id = AKIDSIMULATED\naws_secret_access_key = simulated-secret-that-opens-nothing\n";
     let job = Job::new(csv(3)).at(&service.url()).env("AWS_REGION", "us-east-1");
     job.write(".aws/credentials", keys);
     job.write("done.sh", script("env > environment; cat > text; exit 7"));
     let ended = job.sweep("--on-finish sh${IFS}done.sh --summary-json s.json --html p.html");
-    ended.exits(3).says("the command of `--on-finish` did not work").says("exit status: 7");
+    ended.exits(3).says("the `--on-finish` command failed").says("exit status: 7");
     let environment = job.read("environment");
     let variable = |name: &str| {
         let name = format!("CHIME_SWEEP_RESULT_{name}=");
@@ -174,39 +173,42 @@ fn the_command_hears_how_the_run_ended() {
 
 #[test]
 #[cfg(unix)]
-fn the_command_hears_that_it_was_a_rehearsal() {
+fn the_command_learns_that_it_was_a_rehearsal() {
     let job = Job::new(csv(3));
-    job.write("done.sh", script("echo $CHIME_SWEEP_RESULT_SIMULATED > heard"));
+    job.write("done.sh", script("echo $CHIME_SWEEP_RESULT_SIMULATED > result"));
     let ended = job.command("run numbers.csv --simulate --on-finish sh${IFS}done.sh");
-    ended.exits(0).same("heard", job.read("heard").trim(), "true");
+    ended.exits(0).same("result", job.read("result").trim(), "true");
 }
 
 #[test]
 #[cfg(unix)]
-fn the_command_hears_of_an_early_stop_too() {
+fn the_command_also_runs_after_an_early_stop() {
     let refused = "[[fault]]\ndoes.error = { status = 401 }\n";
     let service = Service::playing(refused);
     let job = Job::on(&service, csv(2));
-    job.write("done.sh", script("echo $CHIME_SWEEP_RESULT_STATUS $CHIME_SWEEP_RESULT_NOT_ATTEMPTED > heard"));
+    job.write(
+        "done.sh",
+        script("echo $CHIME_SWEEP_RESULT_STATUS $CHIME_SWEEP_RESULT_NOT_ATTEMPTED > result"),
+    );
     let ended = job.sweep("--on-finish sh${IFS}done.sh");
-    ended.exits(4).same("heard", job.read("heard"), "stopped_early 2\n");
+    ended.exits(4).same("result", job.read("result"), "stopped_early 2\n");
 }
 
 #[test]
 #[cfg(unix)]
-fn the_command_hears_of_a_report_that_could_not_be_written() {
+fn the_command_runs_if_the_report_could_not_be_written() {
     let service = Service::playing("");
     let job = Job::on(&service, csv(2));
-    job.write("done.sh", script("echo $CHIME_SWEEP_RESULT_STATUS $CHIME_SWEEP_RESULT_SUCCEEDED \"$CHIME_SWEEP_RESULT_REPORT\" > heard; cat > text"));
+    job.write("done.sh", script("echo $CHIME_SWEEP_RESULT_STATUS $CHIME_SWEEP_RESULT_SUCCEEDED \"$CHIME_SWEEP_RESULT_REPORT\" > result; cat > text"));
     std::fs::create_dir(job.path("numbers.report.csv.partial")).expect("a folder in the way");
     let ended = job.sweep("--on-finish sh${IFS}done.sh");
-    ended.exits(1).says("cannot write `numbers.report.csv`").same("heard", job.read("heard"), "error 2 \n");
+    ended.exits(1).says("cannot write `numbers.report.csv`").same("result", job.read("result"), "error 2 \n");
     ended.check(job.read("text").contains("settled and kept in `numbers.report.csv.journal`"), "text");
 }
 
 #[test]
 #[cfg(unix)]
-fn a_command_that_hangs_is_ended_with_all_that_it_started() {
+fn a_command_that_hangs_is_killed_with_all_that_it_started() {
     let service = Service::playing("");
     let job = Job::on(&service, csv(1));
     job.write("done.sh", script("sleep 300 & echo $! > child; wait"));
@@ -220,10 +222,10 @@ fn a_command_that_hangs_is_ended_with_all_that_it_started() {
 }
 
 #[test]
-fn the_command_is_not_run_if_nothing_was_begun() {
+fn the_command_is_not_run_if_the_run_did_not_start() {
     let job = Job::new(csv(1));
-    let ended = job.command("run numbers.csv --yes --on-finish echo${IFS}heard>heard");
+    let ended = job.command("run numbers.csv --yes --on-finish echo${IFS}result>result");
     ended.exits(1).same("files", job.files(), ["numbers.csv"]);
-    let ended = job.command("run nowhere.csv --simulate --on-finish echo${IFS}heard>heard");
+    let ended = job.command("run nowhere.csv --simulate --on-finish echo${IFS}result>result");
     ended.exits(1).same("files", job.files(), ["numbers.csv"]);
 }

@@ -1,4 +1,4 @@
-//! Region, endpoint and keys from where every AWS tool has them, with the traps that are known.
+//! Region, endpoint and keys come from where every AWS tool reads them, with their known pitfalls.
 
 use chime_sweep::simulator::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 
@@ -15,7 +15,7 @@ fn profiled(profile: &str, more: &str) -> Job {
 }
 
 #[test]
-fn settings_that_break_other_tools_break_nothing() {
+fn settings_that_break_other_tools_do_not_break_this_one() {
     all_at_once(
         &[
             ("AWS_RETRY_MODE", "legacy"),
@@ -58,7 +58,7 @@ fn without_keys_or_a_region_the_error_says_where_it_looked() {
 }
 
 #[test]
-fn the_endpoint_comes_from_the_environment_the_nearest_first() {
+fn the_most_specific_endpoint_of_the_environment_is_used() {
     let service = Service::playing("");
     let url = service.url();
     let nowhere = "http://127.0.0.1:1";
@@ -77,7 +77,7 @@ fn the_endpoint_comes_from_the_environment_the_nearest_first() {
 #[test]
 fn the_endpoint_of_a_profile_is_found_in_both_spellings() {
     all_at_once(&["chime_sdk_voice", "chime-sdk-voice", ""], |spelling| {
-        // Every region signs as the simulator is told, so a wrong one would be refused.
+        // The simulator checks the region in the signature, so a wrong one would be refused.
         let service = Service::playing("region = 'eu-west-1'");
         let url = service.url();
         let more = match *spelling {
@@ -111,7 +111,7 @@ fn a_typed_profile_wins_over_keys_in_the_environment() {
 mod process {
     use super::*;
 
-    /// A profile whose keys are what `keys.json` holds; whoever reads it finds `next.json` there the next time.
+    /// A profile whose keys are what `keys.json` holds; each read puts `next.json` in its place for the next.
     fn with_process(first: &str, next: &str) -> Job {
         let job = Job::new(csv(6));
         let keys = |id: &str| {
@@ -135,7 +135,7 @@ mod process {
                            secret_access_key = 'simulated-secret-that-opens-nothing'\n";
 
     #[test]
-    fn keys_that_expire_in_the_night_are_read_again() {
+    fn keys_that_expire_during_a_run_are_read_again() {
         let service = Service::playing(RENEWED);
         let job = with_process("AKIDFIRST", "AKIDSECOND").at(&service.url());
         let ended = job.sweep("--batch-size 1 --concurrency 1 --max-attempts 1");

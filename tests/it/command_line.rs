@@ -1,4 +1,4 @@
-//! The command line's everyday form: help, variables, completions, manual pages, slips of the fingers.
+//! The command line: help, variables, completions, manual pages, and typing errors.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use chime_sweep::cli::exit::ExitStatus;
 
 use super::harness::{BINARY, Job, Service, csv};
 
-/// Runs a program that other tools bring; returns its standard output and error.
+/// Runs a program that other tools install; returns its standard output and error.
 #[track_caller]
 fn piped(program: &str, arguments: &[&str], stdin: &str) -> (String, String) {
     let mut child = Command::new(program)
@@ -53,11 +53,11 @@ fn help_lists_every_exit_code_and_so_does_the_readme() {
 }
 
 #[test]
-fn help_teaches() {
+fn help_has_examples_and_fits_the_terminal() {
     let job = Job::new("");
     for (arguments, text) in [
         ("--help", "chime-sweep run numbers.csv --simulate"),
-        ("help run", "goes on after a crash, from the journal beside the report"),
+        ("help run", "continues after a crash, from the journal next to the report"),
         ("help run", "[default: 16]"),
         ("run --help", "Stopping:"),
         ("help rerun", "the report is updated"),
@@ -73,12 +73,12 @@ fn help_teaches() {
 }
 
 #[test]
-fn slips_are_named_and_the_right_word_is_suggested() {
+fn typing_errors_are_named_and_the_right_word_is_suggested() {
     let job = Job::new(csv(1));
     for (arguments, texts) in [
         ("simulte", ["unrecognized subcommand 'simulte'", "'simulate'"]),
         ("run numbers.csv --simulte", ["unexpected argument '--simulte'", "'--simulate'"]),
-        ("run numbers.csv --rate fast", ["'fast' for '--rate <N>'", "neither `auto` nor a positive number"]),
+        ("run numbers.csv --rate fast", ["'fast' for '--rate <N>'", "expected `auto` or a positive number"]),
         ("completions bsh", ["'bsh' for '<SHELL>'", "'bash'"]),
         ("help rernu", ["unrecognized subcommand 'rernu'", "--help"]),
     ] {
@@ -88,7 +88,7 @@ fn slips_are_named_and_the_right_word_is_suggested() {
             ended.says(text);
         }
     }
-    job.command("man rnu").exits(1).says("`rnu` is no command of chime-sweep");
+    job.command("man rnu").exits(1).says("`rnu` is not a chime-sweep command");
 }
 
 /// Each option has its variable: a value that no option takes is refused, and the variable is named.
@@ -104,9 +104,9 @@ fn every_option_can_be_set_by_a_variable() {
             let input = if subcommand.get_positionals().next().is_some() { "numbers.csv" } else { "" };
             let job = Job::new("").env(&variable, "\u{1}");
             let ended = job.command(&format!("{} {input}", subcommand.get_name()));
-            // A name, a path or a text can be anything: then it is the job that fails, if at all.
+            // A name, a path or a text can be anything: then only the job can fail, if at all.
             let is_text = ended.code != Some(2) || ended.stderr.contains("required");
-            ended.says_not("is no option");
+            ended.says_not("is not an option");
             ended.check(is_text || ended.stderr.contains(&variable), &format!("{variable} has no effect"));
         }
     }
@@ -114,7 +114,7 @@ fn every_option_can_be_set_by_a_variable() {
 }
 
 #[test]
-fn variables_do_what_options_do_and_what_is_typed_wins() {
+fn variables_do_what_options_do_and_options_override_them() {
     let run = |variables: &[(&str, &str)], more: &str| {
         let service = Service::playing("");
         let job = Job::on(&service, csv(4)).env("CHIME_SWEEP_YES", "1");
@@ -125,7 +125,7 @@ fn variables_do_what_options_do_and_what_is_typed_wins() {
         (&[("CHIME_SWEEP_BATCH_SIZE", "2")][..], "", 0, 2, "to remove"),
         (&[("CHIME_SWEEP_BATCH_SIZE", "2")], "--batch-size 4", 0, 1, "to remove"),
         (&[("CHIME_SWEEP_QUIET", "yes")], "", 0, 1, ""),
-        // An empty variable is none.
+        // An empty variable counts as not set.
         (&[("CHIME_SWEEP_RATE", "")], "", 0, 1, "to remove"),
         (&[("CHIME_SWEEP_SIMULATE", "false")], "", 0, 1, "to remove"),
         // Two that contradict each other are an error, wherever they come from.
@@ -152,7 +152,7 @@ fn a_wrong_variable_is_named() {
     for (name, value, texts) in [
         ("CHIME_SWEEP_RATE", "fast", ["invalid value 'fast' for '--rate <N>'", "'CHIME_SWEEP_RATE'"]),
         ("CHIME_SWEEP_SIMULATE", "perhaps", ["invalid value 'perhaps'", "'CHIME_SWEEP_SIMULATE'"]),
-        ("CHIME_SWEEP_MAX_DURATION", "5", ["not a time such as", "'CHIME_SWEEP_MAX_DURATION'"]),
+        ("CHIME_SWEEP_MAX_DURATION", "5", ["expected a time such as", "'CHIME_SWEEP_MAX_DURATION'"]),
     ] {
         let ended = job(name, value).command("run numbers.csv");
         ended.exits(2);
@@ -163,11 +163,11 @@ fn a_wrong_variable_is_named() {
     let typed = job("CHIME_SWEEP_RATE", "5").command("run numbers.csv --rate fast");
     typed.exits(2).says("'--rate <N>'").says_not("CHIME_SWEEP_RATE");
     let slip = job("CHIME_SWEEP_RATES", "5").command("run numbers.csv --simulate");
-    slip.exits(0).says("`CHIME_SWEEP_RATES` is set, and is no option");
+    slip.exits(0).says("`CHIME_SWEEP_RATES` is set but is not an option");
     job("CHIME_SWEEP_RESULT_STATUS", "x")
         .command("run numbers.csv --simulate")
         .exits(0)
-        .says_not("is no option");
+        .says_not("is not an option");
 }
 
 #[test]
@@ -215,10 +215,10 @@ fn every_command_has_a_manual_page_that_renders_without_a_warning() {
     }
 }
 
-/// `head` reads a line and goes: that is no error.
+/// `head` reads a line and exits: that is not an error.
 #[cfg(unix)]
 #[test]
-fn a_reader_that_has_read_enough_is_no_error() {
+fn a_reader_that_stops_early_is_not_an_error() {
     let job = Job::new(csv(2_000));
     for arguments in
         ["plan numbers.csv", "man", "completions bash", "--help", "run numbers.csv --simulate -q -o -"]
@@ -231,7 +231,7 @@ fn a_reader_that_has_read_enough_is_no_error() {
     }
 }
 
-/// The file is there all the same: what is on standard output alone could not be gone on with.
+/// The file exists all the same: a rerun could not start from standard output.
 #[test]
 fn a_report_can_be_shown_on_standard_output() {
     let service = Service::playing("");

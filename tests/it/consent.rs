@@ -1,4 +1,4 @@
-//! Nobody's numbers are removed without a yes.
+//! Numbers are removed only with the user's consent.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use super::harness::{BINARY, Job, Service, csv, skipped, wait_until};
 
-/// What gives a program a terminal on this machine.
+/// A tool that runs a program on a terminal.
 #[derive(Clone, Copy)]
 enum Terminal {
     Script,
@@ -14,7 +14,7 @@ enum Terminal {
 }
 
 impl Terminal {
-    /// One that works here; without one the tests that need it are skipped.
+    /// One that works on this machine; without one, the tests that need it are skipped.
     fn find() -> Option<Self> {
         let succeeds = |program: &str, arguments: &[&str]| {
             let output = std::process::Command::new(program).args(arguments).output();
@@ -86,7 +86,7 @@ fn without_a_terminal_and_without_a_yes_nothing_happens() {
     let job = Job::on(&service, csv(3));
     for arguments in [job.run_arguments(""), job.run_arguments("--quiet")] {
         let ended = job.command_with_stdin(&arguments, b"y\n");
-        ended.exits(2).says("no terminal to ask at").says("--yes").same(
+        ended.exits(2).says("no terminal to ask on").says("--yes").same(
             "files",
             job.files(),
             ["numbers.csv"],
@@ -105,7 +105,7 @@ fn without_a_terminal_and_without_a_yes_nothing_happens() {
 }
 
 #[test]
-fn on_a_terminal_only_a_yes_goes_on() {
+fn on_a_terminal_only_a_yes_starts_the_run() {
     for answer in ["n\n", "\n", "nonsense\n", "\u{4}"] {
         let Some((requests, code, shown)) = answered(answer, "") else { return };
         assert!(shown.contains(QUESTION) && shown.contains("vc: 3"), "{answer:?}: {shown}");
@@ -120,7 +120,7 @@ fn on_a_terminal_only_a_yes_goes_on() {
 }
 
 #[test]
-fn on_a_terminal_a_yes_beforehand_is_not_asked_for_again() {
+fn on_a_terminal_the_option_yes_skips_the_question() {
     let Some((requests, code, shown)) = answered("", "--yes") else { return };
     assert!(!shown.contains("[y/N]") && shown.contains("3  succeeded"), "{shown}");
     assert_eq!((requests, code), (1, Some(0)), "{shown}");
@@ -134,18 +134,18 @@ fn quiet_is_asked_all_the_same() {
 }
 
 #[test]
-fn standard_input_cannot_be_input_and_answer() {
+fn standard_input_cannot_be_both_input_and_answer() {
     let Some(terminal) = Terminal::find() else { return };
     let service = Service::playing("");
     let job = Job::on(&service, csv(3));
     let arguments = format!("run - -o x.csv --endpoint-url {}", service.url());
     let (code, shown) = terminal.run(&job, &arguments, &[("", Typed::Keys(&format!("{}\u{4}", csv(1))))]);
-    assert!(shown.contains("no terminal to ask at"), "{shown}");
+    assert!(shown.contains("no terminal to ask on"), "{shown}");
     assert_eq!((service.requests(), code), (0, Some(2)), "{shown}");
 }
 
 #[test]
-fn what_was_typed_before_the_question_is_no_answer() {
+fn what_was_typed_before_the_question_does_not_answer_it() {
     let Some(terminal) = Terminal::find() else { return };
     let service = Service::playing("");
     let job = Job::on(&service, "");
@@ -167,7 +167,7 @@ fn what_was_typed_before_the_question_is_no_answer() {
 }
 
 #[test]
-fn the_question_tells_file_and_account_and_a_big_job_wants_its_count() {
+fn the_question_names_file_and_account_and_a_big_job_needs_its_count() {
     let Some(terminal) = Terminal::find() else { return };
     for (answer, expected) in [("y\n", 2), ("1,200\n", 0)] {
         let service = Service::playing("");
@@ -184,7 +184,7 @@ fn the_question_tells_file_and_account_and_a_big_job_wants_its_count() {
 }
 
 #[test]
-fn a_rehearsal_and_a_job_without_work_ask_nobody() {
+fn a_rehearsal_and_a_job_without_work_do_not_ask() {
     let job = Job::new(csv(3));
     let ended = job.command("run numbers.csv --simulate");
     ended.exits(0).statuses(&["succeeded"; 3]).says("SIMULATED").says_not("[y/N]");
@@ -197,7 +197,7 @@ fn a_rehearsal_and_a_job_without_work_ask_nobody() {
 }
 
 #[test]
-fn a_yes_in_the_environment_counts_only_where_nobody_can_be_asked() {
+fn a_yes_in_the_environment_counts_only_without_a_terminal() {
     let Some(terminal) = Terminal::find() else { return };
     let service = Service::playing("");
     let job = Job::on(&service, csv(3)).env("CHIME_SWEEP_YES", "true");

@@ -6,18 +6,18 @@ use std::path::Path;
 
 use super::harness::{Ended, Job, Service, csv};
 
-/// A headless job whose errors are looked at.
+/// A job without a terminal that ends with an error.
 struct Case {
     name: &'static str,
     arguments: &'static str,
     code: i32,
-    /// What is there beside the input.
+    /// The files besides the input.
     before: fn(&Job),
     /// With keys, a region and a service at `SERVICE`.
     with_service: bool,
 }
 
-/// Exit code 1, nothing beforehand, no service.
+/// Exit code 1, without earlier files or a service.
 const fn case(name: &'static str, arguments: &'static str) -> Case {
     Case { name, arguments, code: 1, before: |_| {}, with_service: false }
 }
@@ -59,7 +59,7 @@ const INPUT: [Case; 15] = [
     case("input_utf16", "run numbers.csv --yes").with(|job| job.write("numbers.csv", b"\xff\xfea\0,\0")),
     case("input_workbook", "run numbers.xlsx --yes").with(|job| job.write("numbers.xlsx", b"PK\x03\x04..")),
     case("plan_of_a_workbook", "plan numbers.xlsx").with(|job| job.write("numbers.xlsx", b"PK\x03\x04..")),
-    // Root may read everything; a link to itself nobody can.
+    // Root may read everything, but a link to itself cannot be read by anyone.
     case("input_unreadable", "run loop.csv --yes")
         .with(|job| symlink("loop.csv", job.path("loop.csv")).expect("links")),
 ];
@@ -167,7 +167,7 @@ fn fixture(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/journal/v3").join(name)
 }
 
-/// A journal of an earlier run, changed so.
+/// A journal of an earlier run, with this change.
 fn journal(job: &Job, change: fn(String) -> String) {
     let text = std::fs::read_to_string(fixture("torn.journal")).expect("a journal");
     let whole = text.rfind('\n').map_or("", |end| &text[..=end]).to_owned();
@@ -190,7 +190,7 @@ fn provoke(case: &Case) -> Ended {
     ended
 }
 
-/// What an error must be, whatever it is about.
+/// Checks what holds for every error.
 fn check(case: &Case, ended: &Ended) {
     let text = &ended.stderr;
     ended.exits(case.code).says_not("panicked").says_not("simulated-secret");
@@ -198,7 +198,7 @@ fn check(case: &Case, ended: &Ended) {
         ended.says_not(number);
     }
     if case.code == 1 {
-        ended.check(text.contains("error: "), "it is no error");
+        ended.check(text.contains("error: "), "it is not an error");
         let sends = !["plan", "simulate"].contains(&case.arguments.split(' ').next().unwrap_or_default());
         ended.check(!sends || text.contains("nothing was sent"), "it does not say what is safe");
     }
@@ -210,23 +210,23 @@ fn check(case: &Case, ended: &Ended) {
         "--allow-http permits",
         "`https://",
         "as in `",
-        "takes it",
+        "use `chime-sweep run`",
         "such as",
     ];
-    // Where the cause is all there is to mend, it says what is wrong with which file.
+    // If fixing the cause is all there is to do, the error says what is wrong with which file.
     let causes = ["because: ", "bad.toml:4", "holds no PEM", "loopback only", "drop the option", "close it"];
     let helps = hints.iter().chain(&causes).any(|hint| text.contains(hint));
     ended.check(
         is_clap
             || helps
-            || ["to go on with the rest", "to try the others again", "chime-sweep rerun"]
+            || ["to continue with the rest", "to try the others again", "chime-sweep rerun"]
                 .iter()
                 .any(|it| text.contains(it)),
         "it does not say what to do",
     );
 }
 
-/// Ports, times and this machine's folders are not the error's.
+/// Removes ports, which differ from run to run.
 fn normalised(ended: &Ended) -> String {
     let mut text = format!("$ {}\n[exit {}]\n{}", ended.command, ended.code.unwrap_or(-1), ended.stderr);
     for (from, to) in
@@ -276,7 +276,7 @@ fn errors_of_the_settings() {
     snapshots(&SETTINGS);
 }
 
-/// What these say has times and speeds in it; what it must say is looked for.
+/// These messages contain times and rates, so only their fixed parts are checked.
 #[test]
 fn errors_of_the_service_name_it_and_leave_a_report() {
     for case in &SERVICE {

@@ -1,11 +1,11 @@
-//! What may be in a file, what may not, and what a bad row or a bad file costs.
+//! Which files and rows are valid, and what happens to invalid ones.
 
 use super::harness::{Ended, Job, Service, all_at_once, csv, number};
 
 /// The columns that a report adds.
 const ADDED: [&str; 6] = ["status", "error_code", "error_message", "attempts", "request_id", "completed_at"];
 
-/// Sweeps a file against a service without faults.
+/// Runs a file against a service without faults.
 fn sweep(file: impl AsRef<[u8]>, more: &str) -> (Service, Ended, Job) {
     let service = Service::playing("");
     let job = Job::on(&service, file);
@@ -97,7 +97,7 @@ fn standard_input_needs_a_name_for_the_report() {
 }
 
 #[test]
-fn a_bad_row_is_marked_and_the_job_goes_on() {
+fn a_bad_row_is_marked_and_the_job_continues() {
     let file: &[u8] = b"connector,phone,note\n\
         vc,+12065550100,fine\n\
         vc,+12065550101\n\
@@ -123,7 +123,7 @@ fn a_bad_row_is_marked_and_the_job_goes_on() {
         ("invalid", "EmptyConnector", "line 6: the voice connector is empty"),
         ("invalid", "InvalidConnector", "line 7: `..` is not a voice connector's id"),
         ("invalid", "InvalidNumber", "line 8: the phone number is empty"),
-        ("invalid", "SpreadsheetDamage", "line 9: `1.20656E+10` is a spreadsheet's scientific notation"),
+        ("invalid", "SpreadsheetDamage", "line 9: `1.20656E+10` is in a spreadsheet's scientific notation"),
         ("invalid", "SpreadsheetDamage", "line 10: `12065550106.0` has decimal places"),
         ("invalid", "InvalidNumber", "line 11: `555-0107` has separators but no leading `+`"),
         ("invalid", "InvalidNumber", "line 12: `+1206555010012345` is too long"),
@@ -153,7 +153,7 @@ fn broken_bytes_reach_the_report_as_they_are() {
 }
 
 #[test]
-fn the_same_number_under_two_connectors_is_no_duplicate() {
+fn the_same_number_under_two_connectors_is_not_a_duplicate() {
     let (service, ended, _) = sweep("connector,phone\na,+12065550100\nb,+12065550100\na,12065550100\n", "");
     ended.exits(0).statuses(&["succeeded", "succeeded", "duplicate"]);
     ended.same("gone", ["a", "b"].map(|vc| service.is_gone(vc, "+12065550100")), [true; 2]);
@@ -210,7 +210,7 @@ fn a_path_that_cannot_be_read_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_of_somebody_else_is_refused() {
+fn a_file_of_another_user_is_refused() {
     use super::harness::skipped;
     use std::os::unix::fs::PermissionsExt;
 
@@ -225,7 +225,7 @@ fn a_file_of_somebody_else_is_refused() {
 }
 
 #[test]
-fn a_bad_input_overwrites_no_report() {
+fn a_bad_input_never_overwrites_a_report() {
     let (service, ended, job) = sweep(csv(1), "");
     ended.exits(0);
     let before = job.read("numbers.report.csv");
@@ -235,7 +235,7 @@ fn a_bad_input_overwrites_no_report() {
 }
 
 #[test]
-fn a_header_alone_is_a_job_of_no_rows() {
+fn a_header_alone_is_a_job_without_rows() {
     let (service, ended, job) = sweep("connector,phone\n", "");
     ended.exits(0).same("rows", ended.rows().len(), 0).same("requests", service.requests(), 0);
     ended.same("files", job.files(), ["numbers.csv", "numbers.report.csv"]);

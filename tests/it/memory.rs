@@ -1,11 +1,11 @@
-//! The rate that one run found, in the next one.
+//! The rate that one run found is used by the next one.
 
 use std::time::Duration;
 
 use super::harness::{Ended, Job, Service, csv, number};
 
 const STATE: &str = ".local/state/chime-sweep/rates.json";
-/// A full second's worth of tokens, and answers that come so late that a start in ignorance is far too fast.
+/// A bucket of one second's tokens, and answers so late that a start without a known rate is far too fast.
 const LIMITED: &str = "latency = { mean = '100ms' }\n[throttle]\nrate = 30";
 const ONE_BY_ONE: &str = "--batch-size 1 -v";
 const KNOWN: &str = "an earlier run has found this rate";
@@ -20,14 +20,14 @@ fn run(job: &Job, service: &Service, from: usize, more: &str) -> (Ended, u64) {
 }
 
 #[test]
-fn the_second_run_begins_with_what_the_first_one_found() {
+fn the_second_run_starts_at_the_rate_that_the_first_one_found() {
     let service = Service::playing(LIMITED);
     let job = Job::on(&service, csv(0));
     let (first, throttled) = run(&job, &service, 0, "");
     first.says_not(KNOWN).check(throttled > 0, "nothing was throttled");
     let state = job.read(STATE);
     first.check(state.contains(&service.url()) && !state.contains("AKIA"), &state);
-    // So slow a rate shows: how many are throttled depends on the machine.
+    // A rate this slow is visible; how many requests are throttled depends on the machine.
     let mut kept: serde_json::Value = serde_json::from_str(&state).expect("JSON");
     kept["rates"][0]["rate"] = 1.0.into();
     job.write(STATE, kept.to_string());
@@ -38,7 +38,7 @@ fn the_second_run_begins_with_what_the_first_one_found() {
 }
 
 #[test]
-fn nothing_is_kept_or_used_if_nobody_wants_it_and_what_is_broken_stops_nothing() {
+fn with_no_remember_no_rate_is_used_and_a_broken_file_stops_no_run() {
     let service = Service::playing(LIMITED);
     let job = Job::on(&service, csv(0));
     run(&job, &service, 0, "--no-remember");

@@ -1,4 +1,4 @@
-//! The README is true: its usage block is that of `--help`, its commands exist, and what it runs runs.
+//! The README is correct: its usage block is that of `--help`, its commands exist, and its main command works.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -29,7 +29,7 @@ fn commands() -> Vec<&'static str> {
     lines.map(|line| line.split(" #").next().unwrap_or_default().trim_end()).collect()
 }
 
-/// What stands between backticks, outside of the blocks.
+/// The text between backticks, outside of the blocks.
 fn code_spans() -> Vec<&'static str> {
     let prose = README.split("\n```").step_by(2);
     prose.flat_map(|part| part.split('`').skip(1).step_by(2)).collect()
@@ -112,7 +112,7 @@ fn the_main_command_runs_on_the_simulator() {
 /// Links, and whatever in code looks like a path from here: it has a `/`, but does not begin at a root, a home, a
 /// variable or an address.
 #[test]
-fn the_files_that_the_readme_names_are_there() {
+fn the_files_that_the_readme_names_exist() {
     let links = README.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     let spans = code_spans().into_iter().chain(commands());
     let words = spans.flat_map(str::split_whitespace).filter(|word| word.contains('/'));

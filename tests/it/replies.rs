@@ -1,8 +1,8 @@
-//! What each reply of the service leads to: in the report, and in the service's own ledger.
+//! What each reply of the service leads to, in the report and in the service's ledger.
 
 use super::harness::{Ended, Job, Service, all_at_once, csv, number};
 
-/// A short patience, so that a stall costs little.
+/// Short timeouts, so that a stall takes little time.
 const PATIENT: &str = "--request-timeout 400ms ";
 
 const MAYBE: &str = "an earlier attempt";
@@ -58,7 +58,7 @@ fn numbers_refused_for_a_passing_reason_go_again_alone() {
 }
 
 #[test]
-fn a_number_that_spoils_its_batch_is_found_and_fails_alone() {
+fn a_number_that_fails_its_batch_is_found_and_fails_alone() {
     let (service, ended) = sweep("poison = ['+12065550005']", 8, "");
     let mut statuses = ["succeeded"; 8];
     statuses[5] = "failed";
@@ -141,7 +141,7 @@ fn connectors_that_are_all_forbidden_end_the_run() {
 }
 
 #[test]
-fn a_throttled_request_waits_as_told_and_costs_no_attempt() {
+fn a_throttled_request_waits_as_long_as_asked_and_costs_no_attempt() {
     // The bucket has its next token after 250 ms; `Retry-After` can only say 1 s.
     all_at_once(&[("milliseconds", 240), ("seconds", 990), ("silent", 0)], |(header, least)| {
         let scenario = format!("[throttle]\nrate = 4\nburst = 1\nretry_after = '{header}'\n");
@@ -213,7 +213,7 @@ fn a_service_that_cannot_be_reached_fails() {
 }
 
 #[test]
-fn a_page_of_something_in_between_closes_no_connector_and_blames_no_number() {
+fn a_page_of_a_proxy_closes_no_connector_and_fails_no_number() {
     all_at_once(&[400, 403, 404], |status| {
         let scenario = format!("[[fault]]\ndoes.html = {{ status = {status} }}\nattempts = [1]\n");
         let (service, ended) = sweep(&scenario, 4, "--batch-size 2 --concurrency 1");
@@ -248,7 +248,7 @@ fn a_slow_reply_is_read_to_its_end() {
 }
 
 #[test]
-fn a_number_that_nobody_asked_for_changes_no_row() {
+fn a_number_that_was_not_requested_changes_no_row() {
     let (service, ended) = sweep("strangers = ['+19995550123']", 2, "");
     ended.exits(0).statuses(&["succeeded"; 2]).column_is("error_code", &["", ""]);
     ended.says("not in the batch").says("…0123").says_not("9995550123");
@@ -266,7 +266,7 @@ fn a_number_that_is_not_there_fails_unless_an_attempt_was_lost() {
 }
 
 #[test]
-fn a_wrong_clock_is_put_right_once() {
+fn a_wrong_clock_is_corrected_once() {
     all_at_once(&["-11m", "2h"], |offset| {
         let more = "--batch-size 1 --concurrency 1 --max-attempts 1";
         let (service, ended) = sweep(&format!("clock_offset = '{offset}'"), 3, more);

@@ -1,10 +1,10 @@
-//! The report: what it looks like, whose file it may take the place of, and that it is a valid input again.
+//! The report: what it looks like, which file it may replace, and that it is a valid input again.
 
 use std::fs;
 
 use super::harness::{Ended, Job, Row, Service, all_at_once, csv, number};
 
-/// Row 1 is refused, always.
+/// Row 1 is always refused.
 const ONE_REFUSED: &str =
     "[[number_error]]\nnumbers = ['+12065550001']\ncode = 'Forbidden'\nmessage = 'protected'\n";
 
@@ -23,7 +23,7 @@ fn line_of<'a>(report: &'a str, number: &str) -> &'a str {
 }
 
 #[test]
-fn a_report_has_the_rows_of_the_input_in_order_with_six_columns_more() {
+fn a_report_has_the_rows_of_the_input_in_order_and_six_more_columns() {
     let file = "id,phone_number,voice_connector_id\n\
                 9,+12065550002,b\n8,+12065550001,a\n7,oops,a\n6,+12065550000,b\n5,12065550002,b\n";
     let (_, job, ended) = reported(ONE_REFUSED, file, "--batch-size 1");
@@ -53,7 +53,7 @@ fn a_report_has_the_rows_of_the_input_in_order_with_six_columns_more() {
 
 #[cfg(unix)]
 #[test]
-fn report_and_summary_are_for_their_owner_alone() {
+fn report_and_summary_are_readable_by_their_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let (_, job, _) = reported("", &csv(1), "--summary-json summary.json");
     for file in ["numbers.report.csv", "summary.json"] {
@@ -63,7 +63,7 @@ fn report_and_summary_are_for_their_owner_alone() {
 }
 
 #[test]
-fn a_message_that_a_spreadsheet_would_run_is_made_harmless() {
+fn a_message_that_a_spreadsheet_would_run_is_escaped() {
     let rule = "[[number_error]]\np = 1.0\ncode = '@SUM(1)'\nmessage = '=HYPERLINK(\"http://x\",\"y\")'\n";
     let (_, _, ended) = reported(rule, &csv(1), "");
     ended.exits(3).column_is("error_code", &["'@SUM(1)"]);
@@ -96,7 +96,7 @@ fn a_rerun_carries_over_what_succeeded_and_tries_only_the_rest() {
     let third = job.rerun("");
     third.exits(0).statuses(&["succeeded"; 5]).same("applied", again.applied(), [number(1), number(9)]);
 
-    // And then nothing is left to do.
+    // Then nothing is left to do.
     let before = job.read("numbers.report.csv");
     job.rerun("").exits(0).same("requests", again.requests(), 2);
     third.same("report", job.read("numbers.report.csv"), before);
@@ -148,11 +148,11 @@ fn what_was_unknown_and_is_not_tried_again_stays_unknown() {
 }
 
 #[test]
-fn a_report_that_is_there_is_not_replaced_unasked() {
+fn an_existing_report_is_replaced_only_with_overwrite() {
     let (service, job, first) = reported("", &csv(2), "");
     let before = first.report.clone().unwrap_or_default();
     let second = job.sweep("");
-    second.exits(1).says("the report `numbers.report.csv` is there already").says("--overwrite");
+    second.exits(1).says("the report `numbers.report.csv` already exists").says("--overwrite");
     second.says("chime-sweep rerun numbers.report.csv").same("requests", service.requests(), 1);
     second.same("report", &job.read("numbers.report.csv"), &before);
 
@@ -162,7 +162,7 @@ fn a_report_that_is_there_is_not_replaced_unasked() {
 }
 
 #[test]
-fn a_file_that_is_no_report_is_never_overwritten() {
+fn a_file_that_is_not_a_report_is_never_overwritten() {
     all_at_once(&["", "--overwrite", "--overwrite --discard", "--simulate"], |more| {
         let service = Service::playing("");
         let job = Job::new(csv(1)).with_keys();
@@ -175,7 +175,7 @@ fn a_file_that_is_no_report_is_never_overwritten() {
             format!("--endpoint-url {}", service.url())
         };
         let ended = job.sweep(&format!("{more} {target}"));
-        ended.exits(1).says("is no report of chime-sweep, and is not overwritten");
+        ended.exits(1).says("is not a chime-sweep report; it is not overwritten");
         ended.same("requests", service.requests(), 0).same("files", job.files().len(), 3);
         for name in ["numbers.report.csv", "numbers.simulated.csv"] {
             ended.same(name, job.read(name), "dear diary\n");
@@ -184,7 +184,7 @@ fn a_file_that_is_no_report_is_never_overwritten() {
 }
 
 #[test]
-fn the_report_never_takes_the_place_of_the_input() {
+fn the_report_never_replaces_the_input() {
     let service = Service::playing("");
     let job = Job::on(&service, csv(1));
     let names = ["numbers.csv", "./numbers.csv", "link.csv"];
@@ -228,7 +228,7 @@ fn standard_output_is_empty_and_quiet_is_quiet() {
 }
 
 #[test]
-fn nothing_that_is_shown_has_a_whole_number_or_a_secret() {
+fn no_output_has_a_whole_number_or_a_secret() {
     let trouble = "strangers = ['+19995550123']\n[[fault]]\ndoes = 'garbage'\nattempts = [1]\n";
     let (_, _, ended) = reported(trouble, &format!("{}vc,+1206555x\n", csv(3)), "-vv");
     ended.exits(3).says("attempt failed");
@@ -279,7 +279,7 @@ fn a_summary_replaces_a_summary_and_nothing_else() {
     let job = Job::new(csv(3));
     job.command("run numbers.csv --simulate --summary-json numbers.csv")
         .exits(1)
-        .says("`numbers.csv` is no summary of chime-sweep, and is not overwritten");
+        .says("`numbers.csv` is not a chime-sweep summary; it is not overwritten");
     assert_eq!(job.files(), ["numbers.csv"], "nothing was done");
     for _ in 0..2 {
         job.command("run numbers.csv --simulate --summary-json summary.json").exits(0);

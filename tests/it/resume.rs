@@ -1,4 +1,4 @@
-//! Runs that were cut short: what they leave, and that it is neither forgotten nor taken up unasked.
+//! Runs that were cut short: what they leave, which is not discarded or resumed unless the user says so.
 
 use super::harness::{Ended, Job, Running, Service, csv, number, wait_until};
 
@@ -14,7 +14,7 @@ fn start(job: &Job) -> Running {
     under_way
 }
 
-/// A job that was killed while it ran. The service is as slow as the pool's first look at it, and stays.
+/// A job that was killed while it ran. The service stays, and is so slow that rows are left.
 fn cut_short() -> (Service, Job, Vec<usize>) {
     let service = Service::playing("latency = { mean = '60ms' }");
     let job = Job::on(&service, csv(ROWS));
@@ -58,7 +58,7 @@ fn a_run_that_finds_a_journal_asks_what_to_do_and_does_nothing() {
 }
 
 #[test]
-fn a_resumed_run_sends_nothing_again_that_was_settled() {
+fn a_resumed_run_does_not_resend_settled_rows() {
     let (service, job, settled) = cut_short();
     let ended = job.sweep(&format!("--resume {ONE_BY_ONE}"));
     ended.exits(0).statuses(&["succeeded"; ROWS]).agrees_with(&service);
@@ -74,7 +74,7 @@ fn a_resumed_run_sends_nothing_again_that_was_settled() {
 fn a_discarded_run_is_begun_anew() {
     let (service, job, settled) = cut_short();
     let ended = job.sweep("--discard");
-    // What the first run did is forgotten, so these are numbers that are not there.
+    // The first run was discarded, so its numbers are tried again and not found.
     ended.exits(3).same("files", job.files(), ["numbers.csv", "numbers.report.csv"]);
     let codes = ended.column("error_code");
     for row in settled {
@@ -107,7 +107,7 @@ fn a_journal_of_another_input_or_another_endpoint_is_refused() {
 }
 
 #[test]
-fn a_run_under_way_keeps_everybody_else_out() {
+fn a_run_locks_out_other_runs_of_the_same_job() {
     let service = Service::playing("latency = { mean = '100ms' }");
     let job = Job::on(&service, csv(40));
     let under_way = start(&job);
@@ -116,11 +116,11 @@ fn a_run_under_way_keeps_everybody_else_out() {
     }
     under_way.kill().same("report", job.path("numbers.report.csv").exists(), false);
     let asked_twice = (0..40).filter(|n| service.asked(&number(*n)) > 1).count();
-    assert_eq!(asked_twice, 0, "somebody else has sent something");
+    assert_eq!(asked_twice, 0, "another run has sent something");
 }
 
 #[test]
-fn a_rerun_that_was_cut_short_goes_on_with_its_report() {
+fn a_rerun_that_was_cut_short_is_resumed_with_its_report() {
     let service = Service::playing("latency = { mean = '60ms' }");
     let job = Job::on(&service, csv(ROWS));
     let not_yet = "status,error_code,error_message,attempts,request_id,completed_at\n";

@@ -1,4 +1,4 @@
-//! What an operator sees before and during a run, and what is left of it in files.
+//! What the user sees before and during a run, and what is written to the log file.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -25,13 +25,15 @@ fn json(lines: &str) -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn the_log_file_has_it_all_is_private_and_is_appended_to() {
+fn the_log_file_has_everything_is_private_and_is_appended_to() {
     let (job, ended) = troubled("-vv --log-file night.log");
     let log = job.read("night.log");
-    for part in ["to remove   30 numbers", "30 rows", "outage", "attempt failed", "succeeded"] {
+    for part in
+        ["to remove   30 numbers", "30 rows", "service unavailable since", "attempt failed", "succeeded"]
+    {
         ended.check(log.contains(part), &format!("the log has no {part:?}:\n{log}"));
     }
-    ended.check(!log.contains('\x1b'), "colours in a file");
+    ended.check(!log.contains('\x1b'), "colors in a file");
     let mode = std::fs::metadata(job.path("night.log")).expect("a file").permissions().mode();
     ended.same("mode", mode & 0o777, 0o600);
     job.command("plan nowhere.csv --log-file night.log").exits(1);
@@ -40,14 +42,14 @@ fn the_log_file_has_it_all_is_private_and_is_appended_to() {
 }
 
 #[test]
-fn quiet_is_about_standard_error_only() {
+fn quiet_affects_only_standard_error() {
     let (job, ended) = troubled("--quiet --log-file night.log");
     ended.says_not("to remove").says_not("rows");
     ended.check(job.read("night.log").contains("to remove   30 numbers"), "the file has it");
 }
 
 #[test]
-fn json_lines_parse_wherever_they_go() {
+fn json_lines_parse_on_every_output() {
     let (job, ended) = troubled("-vv --log-format json --log-file night.log");
     for (place, text) in [("stderr", &ended.stderr), ("file", &job.read("night.log"))] {
         let lines = json(text);
@@ -87,22 +89,22 @@ fn no_log_has_a_secret_or_a_whole_number() {
 }
 
 #[test]
-fn a_log_file_that_takes_nothing_ends_no_run() {
+fn a_log_file_that_cannot_be_written_does_not_end_the_run() {
     if !std::path::Path::new("/dev/full").exists() {
         return skipped("there is no `/dev/full`");
     }
     let service = Service::playing("");
     let ended = Job::on(&service, csv(3)).sweep("-vv --log-file /dev/full");
-    ended.exits(0).statuses(&["succeeded"; 3]).says("the log file `/dev/full` takes no more");
-    ended.same("complaints", ended.stderr.matches("takes no more").count(), 1);
+    ended.exits(0).statuses(&["succeeded"; 3]).says("cannot write to the log file `/dev/full`");
+    ended.same("complaints", ended.stderr.matches("cannot write to the log file").count(), 1);
     let job = Job::on(&service, csv(3));
     job.sweep("--log-file nowhere/night.log").refused(&job, "cannot open the log file `nowhere/night.log`");
-    job.sweep("--log-file numbers.csv").refused(&job, "it is no log of chime-sweep");
+    job.sweep("--log-file numbers.csv").refused(&job, "it is not a chime-sweep log");
     assert_eq!((job.read("numbers.csv"), service.requests()), (csv(3), 1));
 }
 
 #[test]
-fn colours_are_where_they_are_wanted() {
+fn colors_are_used_where_they_are_wanted() {
     for (more, variable, expected) in [
         ("", ("NO_COLOR", "1"), false),
         ("--color never", ("CLICOLOR_FORCE", "1"), false),
@@ -117,7 +119,7 @@ fn colours_are_where_they_are_wanted() {
 }
 
 #[test]
-fn a_plan_needs_no_account_and_says_which_one_it_would_be() {
+fn a_plan_needs_no_credentials_and_names_those_a_run_would_use() {
     let text = "vc_id,phone\nvc,+12065550100\nother,+12065550100\nvc,oops\nvc,12065550100\n";
     let job = Job::new(text);
     let ended = job.command("plan numbers.csv");
@@ -133,7 +135,7 @@ fn a_plan_needs_no_account_and_says_which_one_it_would_be() {
         "duplicate   line 5 is the same as line 2",
         "1 number listed under two connectors",
         "lines 2 and 3",
-        "at 10 requests a second (an assumption",
+        "at 10 requests per second (assumed",
     ] {
         has(&ended, part);
     }

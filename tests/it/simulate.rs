@@ -1,4 +1,4 @@
-//! `chime-sweep simulate`: a server for other clients, until it is told to stop.
+//! `chime-sweep simulate`: a server for other clients, until it is stopped.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -19,7 +19,7 @@ fn serve(job: &Job, more: &str) -> (Running, Vec<(String, String)>) {
 }
 
 #[test]
-fn what_it_exports_is_all_that_a_client_needs() {
+fn its_exports_are_all_that_a_client_needs() {
     let mut job = Job::new(csv(3));
     job.write("scenario.toml", "[[number_error]]\nnumbers = ['+12065550001']\ncode = 'Forbidden'\n");
     let (running, exports) = serve(&job, "--scenario scenario.toml");
@@ -45,7 +45,7 @@ fn what_it_exports_is_all_that_a_client_needs() {
 }
 
 #[test]
-fn an_interrupt_is_a_way_to_end_it() {
+fn an_interrupt_ends_it() {
     let job = Job::new("");
     let (running, _) = serve(&job, "");
     running.signal("INT");
@@ -53,7 +53,7 @@ fn an_interrupt_is_a_way_to_end_it() {
 }
 
 #[test]
-fn a_mistake_is_said_and_nothing_is_served() {
+fn a_mistake_is_reported_and_nothing_is_served() {
     let job = Job::new("");
     job.write("bad.toml", "seed = 1\nlatncy = 2\n");
     for (arguments, message) in [

@@ -1,4 +1,4 @@
-//! What LibreOffice makes of a report is still a report. How the files were made: `fixtures/input/libreoffice`.
+//! A report that LibreOffice has saved is still a report. How the files were made: `fixtures/input/libreoffice`.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ fn fixture(name: &str) -> String {
     fs::read_to_string(folder.join(name)).expect("a fixture")
 }
 
-/// What a rerun must say, row for row: three failed rows are sent, nothing that succeeded is, and no number or
+/// The expected result of a rerun, row by row: three failed rows are sent, but no row that succeeded, and no number or
 /// connector whose digits the spreadsheet has lost.
 const STATUSES: [&str; 12] = [
     "succeeded",
@@ -53,7 +53,7 @@ fn a_report_that_libreoffice_saved_is_rerun_as_if_it_had_not() {
             }
             let code: Vec<_> = [6, 9, 11].map(|row: usize| after[row]["error_code"].clone()).into();
             ended.same("codes", code, ["SpreadsheetDamage", "SpreadsheetDamage", "RaggedRow"]);
-            // Nor does any later rerun send them.
+            // Later reruns do not send them either.
             let again = job.rerun("");
             again.exits(3).statuses(&STATUSES).same("sent", service.applied().len(), 3);
         }
@@ -66,12 +66,12 @@ fn in_another_format(report: &str) -> String {
 }
 
 #[test]
-fn what_libreoffice_saves_of_an_input_is_the_same_job() {
+fn an_input_that_libreoffice_saved_is_the_same_job() {
     let service = Service::playing("");
     let job = Job::on(&service, fixture("saved.csv").replace(",status,", ",state,"));
     let ended = job.sweep("");
     ended.exits(3).same("rows", ended.rows().len(), 12);
-    ended.check(service.is_gone("calm", "+12065550100"), "a lost plus is no other number");
+    ended.check(service.is_gone("calm", "+12065550100"), "a lost plus does not change the number");
 }
 
 #[test]

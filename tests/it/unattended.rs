@@ -1,4 +1,4 @@
-//! Nobody is there: no terminal, no home, no open files, a service manager's signals, any folder, any umask.
+//! Unattended runs: no terminal, no home, no open files, a service manager's signals, any directory, any umask.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use chime_sweep::simulator::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 
 use super::harness::{BINARY, Ended, Job, Service, csv, rows, skipped};
 
-/// A shell's script without environment but for what AWS needs, in `folder`; the binary is on its path.
+/// A shell script in `folder`, with only the environment that AWS needs; the binary is on its path.
 fn script(job: &Job, folder: &Path, script: &str) -> Command {
     let binaries = Path::new(BINARY).parent().expect("a folder");
     let mut command = job.prepare("/bin/sh", &["-c", script]);
@@ -20,7 +20,7 @@ fn script(job: &Job, folder: &Path, script: &str) -> Command {
     command
 }
 
-/// Runs a script in the job's folder to its end.
+/// Runs a script in the job's directory until it ends.
 #[track_caller]
 fn run(job: &Job, text: &str) -> Ended {
     job.spawn(&mut script(job, job.folder(), text)).end()
@@ -68,7 +68,7 @@ fn closed_files_are_not_mistaken_for_the_journal_or_the_report() {
 }
 
 #[test]
-fn any_folder_will_do() {
+fn a_run_works_from_any_directory() {
     let service = Service::playing("");
     let job = Job::new(csv(2));
     let absolute = job.path("numbers.csv");
@@ -86,7 +86,7 @@ fn any_folder_will_do() {
 }
 
 #[test]
-fn a_service_manager_stops_it_and_the_printed_command_goes_on() {
+fn after_a_stop_by_a_service_manager_the_printed_command_continues() {
     let service = Service::playing("[latency]\nmean = \"30ms\"\n");
     let job = Job::new("");
     let name = "it's tonight's \"list\" $HOME.csv";
@@ -105,20 +105,20 @@ fn a_service_manager_stops_it_and_the_printed_command_goes_on() {
     let next = next.expect(&stopped.stderr).1;
     let report = "it's tonight's \"list\" $HOME.report.csv";
     stopped.check(statuses(&job, report).contains(&"not_attempted".to_owned()), "nothing is left");
-    // Pasted as it stands; only the question is answered.
+    // Pasted as it is, with `--yes` for the question.
     let ended = run(&job, &format!("chime-sweep {next} --yes"));
     ended.exits(0).same("statuses", statuses(&job, report), vec!["succeeded"; 60]);
     assert_eq!(service.applied().len(), 60);
 }
 
 #[test]
-fn a_crash_is_gone_on_from_with_the_printed_command() {
+fn the_printed_command_continues_after_a_crash() {
     let service = Service::playing("");
     let job = Job::new("");
     job.write("a b'c.csv", csv(2));
     fs::create_dir(job.path("out put")).expect("a folder");
     let url = service.url();
-    // The report's name is taken by a folder while the run is under way: it cannot be written.
+    // A directory takes the report's name during the run, so the report cannot be written.
     let script = format!(
         "mkdir 'out put/r.csv.partial'; \
          chime-sweep run 'a b'\\''c.csv' -o 'out put/r.csv' --delimiter , --yes --endpoint-url {url}"
@@ -132,7 +132,7 @@ fn a_crash_is_gone_on_from_with_the_printed_command() {
 }
 
 #[test]
-fn a_file_of_windows_makes_a_report_of_windows_and_reruns() {
+fn a_windows_file_keeps_its_line_endings_and_can_be_rerun() {
     let service =
         Service::playing("[[number_error]]\nnumbers = [\"+12065550001\"]\ncode = \"Forbidden\"\ntimes = 1\n");
     let job = Job::on(&service, format!("\u{feff}{}", csv(3).replace('\n', "\r\n")));
@@ -146,7 +146,7 @@ fn a_file_of_windows_makes_a_report_of_windows_and_reruns() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn a_reader_that_stops_early_is_not_a_failure() {
     let job = Job::new(csv(5));
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);

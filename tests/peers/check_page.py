@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Looks at a page of chime-sweep in headless Chromium, and checks what is rendered against the summary's JSON.
+"""Opens a page of chime-sweep in headless Chromium, and checks what is rendered against the summary's JSON.
 
 usage: check_page.py PAGE.html SUMMARY.json REPORT.csv [SCREENSHOTS]
 
@@ -75,7 +75,7 @@ def contrast(one, two):
 
 SEGMENTS = """return [...document.querySelectorAll(".bar rect")].map(it =>
     [it.dataset.status, Number(it.dataset.count), it.getBoundingClientRect().width])"""
-# The text of each kind of element, with the ground that it stands on.
+# The text of each kind of element, with its background.
 TEXTS = """
 const ground = it => { for (; it; it = it.parentElement) { const c = getComputedStyle(it).backgroundColor;
     if (!/, 0\\)$/.test(c)) return c; } };
@@ -112,7 +112,7 @@ def check_layout(driver, theme, width):
     colour = driver.execute_script(
         'return getComputedStyle(document.querySelector(".chart .k-answered")).fill'
     )
-    check(f"{here}: the chart has the theme's colours", colour != "rgb(0, 0, 0)", colour)
+    check(f"{here}: the chart has the theme's colors", colour != "rgb(0, 0, 0)", colour)
     low = {kind: pair for kind, pair in driver.execute_script(TEXTS).items() if contrast(*pair) < 4.5}
     check(f"{here}: every text has a contrast of 4.5 or more", not low, low)
     return driver.execute_script("return getComputedStyle(document.body).backgroundColor")

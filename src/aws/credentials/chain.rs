@@ -1,7 +1,8 @@
 //! Loads credentials from their [`Source`]. A provider is built for every load: AWS's parse the profile files once, and
 //! would not see keys that a script renews.
 //!
-//! Must not cache, and must not ask another source than the first that is configured: its keys may be another account's.
+//! Must not cache, and must not ask any source but the first one configured: the next one's keys
+//! may be another account's.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -44,8 +45,8 @@ impl Chain {
         Self { env, profile: settings.profile.clone(), config }
     }
 
-    /// Asks the first source that is configured. The credentials say where they are from: a [`Source`] is a property
-    /// of theirs.
+    /// Asks the first source that is configured. The credentials carry their [`Source`] as a
+    /// property.
     pub(super) async fn load(&self) -> Result<Credentials, CredentialsError> {
         let source = Source::find(&self.env, &self.profile).await?;
         let config = &self.config;
@@ -65,7 +66,7 @@ impl Chain {
             Kind::Instance => {
                 let provider = ImdsCredentialsProvider::builder().configure(config).build();
                 let mut looked_at = source.looked_at.clone();
-                // Other clouds answer at the same address, in their own way; and nobody comes after this source.
+                // Other clouds answer at the same address, in other ways; and this source is the last.
                 Ok(provider.provide_credentials().await.map_err(|error| {
                     looked_at.push(format!("instance metadata: {}", cause_of(&error)));
                     CredentialsError::NotFound { looked_at }
@@ -80,7 +81,7 @@ impl Chain {
     }
 }
 
-/// The innermost cause: what stands above it only says that there is one.
+/// The innermost cause: the errors around it add nothing.
 fn cause_of(error: &dyn Error) -> String {
     let innermost = std::iter::successors(Some(error), |&cause| cause.source()).last();
     innermost.unwrap_or(error).to_string()

@@ -1,4 +1,4 @@
-//! Why there are no credentials, in words for the person who has to mend it.
+//! Why there are no credentials, in words for the person who has to fix it.
 //!
 //! Must not quote a key.
 
@@ -10,7 +10,7 @@ use aws_credential_types::provider::error::CredentialsError as AwsError;
 use crate::aws::ProfileError;
 use crate::hint::Hint;
 
-/// For all sources together. A `credential_process` may ask somebody for a code, but nobody answers at night.
+/// For all sources together. A `credential_process` may prompt for a code, but an unattended run has no one to answer.
 pub(super) const LOAD_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Why there are no keys.
@@ -25,7 +25,7 @@ pub enum CredentialsError {
         /// One sentence for each source, in the order in which they were asked.
         looked_at: Vec<String>,
     },
-    /// A source is configured but gives no keys. The next ones are not asked: they might be somebody else's.
+    /// A source is configured but gives no keys. The next ones are not asked: their keys might be another account's.
     #[error("{place} gave no credentials")]
     Failed {
         /// The source.

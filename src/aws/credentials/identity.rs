@@ -1,6 +1,6 @@
-//! Who a run is at AWS, as far as the loaded credentials and the settings say: for the person who is about to agree to it.
+//! Who a run is at AWS, as far as the loaded credentials and the settings say: for the user's consent.
 //!
-//! Asks nobody, not even STS. Must not show more of a key than its id's end.
+//! Sends no request, not even to STS. Must not show more of a key than the end of its id.
 
 use std::fmt;
 
@@ -11,14 +11,14 @@ use super::source::{Kind, Source};
 use crate::aws::{AwsArgs, AwsSettings, AwsSettingsError, ChosenProfile, Environment};
 use crate::hint::Hint;
 
-/// What is known without asking anybody.
+/// What is known without sending a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The key and the source of the credentials.
     pub credentials: String,
     /// The region, and where it comes from; or why there is none.
     pub region: String,
-    /// Where requests would go; or why that cannot be said.
+    /// Where requests would go; or why that is unknown.
     pub endpoint: String,
 }
 
@@ -32,7 +32,7 @@ impl Identity {
         Self { credentials, region, endpoint }
     }
 
-    /// Of the credentials that a run would load. Cannot fail: what is missing is said.
+    /// Of the credentials that a run would load. Cannot fail: it says what is missing.
     pub async fn planned(args: &AwsArgs, env: &Environment) -> Self {
         let none = "none are configured";
         let credentials = match Source::find(env, &ChosenProfile::of(args.profile.as_deref(), env)).await {

@@ -1,6 +1,6 @@
-//! The keys that requests are signed with: found where every AWS tool finds them, kept, and renewed in time.
+//! The keys that sign requests: found where every AWS tool finds them, cached, and renewed in time.
 //!
-//! Must not sign, and must not decide what a refusal means for the run: it says whether new keys are to be had.
+//! Must not sign, and must not decide what a refusal means for the run: it only says whether there are new keys.
 
 mod error;
 mod source;
@@ -30,7 +30,7 @@ const REFRESH_PAUSE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct CredentialSource {
     loader: Loader,
-    /// Held by the one caller that loads; the others wait for what comes of it.
+    /// Held by the one caller that loads; the others wait for its result.
     cache: Mutex<Cache>,
 }
 
@@ -44,7 +44,7 @@ impl CredentialSource {
     /// The standard AWS chain: environment, profile (keys, SSO, `credential_process`, roles), web identity, container,
     /// instance metadata. Nothing is read before the first [`get`](Self::get), and then no further than needed.
     ///
-    /// `env` must be the process's environment: AWS's crates read their share of it themselves.
+    /// `env` must be the process's environment: AWS's crates read parts of it themselves.
     #[must_use]
     pub fn standard(settings: &AwsSettings, env: Environment) -> Self {
         Self::new(Loader::Chain(Box::new(Chain::new(settings, env))))
@@ -82,11 +82,11 @@ impl CredentialSource {
         }
     }
 
-    /// Looks for other keys than `refused`, which the service did not accept, `None` if there are none: everything is read again, profile files
-    /// included. Callers with the same refused keys share one load.
+    /// Looks for keys other than `refused`, which the service did not accept; `None` if there are none. Everything is
+    /// read again, including profile files. Callers with the same refused keys share one load.
     ///
     /// # Errors
-    /// If the sources give no keys. The refused ones are forgotten all the same.
+    /// If the sources give no keys. The refused keys are dropped even then.
     pub async fn renew(
         &self,
         refused: &Credentials,
@@ -155,7 +155,7 @@ impl Cache {
         result
     }
 
-    /// Why the load failed that ended while a caller waited who had asked then: it was for them, too.
+    /// The error of a load that ended after `asked_at`: a caller that was waiting by then shares its result.
     fn failure_since(&self, asked_at: Instant) -> Option<CredentialsError> {
         self.failure.clone().filter(|_| self.loaded_at > Some(asked_at))
     }
@@ -165,7 +165,7 @@ impl Cache {
 #[derive(Debug, Clone)]
 struct Kept {
     credentials: Credentials,
-    /// When others are looked for, and when these are no longer used; `None` if they do not expire.
+    /// When to look for new ones, and when to stop using these; `None` if they do not expire.
     refresh_at: Option<SystemTime>,
     expires_at: Option<SystemTime>,
 }
@@ -176,8 +176,8 @@ impl Kept {
             return Self { credentials, refresh_at: None, expires_at: None };
         };
         let life = expiry.duration_since(now).unwrap_or_default();
-        // Keys that live no longer than the window are not loaded anew for every request; nor are those that have
-        // expired by this machine's clock, which may be the one that is wrong.
+        // Keys that live no longer than the window are not reloaded for every request, and neither are keys that
+        // have expired by this machine's clock, which may be wrong.
         let rest = life.saturating_sub(REFRESH_WINDOW);
         let rest = rest.max(REFRESH_PAUSE.min(life / 2)).max(Duration::from_secs(1));
         let refresh_at = now + rest;

@@ -1,6 +1,6 @@
 //! AWS's standard chain of sources, in AWS's order, and which of them is configured.
 //!
-//! Reads the environment and the profile files. Must not ask a source: a plan names it where nobody may be asked.
+//! Reads the environment and the profile files. Must not contact a source: a plan, which sends no request, shows it.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ pub(super) struct Source {
     key: Option<String>,
     /// What else the credentials are known to be: a role, SSO …
     what: Option<String>,
-    /// Reads on from "from".
+    /// Follows the word "from".
     from: String,
-    /// The source in an error, which reads on: "… gave no credentials".
+    /// The source in an error message: "… gave no credentials".
     pub(super) place: String,
-    /// What to do if it gives none: a line of its own, or nothing.
+    /// What to do if it gives no credentials, if there is anything.
     pub(super) hint: String,
-    /// Why the sources before it were passed over, a sentence each.
+    /// Why the sources before it were skipped, one sentence each.
     pub(super) looked_at: Vec<String>,
 }
 
@@ -45,12 +45,12 @@ impl Source {
         Self { kind, key: None, what: None, from, place, hint: String::new(), looked_at }
     }
 
-    /// Looks for it.
+    /// Finds the first source that is configured.
     pub(super) async fn find(env: &Environment, chosen: &ChosenProfile) -> Result<Self, CredentialsError> {
         let is_typed = matches!(chosen, ChosenProfile::FromArgument(_));
         let mut looked_at = Vec::new();
         match (env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY")) {
-            _ if is_typed => looked_at.push("environment: passed over, because of --profile".to_owned()),
+            _ if is_typed => looked_at.push("environment: skipped because of --profile".to_owned()),
             (Some(id), Some(secret)) => {
                 let token = env.get("AWS_SESSION_TOKEN").map(|token| token.trim().to_owned());
                 let kind = Kind::Keys(Credentials::new(id, secret, token, None, "environment"));
@@ -72,10 +72,10 @@ impl Source {
                 return Ok(Self { key, what, hint, ..Self::new(Kind::Profile, from, place, looked_at) });
             }
             None if profiles.has_selected() => looked_at.push(format!("{place}: it names no credentials")),
-            None => looked_at.push(format!("{place}: there is none")),
+            None => looked_at.push(format!("{place}: not found")),
         }
         if is_typed {
-            looked_at.push("web identity: passed over, because of --profile".to_owned());
+            looked_at.push("web identity: skipped because of --profile".to_owned());
         } else if env.get("AWS_WEB_IDENTITY_TOKEN_FILE").is_some() {
             let place = "web identity (`AWS_WEB_IDENTITY_TOKEN_FILE`)";
             let what = format!("role {}", env.get("AWS_ROLE_ARN").unwrap_or("`AWS_ROLE_ARN` is not set"));
@@ -136,7 +136,7 @@ fn hint(profiles: &Profiles, name: &str) -> String {
     }
 }
 
-/// `…MPLE`. An id that is so short that its end is all of it is none.
+/// `…MPLE`. An id that is too short to be cut becomes `…`.
 fn masked(id: &str) -> String {
     let characters: Vec<char> = id.trim().chars().collect();
     match characters.len() {

@@ -18,7 +18,7 @@ impl Script {
     /// Takes a little time, in which other callers arrive.
     pub(super) async fn load(&self) -> Result<Credentials, CredentialsError> {
         tokio::time::sleep(Duration::from_millis(10)).await;
-        let next = self.0.lock().unwrap().pop_front().expect("a load that nobody needs");
+        let next = self.0.lock().unwrap().pop_front().expect("a load that is not needed");
         next.ok_or(CredentialsError::HalfSet)
     }
 }
@@ -92,7 +92,7 @@ async fn keys_are_refreshed_before_they_expire() {
     }
 }
 
-/// What 20 callers at once are told, sorted and without repetitions.
+/// What 20 callers at once get, sorted and without repetitions.
 async fn many<F: Future<Output = String> + 'static>(call: impl Fn() -> F) -> Vec<String> {
     let local = tokio::task::LocalSet::new();
     let mut calls = JoinSet::new();

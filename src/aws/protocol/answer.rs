@@ -1,4 +1,4 @@
-//! What a request came to: the service's answer to a batch, or why there is none.
+//! The result of a request: the service's answer to a batch, or why there is no answer.
 //!
 //! Must not decide what to do about it: that is the pool's.
 
@@ -22,7 +22,7 @@ pub struct BatchReply {
 /// several may count as disassociated.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NumberError {
-    /// The number, or `None` if `PhoneNumberId` was none (`+1…`, `1…` and `%2B1…` are understood).
+    /// The number, or `None` if `PhoneNumberId` was not a number (`+1…`, `1…` and `%2B1…` are understood).
     pub number: Option<PhoneNumber>,
     /// `ErrorCode`, such as `Forbidden`; `Unspecified` if the service gave none.
     pub code: Box<str>,
@@ -48,7 +48,7 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// One that came about without a reply.
+    /// An error without a reply.
     pub(crate) fn without_reply(kind: ErrorKind, code: &str, message: String) -> Self {
         Self { kind, status: None, code: code.into(), message: message.into(), request_id: None }
     }
@@ -62,7 +62,7 @@ pub enum ErrorKind {
         /// From `x-amz-retry-after` (milliseconds) or `Retry-After` (seconds or an HTTP date); at most an hour.
         retry_after: Option<Duration>,
     },
-    /// 400, 413, 422: something in the batch is at fault, or the batch is too large. Nothing was done.
+    /// 400, 413, 422: something in the batch is invalid, or the batch is too large. Nothing was done.
     BadRequest,
     /// 401, or a 403 about the caller: new credentials are needed. Nothing was done.
     Credentials,
@@ -83,7 +83,7 @@ pub enum ErrorKind {
     /// There is no definite answer: 5xx, a timeout, a connection that was lost after the request was written, or a
     /// reply that cannot be believed. The change may have been made.
     NoAnswer,
-    /// The same: a 5xx that says when to come back.
+    /// The same, from a 5xx that says when to retry.
     Unavailable {
         /// As for [`Throttled`](Self::Throttled); at most five minutes.
         retry_after: Duration,
@@ -102,7 +102,7 @@ impl ErrorKind {
         matches!(self, Self::NoAnswer | Self::Unavailable { .. })
     }
 
-    /// How long a service that is not there asks to be left alone.
+    /// How long an unavailable service asks clients to wait.
     #[must_use]
     pub fn rest(&self) -> Duration {
         if let Self::Unavailable { retry_after } = self { *retry_after } else { Duration::ZERO }

@@ -2,9 +2,9 @@
 //!
 //! Must not decide what to do about it (send again, split, stop): that is the pool's.
 //!
-//! A status is believed only as far as the service is recognised in the reply, because load balancers, proxies and
+//! A status is trusted only as far as the reply is recognizably the service's, because load balancers, proxies and
 //! mistyped endpoints answer too. Names are compared without their `Exception`: the service uses both forms. What the
-//! service adds to its JSON, leaves out or sets to null is no error.
+//! service adds to its JSON, leaves out or sets to null is not an error.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use serde_json::Value;
 use super::answer::{ApiError, BatchReply, ErrorKind, NumberError};
 use crate::number::PhoneNumber;
 
-/// A service that asks for a longer pause is not taken at its word: the pacer would look hung.
+/// A longer pause is cut to this, because the pacer would look hung.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
-/// An outage that is over sooner than announced should be noticed, and `--give-up-after` be reached by probing.
+/// Limited so that an outage that ends sooner than announced is noticed, and probing can reach `--give-up-after`.
 const LONGEST_REST: Duration = Duration::from_mins(5);
 
-/// The service accepts a clock that is off by 5 minutes; less, and the clock is not why it refused a signature.
+/// The service accepts a clock that is off by 5 minutes; below this, the clock is not why it refused a signature.
 const TOLERATED_SKEW_SECONDS: i64 = 4 * 60;
 
 /// For a report's cell and a terminal's line.
@@ -128,7 +128,7 @@ pub fn interpret(
     Err(error(refusal.kind(headers, now), code, &refusal.message))
 }
 
-/// A reply that is no success, taken apart.
+/// The parts of a reply that is not a success.
 struct Refusal {
     status: StatusCode,
     /// `ThrottledClientException`; empty if the reply has no name.
@@ -203,8 +203,8 @@ fn json_object(body: &[u8]) -> Option<Value> {
     serde_json::from_slice(body).ok().filter(Value::is_object)
 }
 
-/// An element of `PhoneNumberErrors`. One that is no object is still an error: it must not vanish, for what is not listed
-/// has succeeded.
+/// An element of `PhoneNumberErrors`. One that is not an object is still an error: it must not vanish, because a number
+/// that is not listed has succeeded.
 fn number_error(element: &Value) -> NumberError {
     let text = |key| member(element, &[key]).unwrap_or_default();
     let code = one_line(&text("ErrorCode"), LONGEST_NAME);
@@ -253,13 +253,13 @@ fn redirected(headers: &HeaderMap) -> String {
 
 fn garbled(status: StatusCode, body: &[u8]) -> String {
     if status == StatusCode::OK {
-        format!("the reply of {} bytes is cut off, or is no answer to this call", body.len())
+        format!("the reply of {} bytes is cut off, or is not an answer to this call", body.len())
     } else {
         format!("status {} in place of 200", status.as_u16())
     }
 }
 
-/// `x-amz-retry-after` in milliseconds, else `Retry-After` in seconds or as a date; what is neither is ignored.
+/// `x-amz-retry-after` in milliseconds, else `Retry-After` in seconds or as a date; anything else is ignored.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let milliseconds = || text(headers, "x-amz-retry-after")?.parse().ok().map(Duration::from_millis);
     let seconds = || text(headers, header::RETRY_AFTER.as_str())?.parse().ok().map(Duration::from_secs);

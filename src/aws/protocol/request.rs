@@ -12,13 +12,13 @@ use crate::number::PhoneNumber;
 /// What AWS encodes in a path segment: everything but RFC 3986's unreserved characters.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Why no request can be written.
+/// Why a request cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
     /// The id is empty, or is a dot segment, which would address another resource.
-    #[error("voice connector id `{0}` cannot stand in a path")]
+    #[error("voice connector id `{0}` cannot be part of a URL path")]
     Connector(Box<str>),
-    /// The path and query are no URI: the id is far too long.
+    /// The path and query do not form a URI: the id is far too long.
     #[error("no URI can be formed for this voice connector id of {length} bytes")]
     Uri {
         /// The id's length in bytes.
@@ -35,7 +35,7 @@ pub enum RequestError {
 /// it out. The body is byte for byte what botocore sends, with its spaces.
 ///
 /// # Errors
-/// If `connector` cannot stand in a path.
+/// If `connector` cannot be part of a URL path.
 pub fn disassociate(
     endpoint: &Endpoint,
     connector: &str,

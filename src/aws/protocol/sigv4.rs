@@ -17,13 +17,13 @@ pub const SERVICE: &str = "chime";
 
 /// Why a request cannot be signed: the request itself is this crate's own, and so is its time.
 #[derive(Debug, thiserror::Error)]
-#[error("the access key id or the session token holds a character that is not allowed in a header")]
+#[error("the access key id or the session token contains a character that is not allowed in a header")]
 pub struct SigningError(#[from] Box<dyn Error + Send + Sync>);
 
 /// Adds `x-amz-date`, `authorization` and, with temporary credentials, `x-amz-security-token` to a request that is
 /// not signed yet. `region` is the endpoint's, such as `us-east-1`.
 ///
-/// Signs these, the request's own headers and its body; a client may add other headers. To be called once per attempt,
+/// Signs these, the request's own headers and its body; a client may add other headers. Call it once per attempt,
 /// as the service refuses a signature that is older than 5 minutes.
 ///
 /// # Errors
@@ -137,7 +137,7 @@ mod tests {
             let (credentials, time) = (credentials(&given.credentials), given.time.parse().unwrap());
             sign(&mut request, &given.region, &credentials, time).unwrap();
             assert_eq!(request.method().as_str(), sent.method, "{name}");
-            let url = |text: &str| reqwest::Url::parse(text).unwrap(); // a scheme's own port is none
+            let url = |text: &str| reqwest::Url::parse(text).unwrap(); // a scheme's default port is dropped
             assert_eq!(url(&request.uri().to_string()), url(&sent.url), "{name}");
             assert_eq!(request.body(), sent.body.as_bytes(), "{name}");
             let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();

@@ -11,7 +11,7 @@ use reqwest::{Certificate, Client, ClientBuilder};
 
 use crate::aws::endpoint::Endpoint;
 
-/// Finds peers that vanished without a word, also behind a NAT that forgets after 5 minutes or so.
+/// Detects peers that vanished silently, also behind a NAT that drops idle connections after about 5 minutes.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// Shorter than a load balancer waits before it closes (60 s by default): a request written into a connection that is
 /// being closed has no definite answer.
@@ -19,8 +19,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Builds the client for requests to `endpoint`: HTTP/1.1, no redirects, no retries of its own, no decompression.
 ///
-/// A connection may take `connect_timeout`; `concurrency` is the number of requests in flight, each of which needs a connection; `ca_bundle` is a PEM file whose
-/// certificates replace the platform's. Proxies are those of the usual variables, and none for this machine.
+/// A connection may take `connect_timeout`; `concurrency` is the number of requests in flight, each of which needs a
+/// connection; `ca_bundle` is a PEM file whose certificates replace the platform's. Proxies come from the usual
+/// variables; this machine is reached without one.
 ///
 /// # Errors
 /// If the bundle cannot be read or holds no certificate, or if the platform has no roots.
@@ -44,7 +45,7 @@ pub fn service_client(
 
 /// What every client has in common.
 pub(super) fn client_builder(connect_timeout: Duration) -> ClientBuilder {
-    // If somebody else installed one before, theirs is used; it is there for `reqwest` in either case.
+    // If another one is already installed, that is used; `reqwest` finds one in either case.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
         .user_agent(concat!("chime-sweep/", env!("CARGO_PKG_VERSION")))
@@ -54,7 +55,7 @@ pub(super) fn client_builder(connect_timeout: Duration) -> ClientBuilder {
         .connect_timeout(connect_timeout)
 }
 
-/// Trusts the platform's roots (`SSL_CERT_FILE` is honoured), or those of the bundle alone: botocore, too, takes
+/// Trusts the platform's roots (`SSL_CERT_FILE` is honored), or those of the bundle alone: botocore, too, takes
 /// `AWS_CA_BUNDLE` instead of its own roots, not in addition.
 pub(super) fn build(client: ClientBuilder, ca_bundle: Option<&Path>) -> Result<Client, TransportError> {
     let client = match ca_bundle {
@@ -79,7 +80,7 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, TransportError> {
     Ok(certificates)
 }
 
-/// Why there is no client.
+/// Why a client cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// The CA bundle cannot be used.

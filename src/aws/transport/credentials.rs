@@ -1,5 +1,5 @@
-//! Lets AWS's credential chain (STS, SSO, container and instance metadata) speak through this tool's HTTP client, so
-//! that CA bundle and proxies hold there too and there is one TLS set-up.
+//! Lets AWS's credential chain (STS, SSO, container and instance metadata) use this tool's HTTP client, so
+//! that CA bundle and proxies apply there too and there is one TLS setup.
 //!
 //! Must not retry: the chain does. Must not keep a connection, or read a root before the first request.
 
@@ -20,16 +20,16 @@ use reqwest::Url;
 use super::client::{build, client_builder};
 use crate::aws::endpoint::{ip_of, is_loopback};
 
-/// As the SDKs have it.
+/// The SDKs' value.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
 /// Metadata is answered by this machine or its host; elsewhere nothing answers, and a laptop should not wait for it.
 const METADATA_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// The chain sets no read timeout for STS and SSO; without one, a peer that goes silent would hold up the run for ever.
+/// The chain sets no read timeout for STS and SSO; without one, a peer that goes silent would block the run forever.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
-/// Replies of these services have a few kilobytes.
+/// Replies of these services are a few kilobytes long.
 const MAX_REPLY_BYTES: usize = 1024 * 1024;
 
-/// An HTTP client in the terms of AWS's crates. It is set up anew for each of the few requests.
+/// An HTTP client as AWS's crates expect it. It is built again for each of the few requests.
 #[derive(Debug, Clone)]
 pub(crate) struct CredentialsTransport {
     /// As for [`service_client`](super::client::service_client). It is read when the first request needs it.

@@ -148,7 +148,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Whom the service's client trusts, and the chain's client likewise.
+/// Which peers the service's client and the chain's client trust.
 #[tokio::test]
 async fn the_bundle_alone_decides_whom_to_trust() {
     let (localhost, elsewhere) = (Fake::start_tls("localhost"), Fake::start_tls("elsewhere"));
@@ -170,14 +170,14 @@ async fn the_bundle_alone_decides_whom_to_trust() {
     assert!(elsewhere.seen().is_empty(), "nothing is sent to a host that is not the one meant");
 }
 
-/// As botocore does: a bundle of a proxy's authority, say, is not to let everybody else in.
+/// As botocore does: a bundle of a proxy's authority, say, must not add the platform's roots.
 #[test]
 fn the_bundle_replaces_the_platforms_roots() {
     let server = Fake::start_tls("localhost");
     let platform = fixture("authority.pem").to_string_lossy().into_owned();
     let url = format!("https://localhost:{}/", server.address.port());
     let variables: HashMap<_, _> = [("SSL_CERT_FILE", platform), ("PROBE_URL", url)].into();
-    assert!(spawn_probe("transport::tests::probe_of_roots", &variables).wait().unwrap().success());
+    assert!(spawn_probe("aws::transport::tests::probe_of_roots", &variables).wait().unwrap().success());
     assert_eq!(server.seen().len(), 2);
 }
 
@@ -194,7 +194,7 @@ async fn probe_of_roots() {
 }
 
 #[test]
-fn a_bundle_that_is_none_is_an_error_that_names_it() {
+fn an_invalid_bundle_is_an_error_that_names_the_file() {
     for (name, reason) in [
         ("absent.pem", "cannot be read"),
         ("generate.sh", "holds no PEM certificate"),
@@ -224,7 +224,7 @@ async fn a_request_is_sent_once_and_says_who_asks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_peer_is_given_up() {
+async fn a_silent_peer_times_out() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let before = tokio::time::Instant::now();
@@ -237,7 +237,7 @@ async fn a_silent_peer_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_reply_without_end_is_cut() {
+async fn an_endless_reply_is_cut() {
     let fake = Fake::start(|_| (200, "x".repeat(1024 * 1024 + 1)));
     let got = get_as_chain(&fake.url(), None, Duration::from_secs(20)).await;
     assert!(got.is_err_and(|error| error.contains("too large")));
@@ -265,7 +265,7 @@ fn this_machine_is_reached_without_a_proxy() {
     let (service, proxy) = (Fake::start(|_| (200, "here".into())), Fake::start(|_| (502, String::new())));
     let variables: HashMap<_, _> =
         [("HTTP_PROXY", proxy.url()), ("http_proxy", proxy.url()), ("PROBE_URL", service.url())].into();
-    assert!(spawn_probe("transport::tests::probe", &variables).wait().unwrap().success());
+    assert!(spawn_probe("aws::transport::tests::probe", &variables).wait().unwrap().success());
     assert_eq!((service.seen().len(), proxy.seen().len()), (2, 0));
 }
 

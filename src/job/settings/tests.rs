@@ -34,7 +34,7 @@ fn the_report_is_named_after_the_input() {
     for (args, report) in table {
         let settings = job(args).expect("resolves");
         assert_eq!(settings.report.path, Path::new(report), "{args:?}");
-        // What the command to go on leaves out, because it goes without saying.
+        // What the printed command leaves out, because it is the default.
         assert_eq!(settings.default_report() == Path::new(report), report != "x.csv", "{args:?}");
         assert_eq!(settings.outputs.report_copy, args.windows(2).any(|pair| pair == ["-o", "-"]), "{args:?}");
     }

@@ -1,11 +1,11 @@
-//! A process that dies at any append, with any part of it on the disk: the next one goes on, and the report is that of
-//! a run that nothing disturbed.
+//! A process may die at any append, with any part of it on the disk: the next one continues, and the report is that of
+//! an undisturbed run.
 
 use std::path::Path;
 
 use super::*;
 
-/// Three connectors, 47 rows; lost replies, refusals, passing errors, a poisoned number, a duplicate, a bad row.
+/// Three connectors, 47 rows; lost replies, refusals, transient errors, a poisoned number, a duplicate, a bad row.
 fn trial() -> Trial {
     let rows = (0..47).map(|row| format!("vc{},+1206555{row:04}\n", row % 3));
     let bad = ["vc0,+12065550000\n", "vc0,twelve\n"].map(str::to_owned);
@@ -38,7 +38,7 @@ fn trial() -> Trial {
     Trial::new(csv.as_bytes(), scenario, &["--batch-size", "8", "--concurrency", "3", "--rate", "1000"])
 }
 
-/// `Failed` becomes `unknown` where the crash left it open whether an attempt worked; nothing else may change.
+/// `failed` becomes `unknown` if the crash left it open whether an attempt succeeded; nothing else may change.
 fn compare(undisturbed: &[String], trial: &Trial, resumed: &Session, death: Death) {
     for (row, (was, is)) in undisturbed.iter().zip(trial.statuses()).enumerate() {
         let in_doubt = resumed.in_doubt.contains(&u32::try_from(row).expect("few"));
@@ -55,7 +55,7 @@ fn compare(undisturbed: &[String], trial: &Trial, resumed: &Session, death: Deat
 }
 
 #[test]
-fn whenever_a_process_dies_the_next_one_completes_the_same_report() {
+fn after_a_crash_at_any_append_the_next_process_writes_the_same_report() {
     let trial_0 = trial();
     let whole = trial_0.session(None);
     let undisturbed = trial_0.statuses();
@@ -75,15 +75,12 @@ fn whenever_a_process_dies_the_next_one_completes_the_same_report() {
             let death = Death { append, bytes: Cut::At(bytes) };
             let trial = trial();
             if trial.session(Some(End::Dies(death))).finished {
-                continue; // events fall into groups by chance: this time there was no such append
+                continue; // events are grouped by chance: this run had no such append
             }
             let resumed = trial.session(None);
             assert!(resumed.finished, "{death:?}");
             let mut sent = resumed.sent.iter().flat_map(|(_, numbers)| numbers);
-            assert!(
-                sent.all(|number| resumed.outstanding.contains(number)),
-                "{death:?}: sent what is settled"
-            );
+            assert!(sent.all(|number| resumed.outstanding.contains(number)), "{death:?}: sent a settled row");
             compare(&undisturbed, &trial, &resumed, death);
             assert!(!trial.path("report.csv.journal").exists(), "{death:?}");
             deaths += 1;

@@ -1,5 +1,5 @@
-//! Whole jobs under a paused clock: the simulated service's core, the real look at what is there, pool, journal file and report, and a
-//! process that may die at any append to the journal.
+//! Whole jobs under a paused clock: the core of the simulated service; the real check for existing files, pool, journal
+//! and report; and a process that may die at any append to the journal.
 
 mod crash;
 mod times;
@@ -34,7 +34,7 @@ use crate::pool::{self, Dispatcher, Renewal, Submission};
 use crate::report::{self, RowResult};
 use crate::simulator::{self, Delivery, Ledger, Scenario};
 
-/// How long an append takes. With none, acknowledging too early would go unseen.
+/// How long an append takes. If it took no time, an early acknowledgment would not be noticed.
 const SYNC: Duration = Duration::from_millis(3);
 
 /// Where a process dies.
@@ -42,7 +42,7 @@ const SYNC: Duration = Duration::from_millis(3);
 pub(super) struct Death {
     /// At this append of the session, from 0.
     append: usize,
-    /// So much of the append reaches the disk.
+    /// How much of the append reaches the disk.
     bytes: Cut,
 }
 
@@ -61,12 +61,12 @@ pub(super) enum End {
     Stops(Duration, StopReason),
 }
 
-/// A job, the service that it meets, and the folder with its files.
+/// A job, its service, and the directory with its files.
 pub(super) struct Trial {
     folder: TempDir,
     args: Vec<String>,
     service: Arc<Mutex<simulator::Service>>,
-    /// Other keys, and when they are to be had.
+    /// New keys, and when they become available.
     renewal: Option<(Duration, Credentials)>,
     /// What requests are signed with.
     keys: Mutex<Credentials>,
@@ -74,7 +74,7 @@ pub(super) struct Trial {
     clock: Mutex<Duration>,
 }
 
-/// What one process came to.
+/// The result of one process.
 #[derive(Debug, Default)]
 pub(super) struct Session {
     /// Each request: when it was sent, and its numbers.
@@ -85,14 +85,14 @@ pub(super) struct Session {
     appends: Vec<Vec<usize>>,
     /// Rows that the journal left in doubt when it began.
     in_doubt: HashSet<u32>,
-    /// When it looked for other keys.
+    /// When it checked for new keys.
     renewals: Vec<Duration>,
     finished: bool,
 }
 
 impl Trial {
     pub(super) fn new(csv: &[u8], scenario: Scenario, args: &[&str]) -> Self {
-        // Memory if there is a file system in it: the matrix syncs thousands of times.
+        // In memory if there is a file system in memory: the tests sync thousands of times.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
         std::fs::write(folder.path().join("numbers.csv"), csv).expect("writes");
         Self {
@@ -177,7 +177,7 @@ impl Trial {
         let work = async {
             tokio::select! {
                 end = pool::run(dispatcher, submit, renew, stopped, wall) => end,
-                () = stops => unreachable!("it waits for ever"),
+                () = stops => unreachable!("it waits forever"),
             }
         };
         let path = settings.report.journal();
@@ -200,7 +200,7 @@ impl Trial {
         session
     }
 
-    /// What [`Client`](crate::aws::client::Client) makes of the service's answer, without the socket.
+    /// Interprets the service's answer as [`Client`](crate::aws::client::Client) does, without the socket.
     fn exchange(
         &self,
         submission: &Submission,

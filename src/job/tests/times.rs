@@ -1,4 +1,4 @@
-//! The night's times in whole jobs: `--stop-at`, and credentials that expire and are renewed by somebody.
+//! Times in whole jobs: `--stop-at`, and credentials that expire and are renewed.
 
 use std::path::Path;
 
@@ -11,9 +11,9 @@ fn trial(rows: u32, scenario: &str, args: &[&str]) -> Trial {
     Trial::new(csv.as_bytes(), scenario, args)
 }
 
-/// The run begins at 22:00.
+/// The run starts at 22:00.
 #[test]
-fn at_the_time_of_stop_at_nothing_more_is_sent_and_the_report_is_written() {
+fn at_stop_at_nothing_more_is_sent_and_the_report_is_written() {
     for (stop_at, ends_after) in [("22:02", 120), ("22:01", 60)] {
         let args = ["--batch-size", "1", "--rate", "1", "--stop-at", stop_at];
         let trial = trial(300, "[latency]\nmean = \"30ms\"\n", &args);
@@ -33,7 +33,7 @@ fn at_the_time_of_stop_at_nothing_more_is_sent_and_the_report_is_written() {
 }
 
 #[test]
-fn keys_that_expire_are_looked_for_every_half_minute_and_the_job_goes_on() {
+fn expired_keys_are_checked_every_half_minute_and_the_job_continues() {
     let scenario = format!(
         "[latency]\nmean = \"30ms\"\n[[key]]\naccess_key_id = {:?}\nsecret_access_key = {:?}\nrequests = 5\n\
          [[key]]\naccess_key_id = \"AKIDMORNING\"\nsecret_access_key = \"morning-secret\"\n",
@@ -48,9 +48,9 @@ fn keys_that_expire_are_looked_for_every_half_minute_and_the_job_goes_on() {
     let session = trial.session(None);
     assert!(session.finished);
     assert!(trial.statuses().iter().all(|status| status == "succeeded"), "{:?}", trial.statuses());
-    assert!(trial.report().iter().all(|row| row[5] == "1"), "a refusal is no attempt");
+    assert!(trial.report().iter().all(|row| row[5] == "1"), "a refusal is not an attempt");
     let looked = &session.renewals;
-    // At once; then every 30 s, with one try of the old keys, whose refusal makes it look again.
+    // At once, then every 30 s, with one attempt with the old keys, whose refusal starts the next check.
     assert!((5..=14).contains(&looked.len()), "{looked:?}");
     let (pauses, last) =
         (looked.windows(2).filter(|two| two[1] > two[0] + Duration::from_secs(29)), looked.last());

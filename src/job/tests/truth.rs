@@ -1,4 +1,4 @@
-//! Any file, any service, any end: each row is in the report once, in order, and what is said of it is true.
+//! For any file, service and end, each row is in the report once, in order, with a true status.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::input::InputOptions;
 
-/// A line of a file that somebody made by hand.
+/// A line of a handmade file.
 fn row() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         12 => (0u8..4, 0u32..300).prop_map(|(vc, row)| format!("vc{vc},+1206555{row:04}").into_bytes()),
@@ -106,12 +106,12 @@ proptest! {
         let args = ["--batch-size", &size, "--rate", &per_second, "--concurrency", "4"];
         let trial = Trial::new(&csv, scenario, &args);
         let mut ends = ends.into_iter();
-        // A stop writes the report and ends the job; a death does not. The last session ends by itself.
+        // A stop writes the report and ends the job; a crash does not. The last session ends by itself.
         loop {
             let session = trial.session(ends.next());
             check_rate(&session, rate);
             let mut sent = session.sent.iter().flat_map(|(_, numbers)| numbers);
-            prop_assert!(sent.all(|number| session.outstanding.contains(number)), "sent what is settled");
+            prop_assert!(sent.all(|number| session.outstanding.contains(number)), "sent a settled row");
             if session.finished { break }
         }
         let report = trial.report();
@@ -123,7 +123,7 @@ proptest! {
                 prop_assert_eq!(field, &String::from_utf8_lossy(own));
             }
         }
-        // What is said of a number of a connector, wherever in the file; bad rows and duplicates say nothing.
+        // The statuses of each number of a connector, anywhere in the file; bad rows and duplicates have none.
         let mut said: HashMap<(String, String), String> = HashMap::new();
         for row in &report {
             let digits = row[1].trim_start_matches('+').to_owned();
@@ -141,7 +141,7 @@ proptest! {
                 "failed" | "not_attempted" => record.applied == 0,
                 _ => false,
             };
-            prop_assert!(is_true, "{record:?} is said to be {status}");
+            prop_assert!(is_true, "{record:?} is reported as {status}");
         }
     }
 }
@@ -149,7 +149,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
 
-    /// Input, report, journal and scenario may be anything: they are understood or refused.
+    /// Any input, report, journal and scenario is either parsed or refused.
     #[test]
     fn no_bytes_break_a_reader(
         bytes in prop::collection::vec(any::<u8>(), 0..300),

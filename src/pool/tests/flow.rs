@@ -1,4 +1,4 @@
-//! What is sent, in which order, and how much of it at once.
+//! What is sent, in which order, and how much at once.
 
 use super::*;
 
@@ -24,7 +24,7 @@ fn nothing_is_sent_before_its_intent_is_durable() {
 }
 
 #[test]
-fn no_more_than_the_concurrency_is_in_flight_and_no_less_when_there_is_work() {
+fn requests_in_flight_reach_the_concurrency_and_never_exceed_it() {
     let morning = morning(Night::of(&[4000]), |_, _| ok());
     assert_eq!(morning.most_in_flight, 4);
     let ideal = LATENCY * 100;

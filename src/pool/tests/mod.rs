@@ -26,7 +26,7 @@ use crate::journal::history::History;
 use crate::number::PhoneNumber;
 use crate::plan::Plan;
 
-/// How long the test's journal takes to make a group durable. With none, acknowledging too early would go unseen.
+/// How long the test's journal takes to make a group durable. At zero, acknowledging too early would not be noticed.
 const SYNC: Duration = Duration::from_millis(3);
 
 const LATENCY: Duration = Duration::from_millis(50);
@@ -75,7 +75,7 @@ struct Seen {
     numbers: Vec<PhoneNumber>,
 }
 
-/// A job and the service that it meets.
+/// A job and the service that it talks to.
 struct Night {
     connectors: Vec<u32>,
     batch_size: u32,
@@ -83,13 +83,13 @@ struct Night {
     earlier: Vec<u32>,
     /// Stops from outside.
     stops: Vec<(Duration, StopReason)>,
-    /// How long a request takes that ends with `Timeout`.
+    /// How long a request that ends with `Timeout` takes.
     patience: Duration,
-    /// What each renewal of the credentials brings; then nothing new.
+    /// The result of each renewal of the credentials; after these, nothing new.
     renewals: Vec<Renewal>,
 }
 
-/// What came of it.
+/// The result of the job.
 struct Morning {
     history: History,
     events: Vec<Event>,
@@ -100,7 +100,7 @@ struct Morning {
 }
 
 impl Night {
-    /// One connector for each entry, with so many numbers.
+    /// One connector for each entry, which is how many numbers it has.
     fn of(connectors: &[u32]) -> Self {
         Self {
             connectors: connectors.to_vec(),

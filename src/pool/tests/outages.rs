@@ -1,4 +1,4 @@
-//! An outage costs time, and no attempt; a batch that the service can never answer costs its own attempts, and no more.
+//! An outage costs time but no attempts; a batch that the service can never answer uses up only its own attempts.
 
 use std::cell::{Cell, RefCell};
 
@@ -18,7 +18,7 @@ fn no_such_host() -> Result<BatchReply, ApiError> {
     error(ErrorKind::Unreachable, "ConnectFailed")
 }
 
-/// By a proxy that does not like the batch.
+/// By a proxy that blocks the batch.
 fn blocked() -> Result<BatchReply, ApiError> {
     let blocked = error(ErrorKind::Unreachable, "Http403");
     blocked.map_err(|error| ApiError { status: Some(403), ..error })
@@ -52,7 +52,7 @@ const FAILURES: [(&str, Reply, u64); 4] = [
 ];
 
 #[test]
-fn an_outage_uses_up_no_attempt() {
+fn an_outage_uses_up_no_attempts() {
     for (name, failure, patience) in FAILURES {
         for (from, to) in [(0, 20_000), (110, 30_000), (700, 25_000)] {
             for (max_attempts, concurrency) in [(1, 1), (1, 4), (5, 4), (1, 16)] {
@@ -75,11 +75,11 @@ fn an_outage_uses_up_no_attempt() {
 
 /// Fewer batches are left than it takes to notice an outage.
 #[test]
-fn an_outage_at_the_end_uses_up_no_attempt() {
+fn an_outage_at_the_end_uses_up_no_attempts() {
     for (name, failure, patience) in FAILURES {
         for (left, max_attempts) in [(2, 1), (3, 1), (4, 1), (2, 5), (1, 1)] {
             if left == 1 && failure().is_err_and(|error| error.kind == ErrorKind::NoAnswer) {
-                continue; // nobody can tell: see below
+                continue; // an outage cannot be detected: see below
             }
             let night = Night { patience: Duration::from_millis(patience), ..night(100, max_attempts, 1) };
             let back = Cell::new(None);
@@ -139,9 +139,9 @@ fn a_batch_that_is_never_answered_uses_up_its_attempts_while_others_work() {
     }
 }
 
-/// With a single batch left nobody can tell an outage from a batch that the service cannot answer: it has its attempts.
+/// With a single batch left, an outage looks like a batch that the service cannot answer, so its attempts count.
 #[test]
-fn the_only_batch_left_is_not_sent_for_ever() {
+fn the_only_batch_left_is_not_sent_forever() {
     for max_attempts in [1, 5, 8] {
         let morning = morning(night(50, max_attempts, 1), |_, submission| {
             if submission.numbers[0] == number(40) { unavailable() } else { ok() }
@@ -152,9 +152,9 @@ fn the_only_batch_left_is_not_sent_for_ever() {
     }
 }
 
-/// A failure that an answer follows was no outage.
+/// A failure followed by an answer was not an outage.
 #[test]
-fn single_failures_count_as_before() {
+fn a_failure_followed_by_an_answer_counts() {
     let turn = Cell::new(0);
     let failed = RefCell::new(Vec::new());
     let morning = morning(night(400, 1, 1), |_, submission| {
@@ -203,7 +203,7 @@ fn a_service_that_says_when_it_is_back_is_not_asked_before() {
 }
 
 #[test]
-fn the_probes_of_an_outage_wait_as_they_are_asked() {
+fn outage_probes_wait_as_long_as_the_service_asks() {
     let clock = Clock::default();
     let out = Duration::ZERO..Duration::from_secs(200);
     let morning =
@@ -219,7 +219,7 @@ fn the_probes_of_an_outage_wait_as_they_are_asked() {
 }
 
 #[test]
-fn a_certificate_that_is_not_trusted_stops_a_run_that_never_worked_and_is_an_outage_later() {
+fn an_untrusted_certificate_stops_the_run_at_first_and_is_an_outage_later() {
     let untrusted = || error(ErrorKind::Unreachable, crate::aws::protocol::UNTRUSTED);
     let morning_1 = morning(night(400, 1, 4), |_, _| untrusted());
     assert_eq!(morning_1.end.stop, Some(StopReason::Untrusted));

@@ -5,7 +5,7 @@ use super::*;
 /// One batch of two rows, 0 and 1, against a script of replies: what the rows are, and how many requests it took.
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn what_each_reply_means() {
+fn each_reply_leads_to_the_expected_outcomes() {
     type Reply = fn() -> Result<BatchReply, ApiError>;
     type Case<'a> = (&'a str, &'a [Reply], [(Outcome, &'a str, u32); 2], usize);
     use Outcome::{Failed, Succeeded, Unknown};
@@ -69,7 +69,7 @@ fn what_each_reply_means() {
             3,
         ),
         ("409, then 200", &[|| error(ErrorKind::Conflict, "Conflict"), ok], [succeeded(2); 2], 2),
-        ("409 for ever", &[|| error(ErrorKind::Conflict, "Conflict")], [(Failed, "Conflict", 3); 2], 3),
+        ("409 forever", &[|| error(ErrorKind::Conflict, "Conflict")], [(Failed, "Conflict", 3); 2], 3),
         (
             "429 costs no attempt",
             &[|| throttled(None), || throttled(Some(2)), || throttled(None), || throttled(None), ok],
@@ -99,7 +99,7 @@ fn what_each_reply_means() {
     ];
     for (name, script, rows, requests) in table {
         let morning = morning(Night::of(&[2]), |_, submission| {
-            // The script is by request, so that a batch that shrinks goes on in it.
+            // The script is indexed by request, so that a batch that shrinks continues in it.
             let _ = submission;
             NTH.with(|nth| {
                 let reply = script[nth.get().min(script.len() - 1)]();
@@ -118,7 +118,7 @@ thread_local! {
 }
 
 #[test]
-fn a_passing_error_sends_only_its_numbers_again() {
+fn a_transient_error_sends_only_its_numbers_again() {
     let morning = morning(Night::of(&[10]), |nth, submission| match (nth, submission.numbers.len()) {
         (1, 10) => with_errors(&[(Some(3), "Throttled"), (Some(8), "ServiceFailure")]),
         _ => ok(),
@@ -139,7 +139,7 @@ fn a_row_sent_by_an_earlier_run_that_is_not_found_has_succeeded() {
 }
 
 #[test]
-fn a_bad_number_is_found_by_halving_and_costs_nobody_else() {
+fn a_bad_number_is_found_by_halving_and_the_other_numbers_succeed() {
     let poison = number(7);
     let morning = morning(Night::of(&[30]), |_, submission| match submission.numbers.contains(&poison) {
         true => error(ErrorKind::BadRequest, "BadRequestException"),
@@ -162,7 +162,7 @@ fn a_limit_on_the_batch_size_is_learned() {
 }
 
 #[test]
-fn an_error_that_names_no_number_is_pinned_down() {
+fn the_number_of_an_error_that_names_none_is_found_by_halving() {
     let morning = morning(Night::of(&[8]), |_, submission| match submission.numbers.contains(&number(5)) {
         true => with_errors(&[(None, "Forbidden")]),
         false => ok(),
@@ -172,7 +172,7 @@ fn an_error_that_names_no_number_is_pinned_down() {
 }
 
 #[test]
-fn a_refused_connector_is_left_alone_and_the_others_go_on() {
+fn a_refused_connector_gets_no_more_requests_and_the_others_continue() {
     for kind in [ErrorKind::Forbidden, ErrorKind::NotFound] {
         let morning = morning(Night::of(&[100, 100]), |_, submission| match &*submission.connector {
             "vc0" => error(kind.clone(), "Refused"),

@@ -1,4 +1,4 @@
-//! How a run is held up, and how it ends early.
+//! What delays a run, and what ends it early.
 
 use super::*;
 
@@ -39,11 +39,11 @@ fn credentials_that_expire_are_awaited_and_no_row_is_lost() {
     assert!((60..62).contains(&morning.took.as_secs()), "{:?}", morning.took);
     assert!(morning.events.iter().any(|event| matches!(event, Event::CredentialsAwaited(Some(_)))));
     assert!(morning.events.contains(&Event::CredentialsAwaited(None)));
-    assert!(morning.row(99).is_some_and(|(_, _, attempts)| attempts == 1), "a refusal is no attempt");
+    assert!(morning.row(99).is_some_and(|(_, _, attempts)| attempts == 1), "a refusal is not an attempt");
 }
 
 #[test]
-fn credentials_that_never_come_back_end_the_run_in_time() {
+fn a_run_whose_credentials_are_never_renewed_gives_up() {
     let morning = morning(Night::of(&[100]), |_, submission| match submission.numbers[0] == number(0) {
         true => ok(),
         false => error(ErrorKind::Credentials, "ExpiredTokenException"),
@@ -71,7 +71,7 @@ fn an_outage_costs_time_and_no_attempts() {
     assert!(morning.seen.len() < 40 + 20 + 90, "{} requests", morning.seen.len());
 }
 
-/// With a single batch left, its attempts end at the same failure at which the outage is noticed.
+/// With a single batch left, the failure that uses up its attempts is also the one that shows the outage.
 #[test]
 fn the_last_batch_survives_an_outage_too() {
     let mut night = Night::of(&[20]);
@@ -85,7 +85,7 @@ fn the_last_batch_survives_an_outage_too() {
 }
 
 #[test]
-fn an_outage_without_an_end_stops_the_run() {
+fn an_endless_outage_stops_the_run() {
     let morning = morning(Night::of(&[400]), |_, _| no_answer());
     assert_eq!(morning.end.stop, Some(StopReason::GaveUp));
     let outcomes = morning.outcomes();
@@ -94,20 +94,20 @@ fn an_outage_without_an_end_stops_the_run() {
 }
 
 #[test]
-fn nothing_but_throttling_stops_the_run_in_time_and_uses_no_attempt() {
+fn endless_throttling_stops_the_run_and_uses_up_no_attempts() {
     let morning = morning(Night::of(&[40]), |_, _| throttled(Some(60)));
     assert_eq!(morning.end.stop, Some(StopReason::GaveUp));
     assert_eq!(morning.outcomes(), BTreeMap::from([("not attempted".into(), 40)]));
 }
 
 #[test]
-fn retry_after_pauses_everybody() {
+fn retry_after_pauses_all_requests() {
     let first = std::cell::Cell::new(true);
     let morning =
         morning(Night::of(&[100]), |_, _| if first.replace(false) { throttled(Some(20)) } else { ok() });
     assert!(morning.all_succeeded());
     let early = morning.seen.iter().filter(|seen| seen.at < Duration::from_secs(20)).count();
-    assert!(early <= 4, "only what was in flight already: {early}");
+    assert!(early <= 4, "only requests already in flight: {early}");
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_stop_settles_what_was_sent_without_an_answer_as_unknown() {
 }
 
 #[test]
-fn a_second_signal_ends_the_run_at_once_and_leaves_what_was_in_flight_in_doubt() {
+fn a_second_signal_ends_the_run_at_once_and_rows_in_flight_stay_in_doubt() {
     let at = Duration::from_millis;
     let stops = vec![(at(20), StopReason::Interrupted), (at(30), StopReason::Aborted)];
     let morning = morning(Night { stops, ..Night::of(&[10]) }, |_, _| ok());
@@ -177,7 +177,7 @@ fn a_journal_that_fails_ends_the_run_at_once() {
 }
 
 #[test]
-fn a_request_that_breaks_down_inside_loses_no_row() {
+fn a_request_that_panics_loses_no_rows() {
     let morning = paused(async {
         let night = Night::of(&[20]);
         let rows = night.rows();
@@ -189,7 +189,7 @@ fn a_request_that_breaks_down_inside_loses_no_row() {
             Dispatcher::new(&rows, plan.batches(), RowFlags::default(), &night.settings, outbox, now);
         let (_stop, stopped) = watch::channel(None);
         let submit = |submission: Submission| async move {
-            assert!(submission.numbers[0] != number(0), "breaks down on purpose");
+            assert!(submission.numbers[0] != number(0), "panics on purpose");
             ok()
         };
         run(dispatcher, submit, || async { Renewal::Nothing }, stopped, || Timestamp::UNIX_EPOCH).await;

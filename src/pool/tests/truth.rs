@@ -1,10 +1,10 @@
-//! Whatever happens, what is said of a row is true.
+//! Whatever happens, the outcome of every row is true.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// A service with a memory: which numbers it removed, whatever it answered.
+/// A service that records which numbers it removed, whatever it answered.
 #[derive(Debug, Clone, Copy)]
 enum Mood {
     Works,
@@ -68,7 +68,7 @@ proptest! {
             let gone = removed.contains(&number(row));
             match morning.row(row).map(|(outcome, ..)| outcome) {
                 Some(Outcome::Succeeded) => prop_assert!(gone, "row {row} is a success that did not happen"),
-                Some(Outcome::Failed) | None => prop_assert!(!gone, "row {row} was removed, and nobody says so"),
+                Some(Outcome::Failed) | None => prop_assert!(!gone, "row {row} was removed, but has no such outcome"),
                 Some(Outcome::Unknown) => {}
             }
             prop_assert!(!morning.history.is_in_doubt(RowId::new(row)), "row {row} was forgotten");

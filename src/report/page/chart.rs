@@ -1,6 +1,6 @@
-//! Counts over time as a chart: where its parts stand in the plot, its words, and the same counts as a table.
+//! Counts over time as a chart: where its parts are in the plot, its words, and the same counts as a table.
 //!
-//! The template draws it and the style sheet colours it. Must not count; it divides by time at most.
+//! The template draws it and the style sheet colors it. Must not count anything; at most it divides by time.
 
 use std::fmt;
 use std::time::Duration;
@@ -23,11 +23,11 @@ impl fmt::Display for Percent {
     }
 }
 
-/// A chart with all that is said of it. Places count from the plot's upper left corner.
+/// A chart with all its texts. Positions are relative to the plot's upper left corner.
 #[derive(Debug, Clone)]
 pub(super) struct Chart {
     pub caption: String,
-    /// For those who do not see it.
+    /// For readers who cannot see it.
     pub label: String,
     /// Class and name.
     pub legend: Vec<(&'static str, &'static str)>,
@@ -37,7 +37,7 @@ pub(super) struct Chart {
     pub limit: Option<(Percent, String)>,
     /// The marks of the vertical axis.
     pub values: Vec<(Percent, String)>,
-    /// Those of the horizontal one.
+    /// The marks of the horizontal axis.
     pub times: Vec<(Percent, String)>,
     pub columns: [&'static str; 3],
     pub table: Vec<(String, [String; 3])>,
@@ -72,10 +72,10 @@ struct Data {
 /// The classes of a column's parts.
 const PARTS: [&str; 3] = ["k-answered", "k-throttled", "k-failed"];
 
-/// Marks on an axis at most: what fits on a phone.
+/// The most marks on an axis: what fits on a phone.
 const MARKS: f64 = 4.0;
 
-/// Steps between times that a clock has, in seconds.
+/// Round steps between clock times, in seconds.
 const STEPS: [f64; 19] = [
     1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0, 7_200.0, 10_800.0,
     21_600.0, 43_200.0, 86_400.0, 604_800.0,
@@ -113,7 +113,7 @@ pub(super) fn requests(run: &Run, timeline: &Timeline) -> Option<Chart> {
     data.chart("Requests a second".to_owned(), label, legend, ["Answered", "Throttled", "Failed"])
 }
 
-/// Rows over time, which is what a report tells by itself.
+/// Rows over time: all that a report alone can show.
 pub(super) fn settled(gathered: &Gathered) -> Option<Chart> {
     let interval = gathered.settled.interval_seconds();
     let length = Duration::from_secs_f64(interval);
@@ -131,7 +131,7 @@ pub(super) fn settled(gathered: &Gathered) -> Option<Chart> {
 }
 
 impl Data {
-    /// One column alone is no chart.
+    /// Needs at least two columns.
     #[expect(clippy::cast_precision_loss, reason = "counts in a chart")]
     fn chart(
         self,
@@ -209,7 +209,7 @@ fn nice(value: f64) -> f64 {
     step.unwrap_or(10.0 * magnitude)
 }
 
-/// Times of the clock between the two.
+/// Round clock times between the two.
 fn ticks(from: f64, to: f64) -> Vec<f64> {
     let step = STEPS.into_iter().find(|step| (to - from) / step <= MARKS);
     let step = step.unwrap_or_else(|| ((to - from) / MARKS / 604_800.0).ceil() * 604_800.0);
@@ -236,9 +236,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_those_of_a_clock_and_of_tens() {
+    fn steps_between_marks_are_round() {
         assert_eq!(ticks(3_590.0, 10_900.0), [3_600.0, 7_200.0, 10_800.0]);
-        assert_eq!(ticks(0.0, 1.0), [0.0, 1.0], "two in one second would be labelled alike");
+        assert_eq!(ticks(0.0, 1.0), [0.0, 1.0], "two in one second would have the same label");
         assert!(ticks(0.0, 1e9).len() <= 5, "years");
         for (value, expected) in
             [(0.0, 0.01), (0.3, 0.5), (1.0, 1.0), (3.0, 5.0), (7.0, 10.0), (120.0, 200.0)]

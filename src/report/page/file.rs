@@ -1,4 +1,4 @@
-//! The page's file: it takes the place of an earlier page, and of nothing else.
+//! The page's file: it replaces an earlier page, and nothing else.
 //!
 //! Must not know what is on the page.
 
@@ -14,15 +14,15 @@ use crate::files;
 use crate::hint::Hinted;
 use crate::report::summary::Summary;
 
-/// What every page begins with: the mark by which one is known.
+/// The start of every page, which identifies it.
 pub(super) const MARK: &[u8] = b"<!doctype html>\n<html lang=\"en\" data-made-by=\"chime-sweep\">\n";
 
-/// Whether `path` may take a page: nothing is there yet, or an earlier page.
+/// Checks that nothing is at `path`, or an earlier page.
 ///
 /// # Errors
 /// If something else is there, or it cannot be read.
 pub fn check(path: &Path) -> anyhow::Result<()> {
-    let looked = || format!("cannot look at `{}`", path.display());
+    let looked = || format!("cannot read `{}`", path.display());
     let file = match std::fs::File::open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return files::check_folder(path),
         opened => opened.with_context(looked)?,
@@ -32,7 +32,7 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
     anyhow::ensure!(
         start == MARK,
         Hinted::new(
-            format!("`{}` is no page of chime-sweep, and is not overwritten", path.display()),
+            format!("`{}` is not a chime-sweep page; it is not overwritten", path.display()),
             "`--html` names another file"
         )
     );
@@ -42,9 +42,9 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
 /// Writes the page on `summary` to `path`.
 ///
 /// # Errors
-/// If something is there that is no page, or it cannot be written.
+/// If something else is there, or the page cannot be written.
 pub fn write(path: &Path, summary: &Summary, gathered: &Gathered) -> anyhow::Result<()> {
-    check(path)?; // what was not there before may be there now, such as the report
+    check(path)?; // a file may have appeared since the first check, such as the report
     let page = Page::of(summary, gathered).render()?;
     files::replace(path, |file| file.write_all(page.as_bytes()))?;
     Ok(())

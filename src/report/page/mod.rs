@@ -1,6 +1,6 @@
-//! A summary as a page to look at: one file, which loads nothing and runs nothing but its own few lines.
+//! A summary as an HTML page: one file, which loads nothing and runs only its own short script.
 //!
-//! Everything from elsewhere passes the template's escaping, and the page's policy forbids what is not its own. Must not
+//! The template escapes all text from outside, and the page's policy forbids what is not its own. Must not
 //! count anything: it shows what the summary has counted.
 
 mod rows;

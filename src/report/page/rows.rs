@@ -1,4 +1,4 @@
-//! The rows of a report that a page shows, and its rows over time; gathered in one reading, in memory that has a bound.
+//! The rows of a report that a page shows, and its rows over time; gathered in one pass, in bounded memory.
 //!
 //! Must not write anything.
 
@@ -12,7 +12,7 @@ use crate::report::Reported;
 use crate::report::summary::masked::masked;
 use crate::report::timeline::Series;
 
-/// Rows shown at most: what a phone still scrolls. The report has all.
+/// The most rows shown: what a phone can still scroll. The report has all.
 pub(super) const SHOWN: usize = 5_000;
 
 /// A report's times are whole seconds.
@@ -55,11 +55,11 @@ impl AddAssign for Settled {
     }
 }
 
-/// What a page needs of a report.
+/// What a page needs from a report.
 #[derive(Debug)]
 pub struct Gathered {
     full_numbers: bool,
-    /// Those that something happened to, and those that only wait: a hundred thousand of these must not hide the others.
+    /// Rows with a problem, and rows that were not tried: a hundred thousand of the latter must not hide the former.
     troubled: Vec<Row>,
     waiting: Vec<Row>,
     /// Rows settled, by time.
@@ -67,14 +67,14 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    /// Nothing is gathered yet.
+    /// Starts empty.
     #[must_use]
     pub fn new(full_numbers: bool) -> Self {
         let (troubled, waiting) = (Vec::new(), Vec::new());
         Self { full_numbers, troubled, waiting, settled: Series::in_intervals_of(SECOND) }
     }
 
-    /// Looks at a row.
+    /// Adds a row.
     pub fn add(&mut self, row: &Reported<'_>) {
         self.add_time(row);
         let rows = match row.status {

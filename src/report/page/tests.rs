@@ -80,7 +80,7 @@ fn numbers_are_whole_only_if_that_was_asked_for() {
 }
 
 #[test]
-fn a_table_is_cut_and_says_so_and_what_waits_hides_nothing() {
+fn a_cut_table_says_so_and_keeps_rows_with_problems() {
     let mut rows = "vc,+12065550100,x,not_attempted,Deadline,,0,,\n".repeat(SHOWN + 100);
     rows += "vc,+12065550101,x,failed,Rare,,1,r,\n";
     let html = page(&rows, false);
@@ -91,14 +91,14 @@ fn a_table_is_cut_and_says_so_and_what_waits_hides_nothing() {
 }
 
 #[test]
-fn a_page_takes_the_place_of_a_page_and_of_nothing_else() {
+fn a_page_replaces_a_page_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("page.html");
     assert!(check(&path).is_ok(), "nothing is there");
     for content in ["", "dear diary", "<!doctype html>\n<html lang=\"en\">\n"] {
         std::fs::write(&path, content).unwrap();
         let error = check(&path).unwrap_err().to_string();
-        assert!(error.contains("is no page of chime-sweep, and is not overwritten"), "{error}");
+        assert!(error.contains("is not a chime-sweep page; it is not overwritten"), "{error}");
     }
     std::fs::write(&path, page("", false)).unwrap();
     assert!(check(&path).is_ok(), "it is a page");

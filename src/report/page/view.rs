@@ -1,4 +1,4 @@
-//! What the template shows. Whatever it can take from the summary itself, it does.
+//! The data that the template shows, apart from what it takes from the summary itself.
 //!
 //! Must not escape anything: the template does.
 
@@ -105,7 +105,7 @@ fn share(rows: impl Borrow<u64>, most: impl Borrow<u64>) -> Percent {
     Percent(100.0 * *rows.borrow() as f64 / *most.borrow() as f64)
 }
 
-/// As a content security policy names a text that may be used.
+/// The hash by which a content security policy allows an inline text.
 fn hash(text: &str) -> String {
     format!("sha256-{}", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text)))
 }
@@ -143,7 +143,7 @@ fn parts(counts: &Counts) -> Vec<Part> {
 }
 
 impl Part {
-    /// Never 100 % of what is not all, nor 0 % of what is something.
+    /// Rounding never turns a part into 100 %, nor a small part into 0 %.
     fn share(&self) -> String {
         match self.width.0 {
             100.0 => "100 %".to_owned(),
@@ -172,7 +172,7 @@ fn label(counts: &Counts) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-/// Of the first row with an error.
+/// The first row with this error, in words.
 fn example(error: &ErrorCount) -> String {
     let line = format!("line {}", error.line);
     let message = error.example.strip_prefix(&format!("{line}: ")).unwrap_or(&error.example);

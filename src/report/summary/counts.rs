@@ -1,6 +1,6 @@
-//! Counts rows: of a report that is being written, or of one that is read again.
+//! Counts rows: those of a report as it is written, or of one that is read again.
 //!
-//! Must not keep a row, but for one example of each error code.
+//! Must not keep rows, except one example of each error code.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ pub struct Counts {
     pub invalid: u64,
     /// See [`Status::Duplicate`].
     pub duplicate: u64,
-    /// Somebody has emptied or changed it since the report was written.
+    /// The status was emptied or changed after the report was written.
     pub no_status: u64,
 }
 
@@ -58,7 +58,7 @@ pub struct ErrorCount {
     pub line: u64,
     /// The number of the first, masked; `None` if it has no valid one.
     pub number: Option<Box<str>>,
-    /// The usual cure, if there is one.
+    /// The usual fix, if there is one.
     pub hint: Option<&'static str>,
 }
 
@@ -66,11 +66,11 @@ impl Counted {
     /// Whether every row succeeded, or is a duplicate of one that did.
     #[must_use]
     pub fn all_succeeded(&self) -> bool {
-        // A duplicate's first row is a row, too: if none failed, no duplicate repeats one that did.
+        // The row that a duplicate repeats is counted too: if no row failed, no duplicate repeats a failed one.
         self.rows.succeeded + self.rows.duplicate == self.rows.total
     }
 
-    /// Counts a row of a report that is read.
+    /// Counts a row of a report that is read again.
     pub fn add(&mut self, row: &Reported<'_>) {
         let number = || row.masked_number().filter(|_| row.status != Some(Status::Invalid));
         let connector = Some(&*row.connector).filter(|name| !name.is_empty());
@@ -96,7 +96,7 @@ impl Counted {
         first: impl FnOnce() -> ErrorCount,
     ) {
         self.rows.add(status);
-        // A row with a bad number is of no connector's doing.
+        // A row with a bad number does not count against a connector.
         if let Some(name) = connector.filter(|_| status != Some(Status::Invalid)) {
             match self.connectors.get_mut(name) {
                 Some(counts) => counts.add(status),
@@ -126,7 +126,7 @@ impl ErrorCount {
 }
 
 impl Counts {
-    /// Counts a row; `None` if its status is none.
+    /// Counts a row; `status` is `None` if the cell is empty or is not a status.
     pub fn add(&mut self, status: Option<Status>) {
         self.total += 1;
         *match status {
@@ -140,13 +140,13 @@ impl Counts {
         } += 1;
     }
 
-    /// Rows that a rerun would be for.
+    /// The rows that did not succeed.
     #[must_use]
     pub fn trouble(&self) -> u64 {
         self.total - self.succeeded - self.duplicate
     }
 
-    /// The counts with their names, in the order of interest.
+    /// The counts with their names, the most interesting first.
     #[must_use]
     pub fn named(&self) -> [(&'static str, u64); 7] {
         [

@@ -1,4 +1,4 @@
-//! The usual cure for an error code.
+//! The usual fix for an error code.
 //!
 //! Says only what helps in most cases, and nothing for a code that it does not know. Must not guess from a message.
 
@@ -10,12 +10,12 @@ pub fn hint(code: &str) -> Option<&'static str> {
     let name = if name.starts_with("Http5") { "ServiceUnavailable" } else { name };
     Some(match name {
         "Forbidden" | "AllForbidden" => {
-            "check that the connectors are of this account and region; the service also answers so for a connector that \
-             is gone, and for an account that is not enabled for Chime"
+            "check that the connectors are in this account and region; the service gives the same answer for a \
+             connector that is gone, and for an account that is not enabled for Chime"
         }
         "NotFound" | "Gone" => {
-            "the number is not on this connector, or the connector is not in this region: often somebody has removed it \
-             before, and nothing is left to do"
+            "the number is not on this connector, or the connector is not in this region: often it was removed \
+             earlier, and nothing is left to do"
         }
         "PhoneNumberAssociationsExist" => {
             "something else still uses the number, such as a SIP rule or a user: remove that association, then rerun"
@@ -48,12 +48,12 @@ pub fn hint(code: &str) -> Option<&'static str> {
         "BadRequest" | "Unprocessable" => {
             "the service does not accept the row as it stands: compare it with the console"
         }
-        "PreconditionFailed" | "Conflict" => "something is at work on the number: wait a little, then rerun",
+        "PreconditionFailed" | "Conflict" => "something else is changing the number: wait, then rerun",
         "ResourceLimitExceeded" | "LimitExceeded" => {
             "a quota of the account is used up: AWS support can say which"
         }
         "Timeout" | "ConnectionLost" | "ConnectionReset" | "ServiceFailure" | "ServiceUnavailable" => {
-            "no definite answer came: rerun, which finds out what happened and goes on"
+            "there was no definite answer: rerun to find out what happened and to continue"
         }
         "ConnectTimeout" | "ConnectionRefused" | "ConnectFailed" => {
             "the service was never reached: check the network, the proxy and --endpoint-url, then rerun"
@@ -63,19 +63,19 @@ pub fn hint(code: &str) -> Option<&'static str> {
         }
         "InvalidNumber" => "correct the number in the report (E.164, such as +12065550100), then rerun",
         "SpreadsheetDamage" => {
-            "a spreadsheet has rewritten the number: take the column from its source again, as text; digits that are lost \
-             here cannot be recovered"
+            "a spreadsheet has rewritten the number: take the column from its source again, as text; the lost digits \
+             cannot be recovered from this file"
         }
         "RaggedRow" => {
             "the row has lost or gained a field: correct it in the report, clear its status, then rerun"
         }
         "BrokenUtf8" => "save the file as CSV in UTF-8",
         "EmptyConnector" | "InvalidConnector" => "fill in the connector's id in the report, then rerun",
-        "Deadline" | "Interrupted" | "Terminated" | "NotSent" => "their turn did not come: rerun sends them",
+        "Deadline" | "Interrupted" | "Terminated" | "NotSent" => "these were not sent: rerun sends them",
         "TooManyFailures" => {
-            "these were not sent because too many others failed: see to those first, then rerun"
+            "these were not sent because too many others failed: fix those first, then rerun"
         }
-        "GaveUp" => "the service stayed away: rerun when it is back",
+        "GaveUp" => "the service stayed unavailable: rerun when it is back",
         _ => return None,
     })
 }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_ends_a_run_early_has_one() {
+    fn every_reason_to_stop_early_has_a_hint() {
         use StopReason::{
             Credentials, Deadline, Forbidden, GaveUp, Interrupted, Terminated, TooManyFailures, Untrusted,
         };

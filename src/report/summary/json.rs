@@ -16,10 +16,11 @@ use crate::files;
 use crate::hint::Hinted;
 use crate::report::timeline::Timeline;
 
-/// The version of the JSON that [`Summary`] serializes to, described by `schema.json`. A field is only ever added within a version.
+/// The version of the JSON that [`Summary`] serializes to, described by `schema.json`. Within a version, fields are
+/// only ever added.
 pub const VERSION: u32 = 1;
 
-/// What a job came to. Serialises to the `--summary-json` file.
+/// The result of a job. Serializes to the `--summary-json` file.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
     /// [`VERSION`].
@@ -27,7 +28,7 @@ pub struct Summary {
     /// The report.
     #[serde(serialize_with = "lossily")]
     pub report: PathBuf,
-    /// Nothing of it happened at AWS.
+    /// The run was simulated: nothing happened at AWS.
     pub simulated: bool,
     /// The report's rows.
     #[serde(flatten)]
@@ -36,17 +37,17 @@ pub struct Summary {
     pub all_succeeded: bool,
     /// The command that tries the rest again.
     pub next_command: Option<String>,
-    /// What the report does not tell.
+    /// What the report alone does not tell.
     #[serde(flatten)]
     pub run: Option<Run>,
 }
 
-/// What only the run knows of itself.
+/// What only the run knows about itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Where the numbers were removed.
     pub target: String,
-    /// When this process began.
+    /// When this process started.
     pub started_at: Timestamp,
     /// How long it took.
     #[serde(rename = "elapsed_seconds", serialize_with = "seconds", deserialize_with = "from_seconds")]
@@ -80,21 +81,21 @@ impl Run {
     }
 }
 
-/// Whether `path` may take the summary: nothing is there yet, or an earlier summary.
+/// Checks that nothing is at `path`, or an earlier summary.
 ///
 /// # Errors
 /// If something else is there, or it cannot be read.
 pub fn check_json(path: &Path) -> anyhow::Result<()> {
     let text = match std::fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return files::check_folder(path),
-        text => text.with_context(|| format!("cannot look at `{}`", path.display()))?,
+        text => text.with_context(|| format!("cannot read `{}`", path.display()))?,
     };
     let is_ours = serde_json::from_slice::<serde_json::Value>(&text)
         .is_ok_and(|json| json["version"].is_u64() && json["report"].is_string());
     anyhow::ensure!(
         is_ours,
         Hinted::new(
-            format!("`{}` is no summary of chime-sweep, and is not overwritten", path.display()),
+            format!("`{}` is not a chime-sweep summary; it is not overwritten", path.display()),
             "`--summary-json` names another file"
         )
     );
@@ -111,11 +112,11 @@ pub fn write_json(summary: &Summary, path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the `--summary-json` file at `path` says of the run, and whether that was simulated, if it is about a report with
-/// these counts.
+/// What the `--summary-json` file at `path` says about the run, and whether the run was simulated. The file must be
+/// about a report with these counts.
 ///
 /// # Errors
-/// If it is no such file, or about other rows.
+/// If it is not such a file, or is about other rows.
 pub fn read_run(path: &Path, rows: &Counts) -> anyhow::Result<(Run, bool)> {
     #[derive(Deserialize)]
     struct Written {
@@ -127,7 +128,7 @@ pub fn read_run(path: &Path, rows: &Counts) -> anyhow::Result<(Run, bool)> {
     }
     let text = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let written: Written = serde_json::from_slice(&text)
-        .with_context(|| format!("`{}` is no summary of a run: --summary-json writes one", path.display()))?;
+        .with_context(|| format!("`{}` is not a run's summary: --summary-json writes one", path.display()))?;
     anyhow::ensure!(
         written.version == VERSION,
         "`{}` has version {}, and this chime-sweep reads version {VERSION}",
@@ -150,7 +151,7 @@ fn from_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, 
     Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
-/// A path that is no Unicode is no reason to lose the summary.
+/// The summary is written even if a path is not Unicode.
 fn lossily<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&path.display())
 }

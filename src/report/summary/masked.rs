@@ -1,19 +1,19 @@
-//! Texts from elsewhere, made fit to be shown: no whole phone number, and nothing that a terminal would obey.
+//! Makes outside text safe to show: no whole phone number, and no control characters for a terminal.
 //!
-//! Must not shorten what is no number: it may be what somebody has to look for.
+//! Must not shorten anything but phone numbers: the user may have to search for it.
 
 use std::fmt::Write;
 
-/// Digits from which on a run of them may be somebody's number.
+/// A run of at least this many digits may be a phone number.
 const DIGITS: usize = 7;
 
-/// Digits that remain.
+/// The digits that are kept.
 const SHOWN: usize = 4;
 
 /// `text` with every phone number cut to its last four digits, and control characters made visible.
 ///
-/// A number is at least seven digits, with or without separators, that no letter touches: a request's id and a
-/// connector's are no numbers. Twelve digits between colons are the account in an ARN.
+/// A number is at least seven digits, with or without separators, that no letter touches: request ids and
+/// connector ids are not numbers. Twelve digits between colons are the account in an ARN.
 #[must_use]
 pub fn masked(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -68,9 +68,9 @@ fn some() -> Counted {
 }
 
 #[test]
-fn a_summary_says_what_happened_what_is_safe_and_how_to_go_on() {
+fn a_summary_says_what_happened_what_is_safe_and_how_to_continue() {
     insta::assert_snapshot!(summary(some(), Some(run())), @r"
-    stopped early: its time was over (--stop-at or --max-duration)
+    stopped early: it reached its time limit (--stop-at or --max-duration)
     7 rows in numbers.report.csv
               1  succeeded
               1  failed
@@ -85,21 +85,21 @@ fn a_summary_says_what_happened_what_is_safe_and_how_to_go_on() {
     by error
               1  Deadline: not sent
                  such as line 5, number …0103
-                 hint: their turn did not come: rerun sends them
+                 hint: these were not sent: rerun sends them
               1  PhoneNumberAssociationsExist: …0101 is in use
                  such as line 3, number …0101, request r2
                  hint: something else still uses the number, such as a SIP rule or a user: remove that association, then rerun
               1  SpreadsheetDamage: `1.2E+10` is
                  such as line 6
-                 hint: a spreadsheet has rewritten the number: take the column from its source again, as text; digits that are lost here cannot be recovered
+                 hint: a spreadsheet has rewritten the number: take the column from its source again, as text; the lost digits cannot be recovered from this file
               1  Timeout: no answer
                  such as line 4, number …0102
-                 hint: no definite answer came: rerun, which finds out what happened and goes on
+                 hint: there was no definite answer: rerun to find out what happened and to continue
     2,000 requests in 91 s, 22.1 a second, 31 throttled (1.6 %); limit found: 20.2 requests a second
     note: a number that was removed from its connector stays in the account's inventory, and is billed, until it is released
 
     all of this is in the report; what succeeded is not sent again
-    to go on with the rest: chime-sweep rerun numbers.report.csv
+    to continue with the rest: chime-sweep rerun numbers.report.csv
     ");
 }
 
@@ -123,7 +123,7 @@ fn a_summary_of_a_hundred_thousand_connectors_is_short() {
     let text = summary(many, None).to_string();
     assert!(text.lines().count() < 50, "{text}");
     assert!(text.contains("\n  vc000077: 1 failed\n  vc010077: 1 failed\n"), "trouble first: {text}");
-    assert!(text.contains("… and 99,990 more connectors, all well"), "{text}");
+    assert!(text.contains("… and 99,990 more connectors, no problems"), "{text}");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn each_json_is_as_the_schema_says() {
     }
 }
 
-/// A field that the schema does not know is one that nobody has documented.
+/// A field that is not in the schema is undocumented.
 fn all_are_described(json: &Value, schema: &Value, root: &Value) {
     let resolved = match schema["$ref"].as_str() {
         Some(reference) => root.pointer(reference.trim_start_matches('#')).unwrap(),
@@ -183,7 +183,7 @@ fn a_run_is_read_back_if_it_is_about_the_same_rows() {
     assert_eq!(read_run(&path, &written.counted.rows).unwrap(), (run(), false));
     let error = read_run(&path, &Counts::default()).unwrap_err().to_string();
     assert!(error.contains("is about another run"), "{error}");
-    for (content, message) in [("{}", "is no summary of a run"), ("nonsense", "is no summary of a run")] {
+    for (content, message) in [("{}", "is not a run's summary"), ("nonsense", "is not a run's summary")] {
         std::fs::write(&path, content).unwrap();
         assert!(read_run(&path, &Counts::default()).unwrap_err().to_string().contains(message));
     }
@@ -194,7 +194,7 @@ fn a_run_is_read_back_if_it_is_about_the_same_rows() {
 }
 
 proptest! {
-    /// What is counted while a report is written, and what is counted when it is read again, is one.
+    /// The counts are the same while a report is written and when it is read again.
     #[test]
     fn a_summary_is_the_same_from_the_run_and_from_its_report(
         rows in prop::collection::vec((0..4_usize, 0..6_u64, 0..5_usize), 0..40),

@@ -1,4 +1,4 @@
-//! A summary for people: short whatever the job's size, the trouble first.
+//! A summary for people: short whatever the size of the job, with the problems first.
 //!
 //! Must not show a whole phone number.
 
@@ -15,7 +15,7 @@ use crate::text::{counted, span};
 /// Connectors and codes shown; the JSON has all.
 const SHOWN: usize = 10;
 
-/// What no operator should learn from the bill.
+/// What an operator should not have to learn from the bill.
 pub const STILL_BILLED: &str = "a number that was removed from its connector stays in the account's inventory, and is billed, until it is released";
 
 impl fmt::Display for Summary {
@@ -41,14 +41,14 @@ fn lines(summary: &Summary) -> Vec<String> {
     lines.extend(errors(&summary.counted));
     match &summary.run {
         Some(run) => lines.extend(pace(run)),
-        None => lines.push("the pace is known to the run alone: its --summary-json file has it".to_owned()),
+        None => lines.push("only the run knows the pace: its --summary-json file has it".to_owned()),
     }
     if rows.succeeded > 0 && !summary.simulated {
         lines.push(format!("note: {STILL_BILLED}"));
     }
     if let Some(command) = &summary.next_command {
         lines.push("\nall of this is in the report; what succeeded is not sent again".to_owned());
-        lines.push(format!("to go on with the rest: {command}"));
+        lines.push(format!("to continue with the rest: {command}"));
     }
     lines
 }
@@ -86,9 +86,9 @@ fn connectors(all: &Counted) -> Vec<String> {
     let troubled = rest.iter().filter(|(_, counts)| counts.trouble() > 0).count() as u64;
     if !rest.is_empty() {
         let state = if troubled == 0 {
-            "all well".to_owned()
+            "no problems".to_owned()
         } else {
-            format!("{} with trouble", HumanCount(troubled))
+            format!("{} with problems", HumanCount(troubled))
         };
         lines.push(format!("  … and {}, {state}", counted(rest.len() as u64, "more connector")));
     }
@@ -125,7 +125,7 @@ fn one_error(code: &str, error: &ErrorCount) -> Vec<String> {
     lines
 }
 
-/// `line 9: the connector is empty` → `the connector is empty`. Its line in the report follows, and that may be another.
+/// `line 9: the connector is empty` → `the connector is empty`. The line in the report follows; it may differ.
 fn without_line(message: &str) -> &str {
     let rest = message.strip_prefix("line ").and_then(|rest| rest.split_once(": "));
     rest.filter(|(line, _)| line.bytes().all(|byte| byte.is_ascii_digit())).map_or(message, |(_, rest)| rest)
@@ -133,7 +133,7 @@ fn without_line(message: &str) -> &str {
 
 fn pace(run: &Run) -> Option<String> {
     let requests = Some(run.requests).filter(|requests| *requests > 0)?;
-    // Of less than a second there is no pace to speak of.
+    // A pace over less than a second would mean nothing.
     let pace = match run.elapsed.as_secs() {
         0 => "less than a second".to_owned(),
         _ => format!("{}, {:.1} a second", span(run.elapsed), run.rate()),

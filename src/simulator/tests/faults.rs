@@ -1,4 +1,4 @@
-//! Each fault, what it shows and whether the change was made; chance that can be repeated.
+//! Each fault's reply, and whether the change was made; repeatable chance.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ fn words(answer: &Answer) -> String {
 }
 
 #[test]
-fn each_fault_looks_as_it_should_and_changes_what_it_should() {
+fn each_fault_gives_the_expected_reply_and_changes() {
     let html = "503  <html><head><title>503 Service Unavailable</title>";
     let table = [
         ("does = 'drop'", 0, "Drop"),
@@ -75,7 +75,7 @@ fn each_fault_looks_as_it_should_and_changes_what_it_should() {
 }
 
 #[test]
-fn a_load_balancers_page_has_nothing_of_the_service() {
+fn a_load_balancers_page_has_none_of_the_services_headers() {
     let mut bench = Bench::new("[[fault]]\ndoes.html = { status = 503 }");
     let response = reply(bench.ask(&disassociate("abc", &NUMBERS), 0));
     assert!(response.headers().keys().all(|name| !name.as_str().starts_with("x-am")));
@@ -87,7 +87,7 @@ fn a_load_balancers_page_has_nothing_of_the_service() {
 }
 
 #[test]
-fn scripts_name_a_batch_and_an_attempt_not_an_arrival() {
+fn scripted_faults_depend_on_batch_and_attempt_not_on_order_of_arrival() {
     let script = "[[fault]]\ndoes = 'drop'\nconnector = 'abc'\nnumber = '+12065550101'\nattempts = [1, 3]";
     let mut bench = Bench::new(&format!("{script}\n[throttle]\nrate = 1\nburst = 6"));
     let mut drops =
@@ -117,7 +117,7 @@ fn an_outage_hides_everything_and_counts_from_the_first_request() {
     assert_eq!([0, 1_000, 1_999, 3_999].map(|millis| at(&call, millis)), ["200", "503", "503", "Stall"]);
     assert_eq!(at(&unsigned, 1_500), "503", "the signature is not even looked at");
     assert_eq!(at(&unsigned, 2_500), "403");
-    assert_eq!(at(&call, 2_500), "Drop", "what ends in an outage is no attempt");
+    assert_eq!(at(&call, 2_500), "Drop", "a request in an outage is not an attempt");
 }
 
 /// What every batch met in its three attempts.
@@ -153,7 +153,7 @@ fn chance_does_not_depend_on_the_order_of_arrival() {
             .map(|(_, outcome)| outcome == "Drop")
             .collect::<Vec<_>>()
     };
-    assert_ne!(first(1), first(2), "an attempt has its own luck");
+    assert_ne!(first(1), first(2), "each attempt has its own draw");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 use super::{ACCESS_KEY_ID, Answer, Delivery, SECRET_ACCESS_KEY, Scenario, Service};
 
-/// A moment on which all tests agree.
+/// The time that all tests use.
 const NOON: &str = "2026-01-31T12:00:00Z";
 
 fn noon() -> Timestamp {
@@ -30,7 +30,7 @@ fn scenario(text: &str) -> Scenario {
     Scenario::from_toml(text, Path::new("test.toml")).unwrap()
 }
 
-/// How a request is signed; the default is as the simulator wants it.
+/// How a request is signed; the default is valid for the simulator.
 struct Signer {
     key: &'static str,
     secret: &'static str,
@@ -115,7 +115,7 @@ impl Bench {
 fn reply(answer: Answer) -> Response<Bytes> {
     match answer.delivery {
         Delivery::Reply(response) => response,
-        other => panic!("{other:?} is no whole reply"),
+        other => panic!("{other:?} is not a whole reply"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Scenario files: what they say when they are wrong, and that the ones that are shipped are right.
+//! Scenario files: the errors for invalid ones, and the correctness of the shipped ones.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::simulator::{Delivery, Expect, Scenario, Service};
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/scenarios");
 
 #[test]
-fn a_mistake_is_named_with_file_and_line() {
+fn a_mistake_is_reported_with_file_and_line() {
     let table = [
         ("seed = 1\nsed = 2", "night.toml:2: unknown field `sed`"),
         ("\n\n[throttle]\nrate = -1", "night.toml:4: `-1` is not a rate from 0 to 1,000,000 requests/s"),
@@ -26,7 +26,7 @@ fn a_mistake_is_named_with_file_and_line() {
             "night.toml:2: `5 parsecs` is not a duration such as `250ms`, `10s` or `1h 30m`",
         ),
         ("[latency]\nmean = '-5s'", "night.toml:2: `-5s` is negative"),
-        ("poison = ['+12065550100', '+1x']", "night.toml:1: entry 2 is no phone number: it contains"),
+        ("poison = ['+12065550100', '+1x']", "night.toml:1: entry 2 is not a phone number: it contains"),
         ("seed = ", "night.toml:1: "),
         ("latency.jitter = '1s'", "night.toml: `latency.jitter` is more than `latency.mean`"),
         ("[[outage]]\nfrom = '2s'\nto = '1s'\ndoes = 'drop'", "night.toml: `outage` 1 ends before it begins"),
@@ -54,7 +54,7 @@ fn a_connector_gathers_numbers_from_the_list_the_range_and_the_file() {
     assert_eq!(numbers, ["+331", "+4930123456", "+12065550200", "+12065550198", "+12065550199"]);
     std::fs::write(folder.path().join("more.txt"), "+4930123456\n1\n").unwrap();
     let message = Scenario::from_toml(text, &folder.path().join("night.toml")).unwrap_err().to_string();
-    assert!(message.ends_with("more.txt:2: this is no phone number: it is too short for an E.164 number, which has 2 to 15 digits"), "{message}");
+    assert!(message.ends_with("more.txt:2: this is not a phone number: it is too short for an E.164 number, which has 2 to 15 digits"), "{message}");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn shipped() -> BTreeMap<String, Scenario> {
     std::fs::read_dir(FOLDER).unwrap().filter_map(read).collect()
 }
 
-/// What becomes of a number whose client never gives up, and sends it alone.
+/// The outcome of a number whose client never gives up, and sends it alone.
 fn outcome(
     service: &mut Service,
     signer: &Signer,
@@ -120,7 +120,7 @@ fn outcome(
 }
 
 #[test]
-fn every_expectation_is_what_a_patient_client_meets() {
+fn every_shipped_scenario_ends_as_it_says_for_a_patient_client() {
     let scenarios = shipped();
     let names: Vec<&str> = scenarios.keys().map(String::as_str).collect();
     let all = [

@@ -48,7 +48,7 @@ fn call(simulator: &Simulator, number: &str) -> Request<Bytes> {
     Signer { time: clock(simulator), ..Signer::default() }.sign("POST", CALL, &body(&[number]))
 }
 
-/// Everything that comes back for one call, and how it ended.
+/// Everything that is received for one call, and how it ended.
 fn exchange(simulator: &Simulator) -> (String, Option<ErrorKind>) {
     let request = call(simulator, "+12065550100");
     let mut stream = connect(simulator);
@@ -77,7 +77,7 @@ fn replies_whole_with_the_scenarios_date_and_keeps_the_connection() {
 }
 
 #[test]
-fn breaks_connections_as_the_scenario_says() {
+fn connections_break_as_the_scenario_says() {
     for (does, wanted) in [("drop", None), ("reset", Some(ErrorKind::ConnectionReset))] {
         let simulator = start(&format!("[[fault]]\ndoes = '{does}'\napplied = true"));
         assert_eq!(exchange(&simulator), (String::new(), wanted), "{does}");
@@ -90,7 +90,7 @@ fn breaks_connections_as_the_scenario_says() {
 }
 
 #[test]
-fn drips_and_floods() {
+fn replies_drip_and_flood() {
     let (dripped, end) = exchange(&start("[[fault]]\ndoes.drip = { every = '1ms' }"));
     assert!(
         dripped.ends_with("\r\n\r\n{\"PhoneNumberErrors\":[]}") && dripped.contains("content-length: 24"),
@@ -120,7 +120,7 @@ fn a_stall_ends_with_the_simulator() {
 }
 
 #[test]
-fn a_stop_lets_replies_on_their_way_arrive() {
+fn a_stop_waits_for_replies_that_are_being_sent() {
     let simulator = start("latency.mean = '40ms'");
     let request = call(&simulator, "+12065550100");
     let mut streams: Vec<TcpStream> = (0..3).map(|_| connect(&simulator)).collect();

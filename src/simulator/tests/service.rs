@@ -72,7 +72,7 @@ fn whole_calls_are_refused_and_change_nothing() {
     let mut table = vec![
         ("POST", "/voice-connectors/secret!", good.as_str(), 403, "ForbiddenException"),
         ("POST", "/voice-connectors/gone!", &good, 404, "NotFoundException"),
-        ("POST", "/voice-connectors/nobody!", &good, 404, "NotFoundException"),
+        ("POST", "/voice-connectors/missing!", &good, 404, "NotFoundException"),
         ("POST", "/voice-connectors/%20!", &good, 404, "UnknownOperationException"),
         ("PUT", "/voice-connectors/abc!", &good, 404, "UnknownOperationException"),
         ("POST", "/voice-connectors/abc", &good, 404, "UnknownOperationException"),
@@ -182,7 +182,7 @@ fn single_numbers_are_refused_by_name_by_share_and_for_a_while() {
 }
 
 #[test]
-fn the_rate_limit_answers_429_and_says_when_to_come_again_if_asked_to() {
+fn the_rate_limit_answers_429_with_retry_after_if_configured() {
     let table = [("silent", "", ""), ("seconds", "1", ""), ("milliseconds", "", "250")];
     for (kind, seconds, milliseconds) in table {
         let mut bench = Bench::new(&format!("[throttle]\nrate = 4\nburst = 1\nretry_after = '{kind}'"));
@@ -207,7 +207,7 @@ fn the_rate_limit_answers_429_and_says_when_to_come_again_if_asked_to() {
     let mut unsigned = Bench::new("[throttle]\nrate = 1");
     let forged = Signer { secret: "wrong", ..Signer::default() }.sign("GET", "/phone-numbers", "");
     assert_eq!(seen(unsigned.ask(&forged, 0)).0, 403);
-    assert_eq!(unsigned.call("abc", &TWO).0, 200, "what is refused at the door costs no token");
+    assert_eq!(unsigned.call("abc", &TWO).0, 200, "a request with a bad signature costs no token");
 }
 
 #[test]
@@ -233,7 +233,8 @@ fn the_simulator_answers_questions_about_itself_without_a_signature() {
 }
 
 proptest! {
-    /// Whatever is asked, and whatever goes wrong: a number is applied as often as it changed from associated to not.
+    /// Whatever is requested, and whatever goes wrong: a number is applied as often as it changed from associated to
+    /// not associated.
     #[test]
     fn the_ledger_agrees_with_the_associations(
         calls in prop::collection::vec((any::<bool>(), 0_u8..3, prop::collection::btree_set(0_u32..12, 1..6)), 1..40),

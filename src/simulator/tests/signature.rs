@@ -1,4 +1,4 @@
-//! Every way in which a signature can be wrong, and the forms in which it is right.
+//! The ways in which a signature can be wrong, and the forms in which it is valid.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
@@ -24,7 +24,7 @@ fn refusal(bench: &mut Bench, request: &Request<Bytes>) -> (u16, String) {
 }
 
 #[test]
-fn what_aws_signs_is_accepted() {
+fn requests_signed_by_aws_code_are_accepted() {
     let calls = [
         ("POST", ADDRESS, BODY),
         ("POST", "/voice-connectors/a%20b%2Fc%25?operation=disassociate-phone-numbers", BODY),
@@ -48,7 +48,7 @@ fn what_aws_signs_is_accepted() {
 }
 
 #[test]
-fn every_wrong_signature_is_refused_by_its_name() {
+fn every_wrong_signature_is_refused_with_the_right_error() {
     let signed = |signer: &Signer| signer.sign("POST", ADDRESS, BODY);
     let right = Signer::default;
     let altered = |name: &'static str, value: &'static str| {
@@ -142,7 +142,7 @@ fn the_day_and_the_region_of_the_signature_may_change() {
 }
 
 #[test]
-fn credentials_expire_after_a_time_or_a_number_of_requests_until_others_come() {
+fn credentials_expire_after_a_time_or_a_number_of_requests() {
     let keys = |limit: &str| {
         let renewed = "[[key]]\naccess_key_id = 'RENEWED'\nsecret_access_key = 'r'";
         format!(

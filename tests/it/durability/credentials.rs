@@ -1,4 +1,4 @@
-//! Keys that expire in the night, and clocks that are wrong.
+//! Keys that expire during a run, and clocks that are wrong.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -34,7 +34,7 @@ fn profile(job: &Job, keys: &str) {
 }
 
 #[test]
-fn a_profile_that_is_renewed_in_mid_run_goes_on_without_a_failed_row() {
+fn a_profile_renewed_during_a_run_costs_no_row() {
     let (service, job) = keyless(EXPIRING);
     profile(&job, "first");
     let running = under_way(&service, &job, 4);
@@ -44,7 +44,7 @@ fn a_profile_that_is_renewed_in_mid_run_goes_on_without_a_failed_row() {
 }
 
 #[test]
-fn a_credential_process_that_gives_new_keys_goes_on() {
+fn a_credential_process_with_new_keys_continues_the_run() {
     let (service, job) = keyless(EXPIRING);
     let script = "#!/bin/sh\nif [ -e called ]; then k=SECOND s=second; else k=FIRST s=first; fi\ntouch called\n\
                   echo \"{\\\"Version\\\":1,\\\"AccessKeyId\\\":\\\"AKID$k\\\",\\\"SecretAccessKey\\\":\\\"$s-secret-of-the-night\\\"}\"\n";
@@ -76,7 +76,7 @@ fn a_clock_that_is_wrong_is_corrected_once() {
     }
 }
 
-/// Instance metadata and a container's endpoint: both say what keys there are at present.
+/// Instance metadata and a container's endpoint: both return the current keys.
 fn metadata(keys: &Arc<Mutex<&'static str>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -113,7 +113,7 @@ fn metadata(keys: &Arc<Mutex<&'static str>>) -> String {
 }
 
 #[test]
-fn keys_of_the_instance_and_of_a_container_that_change_in_mid_run_cost_no_row() {
+fn instance_and_container_keys_that_change_during_a_run_cost_no_row() {
     for (variable, path) in
         [("AWS_EC2_METADATA_SERVICE_ENDPOINT", ""), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "/container")]
     {
@@ -125,14 +125,14 @@ fn keys_of_the_instance_and_of_a_container_that_change_in_mid_run_cost_no_row() 
         *keys.lock().expect("no panic") = "SECOND";
         let ended = running.end();
         ended.exits(0).statuses(&["succeeded"; 300]).agrees_with(&service);
-        ended.column_is("attempts", &["1"; 300]); // a refusal is no attempt
+        ended.column_is("attempts", &["1"; 300]); // a refusal is not an attempt
         ended.check(service.replies(403) >= 1, "the first keys did not expire");
     }
 }
 
-/// What a stop leaves is true, and `rerun` goes on with the new keys.
+/// The report of a stopped run is true, and `rerun` continues with the new keys.
 #[test]
-fn keys_that_expire_with_none_to_be_had_pause_the_run_and_it_says_so() {
+fn keys_that_expire_without_new_ones_pause_the_run_and_it_says_so() {
     let (service, job) = keyless(EXPIRING);
     profile(&job, "first");
     let running = job.start_sweep(SMALL);

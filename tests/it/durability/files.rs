@@ -1,4 +1,4 @@
-//! Disks that are full, folders that are closed, files that are somebody else's.
+//! Full disks, directories without permission, and files of other programs.
 
 use std::fs;
 use std::io::Write as _;
@@ -9,7 +9,7 @@ use std::process::Command;
 use super::super::harness::skipped;
 use super::*;
 
-/// A file system of so many kilobytes, mounted on `folder`; `None` where that is not allowed.
+/// A file system of this many kilobytes, mounted on `folder`; `None` where that is not allowed.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
@@ -58,7 +58,9 @@ fn a_disk_that_fills_up_ends_the_run_and_loses_nothing() {
 #[test]
 fn a_run_that_cannot_write_sends_nothing() {
     let (service, job) = job(10, "");
-    job.sweep("--output nowhere/report.csv").exits(1).says("the folder of `nowhere/report.csv` is not there");
+    job.sweep("--output nowhere/report.csv")
+        .exits(1)
+        .says("the directory of `nowhere/report.csv` does not exist");
     fs::create_dir(job.path("folder.csv")).expect("a folder");
     job.sweep("--output folder.csv").exits(1).says("folder.csv");
     if Path::new("/proc/version").exists() {
@@ -67,9 +69,9 @@ fn a_run_that_cannot_write_sends_nothing() {
     assert_eq!(service.requests(), 0);
 }
 
-/// A folder in which files can be made, and which cannot be opened to be synced. Not for root, who may open anything.
+/// A directory in which files can be created, but which cannot be opened to be synced. Not for root, who may open it.
 #[test]
-fn a_name_that_cannot_be_made_durable_is_no_secret() {
+fn a_directory_that_cannot_be_synced_is_reported() {
     use std::os::unix::fs::MetadataExt;
     use std::os::unix::process::CommandExt;
     const NOBODY: u32 = 65534;
@@ -93,19 +95,19 @@ fn a_name_that_cannot_be_made_durable_is_no_secret() {
         job.spawn(&mut command)
     };
     allow(&out, 0o300);
-    start().end().exits(1).says("cannot sync the folder of the journal `out/r.csv.journal`");
+    start().end().exits(1).says("cannot sync the directory of the journal `out/r.csv.journal`");
     assert_eq!(service.requests(), 0);
     allow(&out, 0o700);
     fs::remove_file(out.join("r.csv.journal")).expect("it was made");
     let running = start();
     service.wait_for_requests(4);
     allow(&out, 0o300);
-    running.end().exits(1).says("it has its new content, which may not survive a loss of power");
+    running.end().exits(1).says("it has its new content, which may not survive a power failure");
     assert!(out.join("r.csv.journal").exists());
 }
 
 #[test]
-fn nothing_is_overwritten_that_is_not_ours() {
+fn files_of_other_programs_are_not_overwritten() {
     let (service, job) = job(10, "");
     let before = job.read("numbers.csv");
     job.sweep("--output numbers.csv").exits(1).says("would replace the input");
@@ -115,11 +117,11 @@ fn nothing_is_overwritten_that_is_not_ours() {
     for (name, text) in [("letter.csv", "dear all"), ("other.csv", "voice_connector_id,phone_number\n")] {
         job.write(name, text);
         for more in ["", "--overwrite"] {
-            job.sweep(&format!("--output {name} {more}")).exits(1).says("is no report of chime-sweep");
+            job.sweep(&format!("--output {name} {more}")).exits(1).says("is not a chime-sweep report");
         }
         assert_eq!(job.read(name), text);
     }
-    // A file with the journal's name that is none, with and without the end of a line.
+    // A file with the journal's name that is not a journal, with and without a line ending.
     for text in ["dear all", "dear all\n", "{\"header\":{\"format\":\"x\"}}\n"] {
         fs::write(job.journal(), text).expect("writes");
         for more in ["", "--resume", "--discard"] {
@@ -130,7 +132,7 @@ fn nothing_is_overwritten_that_is_not_ours() {
     assert_eq!((service.requests(), job.read("numbers.csv")), (0, before));
     fs::remove_file(job.journal()).expect("removes");
     job.sweep("").exits(0);
-    let texts = ["is there already", "chime-sweep rerun numbers.report.csv", "--overwrite"];
+    let texts = ["already exists", "chime-sweep rerun numbers.report.csv", "--overwrite"];
     job.sweep("").exits(1).says_all(&texts);
     job.sweep("--overwrite").exits(3); // the numbers are gone: `NotFound`
 }
@@ -142,7 +144,7 @@ fn a_report_has_one_run_at_a_time_and_both_files_are_private() {
     let mode = |path: &Path| fs::metadata(path).expect("is there").permissions().mode() & 0o777;
     assert_eq!(mode(&job.journal()), 0o600);
     for more in ["", "--resume", "--discard"] {
-        job.sweep(more).exits(1).says("another chime-sweep is at work on this report");
+        job.sweep(more).exits(1).says("another chime-sweep process is working on this report");
     }
     running.end().exits(0);
     assert_eq!(mode(&job.path(REPORT)), 0o600);
@@ -193,7 +195,7 @@ fn an_input_that_changes_during_the_run_keeps_the_journal_until_it_is_back() {
     assert_eq!(service.requests(), requests);
 }
 
-/// The process dies after the report took its place, and before the journal went.
+/// The process dies after the report was put in place and before the journal was removed.
 #[test]
 fn a_report_whose_journal_was_left_behind_is_complete() {
     let (service, job) = job(400, "[latency]\nmean = \"20ms\"\n");
@@ -205,7 +207,7 @@ fn a_report_whose_journal_was_left_behind_is_complete() {
     let report = job.read(REPORT);
 
     fs::copy(&kept, job.journal()).expect("copies");
-    job.sweep("").exits(1).says("is there already");
+    job.sweep("").exits(1).says("already exists");
     assert!(!job.journal().exists(), "the report tells everything");
     assert_eq!(job.read(REPORT), report);
 

@@ -29,7 +29,7 @@ fn simulate(job: &Job, more: &str) -> Ended {
 }
 
 #[test]
-fn a_finished_journal_of_version_3_becomes_the_same_report_for_ever() {
+fn a_finished_journal_of_version_3_always_becomes_the_same_report() {
     let job = rehearsal("finished.journal");
     simulate(&job, "").exits(1).says_all(&["24 of 26 rows are settled", "--resume"]);
     simulate(&job, "--resume").exits(3).says("0 requests");
@@ -38,7 +38,7 @@ fn a_finished_journal_of_version_3_becomes_the_same_report_for_ever() {
 }
 
 #[test]
-fn a_torn_journal_of_version_3_becomes_the_same_report_for_ever() {
+fn a_torn_journal_of_version_3_always_becomes_the_same_report() {
     let job = rehearsal("torn.journal");
     let source = Source::open(&job.path("numbers.csv")).expect("opens");
     let options = InputOptions::default();
@@ -58,7 +58,7 @@ fn a_torn_journal_of_version_3_becomes_the_same_report_for_ever() {
 }
 
 #[test]
-fn a_journal_of_another_version_is_left_alone() {
+fn a_journal_of_another_version_is_not_changed() {
     let foreign = fs::read_to_string(fixture("foreign.journal")).expect("reads");
     for version in ["2", "4"] {
         let job = rehearsal("foreign.journal");

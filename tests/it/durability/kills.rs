@@ -29,7 +29,7 @@ const SCENARIO: &str = r#"
     times = 1
 "#;
 
-/// A random moment of the next few milliseconds: there is no event to wait for.
+/// Waits for a random few milliseconds, because there is no event to wait for.
 fn any_moment(random: &mut fastrand::Rng, milliseconds: u64) {
     std::thread::sleep(Duration::from_micros(random.u64(0..1000 * milliseconds)));
 }
@@ -42,7 +42,7 @@ fn a_job_that_is_killed_sixty_times_ends_with_a_true_report() {
     for kill in 0..60 {
         let before = service.requests();
         let mut running = job.start_sweep(arguments);
-        // Half of them when requests are under way for sure, however slow this machine is.
+        // Half of the kills wait until requests are in flight, however slow this machine is.
         if kill % 2 == 0 {
             service.wait_for_requests(before + random.u64(1..5));
         }
@@ -62,7 +62,7 @@ fn a_job_that_is_killed_sixty_times_ends_with_a_true_report() {
     assert_eq!(job.true_rows(REPORT, &service).len(), 3000);
 }
 
-/// How far a small job has come when it is killed: the report and the journal change places at its end.
+/// How far a small job is when it is killed: at its end, the report replaces the journal.
 type Stage = fn(&Service, &Job) -> bool;
 
 #[test]

@@ -1,11 +1,11 @@
-//! The service goes away in mid-run and comes back.
+//! The service becomes unavailable during a run and recovers.
 
 use super::*;
 
 const CALM: &str = "[latency]\nmean = \"20ms\"\n";
 
 #[test]
-fn a_service_that_restarts_in_mid_run_costs_time_and_nothing_else() {
+fn a_service_that_restarts_during_a_run_costs_only_time() {
     let (service, job) = job(600, CALM);
     let running = under_way(&service, &job, 10);
     let before = service.ledger();
@@ -23,7 +23,7 @@ fn a_service_that_restarts_in_mid_run_costs_time_and_nothing_else() {
 }
 
 #[test]
-fn a_service_that_accepts_and_never_answers_for_a_while_loses_no_row() {
+fn a_service_that_does_not_answer_for_a_while_loses_no_row() {
     let stalls =
         "[latency]\nmean = \"5ms\"\n[[outage]]\nfrom = \"100ms\"\nto = \"1500ms\"\ndoes = \"stall\"\n";
     let (service, job) = job(200, stalls);

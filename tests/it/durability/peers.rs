@@ -1,4 +1,4 @@
-//! Peers that answer with anything but an answer, and what is never written to a log.
+//! Peers that send invalid answers, and what must not be written to a log.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -34,7 +34,7 @@ fn peer(answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + '
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
 
-/// Runs a small job in 700 MB of address space, against a peer that never gives an answer of use.
+/// Runs a small job in 700 MB of address space, against a peer that never sends a valid answer.
 fn bounded(url: &str) -> Ended {
     let job = Job::new(csv_of_three(6)).with_keys().at(url);
     let limits = "--yes --max-attempts 2 --request-timeout 2s --give-up-after 8s";
@@ -136,13 +136,13 @@ fn too_many_bytes_after_an_answer_do_not_reach_the_next_one() {
 }
 
 #[test]
-fn the_most_talkative_log_holds_no_secret_and_no_number() {
+fn the_most_verbose_log_has_no_secret_and_no_number() {
     let scenario = "strangers = [\"+12069998877\"]\npoison = [\"+12065550030\"]\n\
         [[fault]]\ndoes = \"drop\"\np = 0.2\nattempts = [1]\n[[number_error]]\ncode = \"Forbidden\"\np = 0.2\n";
     let (service, job) = job(90, scenario);
     let job = job.env("RUST_LOG", "trace").env("AWS_SESSION_TOKEN", "session-token-of-the-night");
     let ended = job.sweep("-vv --batch-size 10");
-    ended.exits(3).check(ended.stderr.matches("attempt failed").count() >= 3, "it is not talkative");
+    ended.exits(3).check(ended.stderr.matches("attempt failed").count() >= 3, "the log is not verbose");
     let secrets = [SECRET_ACCESS_KEY, "session-token-of-the-night"];
     let rows = job.true_rows(REPORT, &service);
     let numbers = rows.iter().map(|row| row["phone_number"].trim_start_matches('+')).chain(["12069998877"]);

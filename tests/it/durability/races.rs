@@ -1,4 +1,4 @@
-//! Two runs at once, and files that somebody moves while a run is at work.
+//! Two runs at once, and files that are moved during a run.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use super::*;
 const SLOW: &str = "[latency]\nmean = \"40ms\"\n";
 
 #[test]
-fn of_two_runs_that_start_at_once_one_works_and_the_other_says_why_not() {
+fn of_two_runs_started_at_once_one_works_and_the_other_says_why_not() {
     for round in 0..20 {
         let (service, job) = job(60, "[latency]\nmean = \"150ms\"\n");
         let both = [job.start_sweep(SMALL), job.start_sweep(SMALL)];
@@ -16,7 +16,10 @@ fn of_two_runs_that_start_at_once_one_works_and_the_other_says_why_not() {
         let [works, refused] = ends;
         works.exits(0);
         refused.exits(1);
-        refused.says_all(&["another chime-sweep is at work on this report", "numbers.report.csv.journal"]);
+        refused.says_all(&[
+            "another chime-sweep process is working on this report",
+            "numbers.report.csv.journal",
+        ]);
         assert_eq!(count(&job.true_rows(REPORT, &service), "succeeded"), 60, "round {round}");
         assert!(service.asked_once(), "round {round}");
         assert!(!job.journal().exists());
@@ -51,12 +54,12 @@ fn a_journal_that_cannot_be_removed_leaves_the_report_complete() {
     let running = under_way(&service, &job, 4);
     fs::rename(job.journal(), job.path("kept")).expect("renames");
     fs::create_dir(job.journal()).expect("a folder");
-    running.end().exits(0).says("the report is complete, but its journal remains");
+    running.end().exits(0).says("the report is complete, but its journal could not be removed");
     assert_eq!(count(&job.true_rows(REPORT, &service), "succeeded"), 200);
     fs::remove_dir(job.journal()).expect("removes");
     // The journal itself: the next run sees that the report has everything.
     fs::rename(job.path("kept"), job.journal()).expect("renames");
-    job.sweep("").exits(1).says("is there already");
+    job.sweep("").exits(1).says("already exists");
     assert!(!job.journal().exists());
     assert_eq!(count(&job.true_rows(REPORT, &service), "succeeded"), 200);
 }

@@ -1,4 +1,4 @@
-//! Stops from outside, and those that the run decides on itself.
+//! Stops from outside, and stops that the run itself decides on.
 
 use super::super::harness::BINARY;
 use super::*;
@@ -6,7 +6,7 @@ use super::*;
 const SLOW: &str = "[latency]\nmean = \"40ms\"\n";
 
 #[test]
-fn one_signal_lets_what_is_in_flight_finish_and_the_report_says_what_was_not_sent() {
+fn after_one_signal_requests_in_flight_finish_and_the_report_is_written() {
     for (signal, exit, code) in
         [("INT", 130, "Interrupted"), ("TERM", 143, "Terminated"), ("HUP", 143, "Terminated")]
     {
@@ -27,7 +27,7 @@ fn one_signal_lets_what_is_in_flight_finish_and_the_report_says_what_was_not_sen
     }
 }
 
-/// The service does not answer within the hour, so that whoever waited for it would not end.
+/// The service does not answer within an hour, so a run that waited for it would not end.
 #[test]
 fn a_second_signal_ends_the_run_at_once_and_keeps_the_journal() {
     for (first, second, exit) in
@@ -63,7 +63,7 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
 }
 
 #[test]
-fn the_end_of_its_time_stops_a_run() {
+fn the_time_limit_stops_a_run() {
     let (service, job) = job(2000, SLOW);
     let ended = job.sweep(&format!("{SMALL} --max-duration 600ms"));
     ended.exits(4).says_all(&["--max-duration", "chime-sweep rerun numbers.report.csv"]);
@@ -88,7 +88,7 @@ fn too_many_failures_stop_a_run() {
 }
 
 #[test]
-fn a_service_without_a_success_is_given_up() {
+fn a_run_without_a_success_gives_up() {
     let away = "[[outage]]\nfrom = \"0s\"\nto = \"1h\"\ndoes.error = { status = 503 }\n";
     let (service, job) = job(100, away);
     job.sweep("--give-up-after 1s").exits(4).says("--give-up-after");

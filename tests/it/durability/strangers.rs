@@ -1,4 +1,4 @@
-//! A service that is not there, or not the one it says it is.
+//! A service that does not exist, or is not the one that it claims to be.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ fn tls_server(certificate: &str) -> u16 {
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let mut session = ServerConnection::new(Arc::clone(&config)).expect("a session");
-            // The client hangs up over the certificate; whoever trusts it hears nothing.
+            // The client closes the connection because of the certificate; one that trusts it gets no reply.
             while session.is_handshaking() && session.complete_io(&mut stream).is_ok() {}
         }
     });

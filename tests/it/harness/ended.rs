@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{BINARY, Job, Row, Service, rows};
 
-/// What came of a command. Every check prints all of it if it fails.
+/// The result of a command. Every check prints all of it if it fails.
 pub struct Ended {
     pub command: String,
     /// `None`: by a signal.
@@ -127,7 +127,7 @@ impl Ended {
     }
 }
 
-/// Where a command's report is, from the job's folder.
+/// Where a command's report is, from the job's directory.
 fn report_of(command: &[String]) -> Option<String> {
     let mut words = command.iter().map(String::as_str).skip_while(|word| !["run", "rerun"].contains(word));
     let (verb, input) = (words.next()?, words.next()?);

@@ -1,4 +1,4 @@
-//! A folder with an input, and the environment of the commands that run in it.
+//! A directory with an input, and the environment of the commands that run in it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -72,7 +72,7 @@ impl Job {
         String::from_utf8(bytes).expect("UTF-8")
     }
 
-    /// The files of the folder, in order; not what is kept in its hidden ones from run to run.
+    /// The files of the directory, in order, without hidden directories such as the stored rates.
     pub fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder()).expect("a folder");
         let mut names: Vec<_> =
@@ -107,7 +107,7 @@ impl Job {
         self.endpoint.as_ref().map(|url| format!("--endpoint-url {url} ")).unwrap_or_default()
     }
 
-    /// `run --yes` on the input, to its end. Arguments are separated by spaces.
+    /// `run --yes` on the input, until it ends. Arguments are separated by spaces.
     #[track_caller]
     pub fn sweep(&self, more: &str) -> Ended {
         self.start_sweep(more).end()
@@ -119,7 +119,7 @@ impl Job {
         self.start(&format!("{} --yes", self.run_arguments(more)))
     }
 
-    /// `rerun --yes` on the input's report, to its end.
+    /// `rerun --yes` on the input's report, until it ends.
     #[track_caller]
     pub fn rerun(&self, more: &str) -> Ended {
         self.start_rerun(more).end()
@@ -131,13 +131,13 @@ impl Job {
         self.start(&format!("rerun numbers.report.csv --yes {}{more}", self.endpoint_argument()))
     }
 
-    /// Any command, to its end.
+    /// Any command, until it ends.
     #[track_caller]
     pub fn command(&self, arguments: &str) -> Ended {
         self.start(arguments).end()
     }
 
-    /// Any command, to its end, with these bytes on standard input.
+    /// Any command, until it ends, with these bytes on standard input.
     #[track_caller]
     pub fn command_with_stdin(&self, arguments: &str, stdin: &[u8]) -> Ended {
         let mut running = self.spawn(self.chime_sweep(arguments).stdin(Stdio::piped()));
@@ -163,7 +163,7 @@ impl Job {
         self.prepare(BINARY, &arguments.split_whitespace().collect::<Vec<_>>())
     }
 
-    /// A program in the job's folder and environment, ready to start; without standard input.
+    /// A program in the job's directory and environment, ready to start; without standard input.
     pub fn prepare(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.folder()).env_clear().stdin(Stdio::null());

@@ -1,6 +1,6 @@
-//! A small language for jobs: a folder, a CSV file, a command, and what came of it.
+//! A small language for jobs: a directory, a CSV file, a command, and its result.
 //!
-//! Every command runs in a folder of its own with an environment that holds nothing of the machine's. A failed check
+//! Every command runs in its own directory with an environment that has nothing of the machine's. A failed check
 //! prints the command, what it wrote, and its report. Nothing here must depend on how fast the machine is.
 
 mod ended;
@@ -20,7 +20,7 @@ pub use service::Service;
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_chime-sweep");
 
-/// What takes so long hangs, on the slowest of machines.
+/// What takes this long hangs, even on the slowest machine.
 const HANGS: Duration = Duration::from_secs(600);
 
 /// A row of a report: header → cell.
@@ -69,7 +69,7 @@ pub fn all_at_once<T: Sync>(cases: &[T], check: impl Fn(&T) + Sync) {
 }
 
 /// Says why a test did nothing.
-#[expect(clippy::print_stderr, reason = "whoever runs the tests is to know")]
+#[expect(clippy::print_stderr, reason = "the user who runs the tests must see it")]
 pub fn skipped(because: &str) {
     eprintln!("skipped: {because}");
 }
@@ -80,7 +80,7 @@ pub fn skipped(because: &str) {
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < HANGS, "waited in vain until {what}");
+        assert!(start.elapsed() < HANGS, "timed out waiting until {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -1,4 +1,4 @@
-//! A command under way.
+//! A running command.
 
 use std::fs;
 use std::io::Write as _;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::{Ended, wait_until};
 
-/// A process that is gone when the test is. What it writes goes to files.
+/// A process that ends with the test. Its output goes to files.
 pub struct Running {
     pub child: Child,
     /// The program and its arguments.
@@ -70,7 +70,7 @@ impl Running {
         self.child.try_wait().expect("a child").is_some()
     }
 
-    /// `kill -9`, unless it has ended; with what it left.
+    /// Sends `kill -9` unless it has ended; returns the result.
     pub fn kill(mut self) -> Ended {
         drop(self.child.kill());
         self.end()

@@ -56,7 +56,7 @@ impl Service {
         self.tally().requests
     }
 
-    /// Waits until so many requests have arrived.
+    /// Waits until this many requests have arrived.
     #[track_caller]
     pub fn wait_for_requests(&self, requests: u64) {
         wait_until(&format!("{requests} requests have arrived"), || self.requests() >= requests);

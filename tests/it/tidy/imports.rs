@@ -35,7 +35,7 @@ fn path_of(file: &str) -> Path {
     name.split('/').filter(|part| *part != "lib").map(str::to_owned).collect()
 }
 
-/// The names of `mod name;`, whoever may see it.
+/// The names of `mod name;`, of any visibility.
 fn submodules(code: &str) -> Vec<String> {
     let name = |line: &str| {
         let name = line.strip_suffix(';')?.rsplit_once("mod ")?;

@@ -12,7 +12,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every Rust file below a folder, by its path from the package's root.
+/// Every Rust file below a directory, by its path from the package's root.
 fn files(folder: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut folders = vec![root().join(folder)];
@@ -40,14 +40,14 @@ fn is_test(name: &str) -> bool {
     name.contains("/tests/") || name.ends_with("/tests.rs")
 }
 
-/// What stands in a file's `//!` lines, in words of small letters.
+/// The words of a file's `//!` lines, in lower case.
 fn words_of_documentation(text: &str) -> Vec<String> {
     let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
     let words = lines.flat_map(|line| line.split(|c: char| !c.is_alphanumeric()));
     words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }
 
-/// Whether a documentation has "must not" or "does not" in it.
+/// Whether the documentation has "must not" or "does not" in it.
 fn says_what_not(text: &str) -> bool {
     let words = words_of_documentation(text);
     words.windows(2).any(|pair| ["must", "does"].contains(&&*pair[0]) && pair[1] == "not")
@@ -64,7 +64,7 @@ fn every_module_says_what_it_must_not_do() {
     assert!(!says_what_not("//! Another mustnote, knotted.\n\n// It must not count.\n"));
 }
 
-/// What only some may touch: a pattern, and the files or rooms of `src` that may use it.
+/// What only some files may use: a pattern, and the files or rooms of `src` that may use it.
 const ABSENCES: [(&str, &[&str], &str); 7] = [
     ("reqwest::Client", &["aws/client", "aws/transport", "job/service"], "requests are sent in one place"),
     ("TcpListener", &["simulator"], "only the simulator listens"),
@@ -80,7 +80,7 @@ const ABSENCES: [(&str, &[&str], &str); 7] = [
 ];
 
 #[test]
-fn what_a_module_must_not_touch_it_does_not() {
+fn modules_do_not_use_what_they_must_not() {
     for (name, text) in files("src").iter().filter(|(name, _)| !is_test(name)) {
         for (pattern, allowed, reason) in ABSENCES {
             let uses = code(text).contains(pattern);

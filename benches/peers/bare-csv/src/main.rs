@@ -1,4 +1,4 @@
-//! What any program pays that reads a CSV file, or copies it: nothing can be quicker than this.
+//! Only reads a CSV file, or copies it: the minimum cost of any program that does either.
 //!
 //! usage: bare-csv INPUT.csv [COPY.csv]
 

@@ -51,9 +51,9 @@ impl Case {
         self
     }
 
-    /// What the probe was told by `get`, and by `renew` if `PROBE_THEN` asked for it.
+    /// What the probe got from `get`, and by `renew` if `PROBE_THEN` asked for it.
     fn run(&self) -> String {
-        let status = spawn_probe("credentials::tests::sources::probe", &self.variables).wait().unwrap();
+        let status = spawn_probe("aws::credentials::tests::sources::probe", &self.variables).wait().unwrap();
         assert!(status.success(), "the probe panicked");
         fs::read_to_string(self.path("out")).unwrap()
     }
@@ -133,7 +133,7 @@ fn the_environment_comes_first_unless_a_profile_is_typed() {
     assert_eq!(case.set("PROBE_PROFILE", "mine").set("AWS_PROFILE", "other").run(), "MINE s -");
 }
 
-/// With keys in the environment no file is read and nobody is asked: this one has none that could be parsed.
+/// With keys in the environment no file is read and no request is sent: the files here could not be parsed.
 #[tokio::test]
 async fn keys_in_the_environment_need_nothing_else() {
     let args = AwsArgs { region: Some("us-east-1".into()), ..AwsArgs::default() };
@@ -194,7 +194,7 @@ fn roles_are_assumed_through_sts() {
     assert_eq!(token.run(), "ROLE s t until later");
     assert!(sts.seen()[1].contains("WebIdentityToken=jwt"), "{:?}", sts.seen());
     let message = token.set("PROBE_PROFILE", "default").file(".aws/config", "[default]\n").run();
-    assert!(message.contains("web identity: passed over, because of --profile"), "{message}");
+    assert!(message.contains("web identity: skipped because of --profile"), "{message}");
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn without_keys_the_error_names_each_source() {
     let told = Case::new().run();
     let expected = [
         "environment: `AWS_ACCESS_KEY_ID` is not set",
-        "profile `default` in `~/.aws/config` and `~/.aws/credentials`: there is none",
+        "profile `default` in `~/.aws/config` and `~/.aws/credentials`: not found",
         "web identity: `AWS_WEB_IDENTITY_TOKEN_FILE` is not set",
         "container: neither `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`",
         "instance metadata: `AWS_EC2_METADATA_DISABLED` is set",
@@ -287,7 +287,7 @@ fn without_keys_the_error_says_what_was_found_instead() {
 
 /// A source that is configured and fails is the end: the keys of the next might be another account's.
 #[test]
-fn a_failing_source_is_not_passed_over() {
+fn a_failing_source_is_not_skipped() {
     let refusing = Fake::start(|_| (403, String::new()));
     let fallback = Fake::start(|_| (200, metadata("OTHER")));
     let case = Case::new()
@@ -313,9 +313,9 @@ fn public_services_are_reached_through_the_proxy() {
     let file = case.path("token");
     let case =
         case.set("AWS_WEB_IDENTITY_TOKEN_FILE", file).set("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/r");
-    let mut probe = spawn_probe("credentials::tests::sources::probe", &case.variables);
+    let mut probe = spawn_probe("aws::credentials::tests::sources::probe", &case.variables);
     let asked = asked.recv_timeout(Duration::from_mins(1));
-    // STS is asked three times, with pauses that nobody needs to wait for.
+    // STS is asked three times, with pauses that need not be waited for.
     probe.kill().unwrap();
     probe.wait().unwrap();
     assert_eq!(asked.as_deref(), Ok("CONNECT sts.us-east-1.amazonaws.com:443 HTTP/1.1"));

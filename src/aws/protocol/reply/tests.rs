@@ -144,7 +144,7 @@ fn what_is_not_from_the_service_says_nothing_about_a_connector() {
 }
 
 #[test]
-fn a_refused_time_is_the_clocks_fault_only_if_the_date_differs() {
+fn a_refused_time_means_clock_skew_only_if_the_date_differs() {
     let skewed = |seconds: i64, name, message: &str, pairs: &[_]| {
         let now = date().checked_sub(jiff::SignedDuration::from_secs(seconds)).unwrap();
         let pairs = [pairs, &[REQUEST_ID, ("x-amzn-ErrorType", name)]].concat();
@@ -297,7 +297,7 @@ struct ReadError {
 }
 
 #[test]
-fn replies_are_read_as_botocore_reads_them_but_half_a_success_is_none() {
+fn replies_are_read_as_botocore_does_but_a_garbled_success_is_an_error() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/wire");
     let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
     let files: Vec<_> = files.filter(|path| path.extension().is_some_and(|e| e == "json")).collect();

@@ -1,6 +1,5 @@
 //! The command line: help, variables, completions, manual pages, and typing errors.
 
-use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use clap::CommandFactory as _;
@@ -13,17 +12,12 @@ use super::harness::{BINARY, Job, Service, csv};
 /// Runs a program that other tools install; returns its standard output and error.
 #[track_caller]
 fn piped(program: &str, arguments: &[&str], stdin: &str) -> (String, String) {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{program}: {error}"));
-    child.stdin.take().expect("a pipe").write_all(stdin.as_bytes()).expect("reads");
-    let output = child.wait_with_output().expect("ends");
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    (text(output.stdout), text(output.stderr))
+    let job = Job::new("");
+    let mut running = job.spawn(job.prepare(program, arguments).stdin(Stdio::piped()));
+    running.type_in(stdin.as_bytes());
+    drop(running.child.stdin.take());
+    let ended = running.end();
+    (ended.stdout, ended.stderr)
 }
 
 fn exists(program: &str) -> bool {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 
 use clap::{CommandFactory, Parser};
 
 use chime_sweep::cli::Cli;
+
+use super::harness::Job;
 
 const README: &str = include_str!("../../README.md");
 
@@ -35,13 +36,9 @@ fn code_spans() -> Vec<&'static str> {
     prose.flat_map(|part| part.split('`').skip(1).step_by(2)).collect()
 }
 
-fn chime_sweep(args: &[&str]) -> std::process::Output {
-    Command::new(env!("CARGO_BIN_EXE_chime-sweep")).args(args).output().expect("the binary runs")
-}
-
 #[test]
 fn the_usage_block_is_what_help_says() {
-    let help = String::from_utf8(chime_sweep(&["-h"]).stdout).expect("text");
+    let help = Job::new("").command("-h").stdout;
     let from = help.find("Usage:").expect("a usage line");
     let to = help.find("\n\nExit codes").expect("the exit codes");
     assert_eq!(blocks("text")[0].trim(), help[from..to].trim());
@@ -90,18 +87,13 @@ fn every_option_that_is_named_exists() {
 fn the_main_command_runs_on_the_simulator() {
     let main = commands()[0];
     let words = main.strip_prefix("cargo run --release -- ").expect("the README begins with it");
-    let folder = tempfile::tempdir().expect("a folder");
-    let report = folder.path().join("report.csv");
-    let mut args: Vec<&str> = words.split_whitespace().collect();
-    args.extend(["--output", report.to_str().expect("text")]);
-    let output = Command::new(env!("CARGO_BIN_EXE_chime-sweep"))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(&args)
-        .output()
-        .expect("the binary runs");
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let job = Job::new("");
+    let report = job.path("report.csv");
+    let here = env!("CARGO_MANIFEST_DIR");
+    let arguments = format!("{words} --output {}", report.display());
+    job.spawn(job.chime_sweep(&arguments).current_dir(here)).end().exits(0);
     let rows = |path: &Path| std::fs::read_to_string(path).expect("readable").lines().count();
-    let input = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/input/numbers.csv");
+    let input = Path::new(here).join("fixtures/input/numbers.csv");
     assert_eq!(rows(&report), rows(&input));
     assert!(
         README.contains("a job of 200\nrows") && rows(&input) == 201,

@@ -114,7 +114,6 @@ impl Dispatcher<'_> {
             | ErrorKind::Conflict
             | ErrorKind::Rejected => {
                 self.served(permit, request, now);
-                self.gate.accepted();
                 self.refused(batch, error, now, at);
             }
         }

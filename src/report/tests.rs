@@ -257,7 +257,7 @@ fn a_report_that_cannot_take_its_name_leaves_nothing_behind() {
         fs::create_dir(&path)
     });
     let message = failed.unwrap_err().to_string();
-    assert!(message.contains("report.csv") && message.contains("untouched"), "{message}");
+    assert!(message.contains("report.csv") && message.contains("unchanged"), "{message}");
     assert!(path.is_dir());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no partial file remains");
 }

@@ -6,7 +6,7 @@
 //!                         └────── scenario (what goes wrong, when, to whom) ──────┘
 //! ```
 //!
-//! [`Service`] is a pure function from HTTP message to [`Answer`], with the time as an argument; [`Simulator`] puts it
+//! `Service` is a pure function from HTTP message to `Answer`, with the time as an argument; [`Simulator`] puts it
 //! behind a loopback socket, on a thread and a runtime of its own. What goes wrong is written in a [`Scenario`].
 //! Chance depends on the scenario's seed, the batch and how often that batch was seen, never on the order of arrival,
 //! so that a rehearsal gives the same results at any concurrency.

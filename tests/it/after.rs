@@ -29,9 +29,17 @@ fn a_summary_is_printed_again_from_the_report_alone() {
     again.exits(0).same("stderr", again.stderr.as_str(), "");
     // All but the pace and how to reach the service, which only the run knew; the request ids show the simulation.
     let is_known = |line: &&str| {
-        !["SIMULATED", "note:", "the pace is", "1 request", "2 requests", "3 requests", "to go on"]
-            .iter()
-            .any(|it| line.starts_with(it))
+        ![
+            "SIMULATED",
+            "note:",
+            "only the run knows the pace",
+            "1 request",
+            "2 requests",
+            "3 requests",
+            "to continue",
+        ]
+        .iter()
+        .any(|it| line.starts_with(it))
     };
     let lines = |text: &str| text.lines().filter(is_known).map(str::to_owned).collect::<Vec<_>>();
     let shown = run.stderr.find("5 rows in").map_or("", |at| &run.stderr[at..]);

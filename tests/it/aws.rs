@@ -178,7 +178,7 @@ fn endpoints_that_must_not_be_used_are_refused() {
             ("--endpoint-url http://me:secret@127.0.0.1", "", "user name or a password"),
             ("--endpoint-url http://127.0.0.1:1/a//b", "", "with a plain path"),
             ("--region eu-west-2 --fips", "", "no FIPS endpoint in `eu-west-2`"),
-            ("--region Mars", "", "is not a region's name"),
+            ("--region Mars", "", "is not a region name"),
         ],
         |(arguments, switch, message)| {
             let mut job = Job::new(csv(1)).with_keys();

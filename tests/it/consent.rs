@@ -172,7 +172,7 @@ fn the_question_names_file_and_account_and_a_big_job_needs_its_count() {
     for (answer, expected) in [("y\n", 2), ("1,200\n", 0)] {
         let service = Service::playing("");
         let job = Job::on(&service, csv(1_200));
-        let dialogue = [("not to:", Typed::Keys(answer))];
+        let dialogue = [("to cancel:", Typed::Keys(answer))];
         let (code, shown) = terminal.run(&job, &job.run_arguments(""), &dialogue);
         for told in ["numbers.csv, 1,200 rows", "ago", "key …", "us-east-1 (`AWS_REGION`)", &service.url()]
         {

@@ -293,6 +293,10 @@ fn a_report_that_another_run_holds() {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(journal).expect("opens");
     file.lock().expect("locks");
     let ended = job.sweep("--endpoint-url http://127.0.0.1:9");
-    ended.exits(1).says("another chime-sweep is at work").says("numbers.report.csv.journal").says("hint: ");
+    ended
+        .exits(1)
+        .says("another chime-sweep process is working")
+        .says("numbers.report.csv.journal")
+        .says("hint: ");
     ended.says("nothing was sent");
 }

@@ -96,7 +96,7 @@ fn the_main_command_runs_on_the_simulator() {
     let input = Path::new(here).join("fixtures/input/numbers.csv");
     assert_eq!(rows(&report), rows(&input));
     assert!(
-        README.contains("a job of 200\nrows") && rows(&input) == 201,
+        README.contains("a job of 200 rows") && rows(&input) == 201,
         "the README says how many rows it has"
     );
 }

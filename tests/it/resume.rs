@@ -90,7 +90,7 @@ fn a_journal_of_another_input_or_another_endpoint_is_refused() {
 
     let other = Service::playing("");
     let ended = job.command(&format!("run numbers.csv --yes --resume --endpoint-url {}", other.url()));
-    refused(&ended, &job, &journal, "name the same endpoint");
+    refused(&ended, &job, &journal, "use the same endpoint");
     ended.says(&service.url()).says(&other.url()).same("requests", other.requests(), 0);
 
     job.write("numbers.csv", csv(ROWS).replace(&number(ROWS - 1), "+12065559999"));
@@ -112,7 +112,7 @@ fn a_run_locks_out_other_runs_of_the_same_job() {
     let job = Job::on(&service, csv(40));
     let under_way = start(&job);
     for more in ["", "--resume", "--discard"] {
-        job.sweep(more).exits(1).says("another chime-sweep is at work").says(JOURNAL);
+        job.sweep(more).exits(1).says("another chime-sweep process is working").says(JOURNAL);
     }
     under_way.kill().same("report", job.path("numbers.report.csv").exists(), false);
     let asked_twice = (0..40).filter(|n| service.asked(&number(*n)) > 1).count();

@@ -96,7 +96,7 @@ fn a_journal_of_another_input_or_another_endpoint_is_refused() {
     job.write("numbers.csv", csv(ROWS).replace(&number(ROWS - 1), "+12065559999"));
     let ended = job.sweep("--resume");
     refused(&ended, &job, &journal, "the input has changed");
-    ended.says(&format!("forget {} settled rows", settled.len())).same(
+    ended.says(&format!("drop {} settled rows", settled.len())).same(
         "requests",
         service.requests(),
         requests,

@@ -15,7 +15,7 @@ pub struct Input {
     pub rows: Rows,
     /// Its columns.
     pub layout: Layout,
-    /// The [digest](crate::files::Digest) of its bytes: it identifies the input.
+    /// The [digest](crate::files) of its bytes: it identifies the input.
     pub digest: Box<str>,
     /// The lines of the first few invalid rows, each with the report's `error_code`.
     pub invalid: Vec<(u64, &'static str)>,

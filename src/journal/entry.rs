@@ -33,7 +33,7 @@ pub(super) const VERSION: u32 = 3;
 pub struct Header {
     format: String,
     version: u32,
-    /// The input's [digest](crate::files::Digest).
+    /// The input's [digest](crate::files).
     pub input_xxh3: String,
     /// The input's data rows.
     pub rows: u32,
@@ -81,7 +81,7 @@ pub enum Entry<'a> {
     },
     /// The report is fully written, and is about to be renamed into place.
     Reported {
-        /// The report's [digest](crate::files::Digest).
+        /// The report's [digest](crate::files).
         xxh3: Cow<'a, str>,
     },
 }

@@ -50,8 +50,8 @@ impl Dispatcher<'_> {
     }
 
     fn answered(&mut self, flight: Flight, reply: BatchReply, now: Instant, at: Timestamp) {
-        let Flight { batch, permit, request } = flight;
-        self.served(permit, request, now);
+        let Flight { mut batch, permit, request } = flight;
+        self.served(&mut batch, permit, request, now);
         self.connectors.worked(batch.connector);
         self.splits.accepted(batch.half_of);
         match self.replies.answered(batch, reply, at) {
@@ -64,9 +64,12 @@ impl Dispatcher<'_> {
     }
 
     /// The service processed the request: it did not just throttle it or refuse the credentials.
-    fn served(&mut self, permit: Permit, request: u64, now: Instant) {
+    fn served(&mut self, batch: &mut Batch, permit: Permit, request: u64, now: Instant) {
         self.pace.on_success(now, permit);
         self.outage.answered(request);
+        if self.outage.verdict(batch, false) == Verdict::Counts {
+            batch.count();
+        }
         self.stop_rules.answered();
         self.gate.accepted();
     }
@@ -113,7 +116,7 @@ impl Dispatcher<'_> {
             | ErrorKind::NotFound
             | ErrorKind::Conflict
             | ErrorKind::Rejected => {
-                self.served(permit, request, now);
+                self.served(&mut batch, permit, request, now);
                 self.refused(batch, error, now, at);
             }
         }

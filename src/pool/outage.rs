@@ -1,9 +1,9 @@
 //! Outages: a failure of the whole service costs a batch time, but none of its attempts.
 //!
 //! When a request fails without a reply from the service, the cause may be the batch or the service. So the batch is
-//! marked with the failure. When its turn comes again, the failure counts if the service has answered a request that
-//! was sent after it. Otherwise it is attributed to an outage if there is one, as is every failure until the outage is
-//! over. A batch that is never answered would be sent forever if no other batch could show the difference: when the
+//! marked with the failure. When its turn comes again, or its next request is answered, the failure counts if the
+//! service has answered a request that was sent after it. Otherwise it is attributed to an outage if there is one, as
+//! is every failure until the outage is over. A batch that is never answered would be sent forever if no other batch could show the difference: when the
 //! only batches left have failed while the service was available, each failure counts.
 //!
 //! Pure: it numbers requests and compares the numbers. The pace decides whether there is an outage. Must not send or
@@ -49,7 +49,9 @@ pub(crate) enum Verdict {
 impl Outage {
     /// A batch is sent. Returns the request's number.
     pub(crate) fn sent(&mut self, batch: &mut Batch) -> u64 {
-        batch.failed_at = None; // a failure that does not count by now is attributed to an outage
+        if self.verdict(batch, false) == Verdict::DoesNotCount {
+            batch.failed_at = None;
+        }
         self.last_had_failed = batch.has_failed();
         self.probes += u32::from(self.is_now());
         self.sent += 1;

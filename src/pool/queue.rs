@@ -132,3 +132,24 @@ impl<'a> Queue<'a> {
         self.ready.drain(..).chain(intended).chain(delayed).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::ConnectorId;
+
+    #[test]
+    fn only_the_acknowledgment_of_its_own_intent_releases_a_block() {
+        let planned = (0..2)
+            .map(|row| plan::Batch { connector: ConnectorId::for_tests(0), rows: vec![RowId::new(row)] });
+        let mut queue = Queue::new(planned);
+        queue.write_ahead(|rows| {
+            assert_eq!(rows.len(), 2);
+            5
+        });
+        queue.acknowledge(4);
+        assert!(queue.first().is_none(), "an earlier event is durable, the intent is not");
+        queue.acknowledge(5);
+        assert!(queue.first().is_some());
+    }
+}

@@ -6,7 +6,7 @@ mod replies;
 mod stops;
 mod truth;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -141,7 +141,10 @@ impl Night {
         let (stop, stopped) = watch::channel(None);
         let patience = self.patience;
         let log = Arc::new(Mutex::new((Vec::new(), HashMap::<_, usize>::new(), 0usize, 0usize)));
+        let durable = Arc::new(Mutex::new(HashSet::new()));
         let submit = |submission: Submission| {
+            let is_durable = |number| durable.lock().expect("no panic").contains(number);
+            assert!(submission.numbers.iter().all(is_durable), "sent before its intent is durable");
             let log = Arc::clone(&log);
             let mut entry = log.lock().expect("no panic");
             let seen = Seen {
@@ -175,7 +178,7 @@ impl Night {
             }
             std::future::pending::<()>().await;
         };
-        let journal = tokio::task::spawn_local(record(inbox, rows.len()));
+        let journal = tokio::task::spawn_local(record(inbox, rows.len(), Arc::clone(&durable)));
         let wall = || Timestamp::UNIX_EPOCH;
         let end = tokio::select! {
             end = run(dispatcher, submit, renew, stopped, wall) => end,
@@ -188,17 +191,25 @@ impl Night {
     }
 }
 
-/// Replays every event through the same checks as a journal that is read.
-async fn record(mut inbox: Inbox, rows: u32) -> (History, Vec<Event>) {
+/// Replays every event through the same checks as a journal that is read. `durable`: the numbers whose intents it has
+/// acknowledged.
+async fn record(
+    mut inbox: Inbox,
+    rows: u32,
+    durable: Arc<Mutex<HashSet<PhoneNumber>>>,
+) -> (History, Vec<Event>) {
     let mut history = History::new(Header::new(String::new(), rows, String::new()));
     let mut events = Vec::new();
     loop {
-        tokio::time::sleep(SYNC).await;
         let Some(group) = inbox.try_take() else { return (history, events) };
+        tokio::time::sleep(SYNC).await; // more events may come while these are being written
         if group.is_empty() {
             continue;
         }
         for event in group {
+            if let Event::Intent { rows } = &event {
+                durable.lock().expect("no panic").extend(rows.iter().map(|row| number(row.get())));
+            }
             if let Some(entry) = Entry::of(&event) {
                 history.apply(entry).unwrap_or_else(|reason| panic!("{reason}: {event:?}"));
             }

@@ -183,7 +183,7 @@ fn a_request_that_panics_loses_no_rows() {
         let rows = night.rows();
         let plan = Plan::new(&rows, |_| true, NonZeroU32::new(10).expect("positive"));
         let (outbox, inbox) = channel();
-        let journal = tokio::task::spawn_local(record(inbox, 20));
+        let journal = tokio::task::spawn_local(record(inbox, 20, Arc::default()));
         let now = Instant::now().into_std();
         let dispatcher =
             Dispatcher::new(&rows, plan.batches(), RowFlags::default(), &night.settings, outbox, now);

@@ -9,6 +9,7 @@ use chime_sweep::cli::{self, ColorWhen, LogFormat};
 use chime_sweep::job;
 use chime_sweep::terminal::{Format, Screen, ScreenOptions};
 use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
             return ExitStatus::Error.into();
         }
     };
-    log_to(&screen, cli.verbose);
+    log_to(&screen, &env, cli.verbose);
     for name in cli::unknown_variables() {
         tracing::warn!("`{name}` is set but is not an option; see `chime-sweep help environment`");
     }
@@ -53,10 +54,10 @@ fn main() -> ExitCode {
 }
 
 /// Warnings always, more with `-v` and `-vv`, or as `RUST_LOG` says.
-fn log_to(screen: &Screen, verbose: u8) {
+fn log_to(screen: &Screen, env: &Environment, verbose: u8) {
     let level = ["warn", "chime_sweep=info,warn", "chime_sweep=trace,info"][usize::from(verbose.min(2))];
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    let asked = env.get("RUST_LOG").and_then(|wanted| wanted.parse::<Targets>().ok());
+    let filter = asked.unwrap_or_else(|| level.parse().unwrap_or_default());
     let (stderr, file) = (screen.clone(), screen.clone());
     let layer = tracing_subscriber::fmt::layer().with_target(false);
     let on_stderr = layer.with_ansi(screen.has_colors()).with_writer(move || stderr.clone());

@@ -3,6 +3,7 @@
 //! [`PhoneNumber::parse`] is the only constructor: every `PhoneNumber` matches the service's pattern.
 //! Must not guess: text that is not unambiguously a number is refused, with the reason.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU64;
 
@@ -70,10 +71,11 @@ impl PhoneNumber {
         }
         let rest = ["+", "%2B", "%2b"].iter().find_map(|plus| text.strip_prefix(plus));
         let (has_plus, rest) = (rest.is_some(), rest.unwrap_or(text));
+        let mut digits = Cow::Borrowed(rest);
         if !rest.bytes().all(|byte| byte.is_ascii_digit()) {
             check_separators(rest, has_plus)?;
+            digits.to_mut().retain(|character| character.is_ascii_digit());
         }
-        let digits: String = rest.chars().filter(char::is_ascii_digit).collect();
         from_digits(&digits).ok_or(match digits.len() {
             _ if digits.starts_with('0') => NumberError::LeadingZero,
             0 | 1 => NumberError::TooShort,

@@ -2,10 +2,9 @@
 //!
 //! Must not know which columns matter.
 
-use std::io::{Read, Write};
+use std::io::Read;
 
-use csv::Terminator;
-use csv_core::ReadFieldResult;
+use csv_core::{ReadFieldResult, Terminator};
 
 use super::error::InputError;
 use super::source::Source;
@@ -78,8 +77,8 @@ impl Dialect {
             .from_reader(from)
     }
 
-    pub(crate) fn writer<W: Write>(self, to: W) -> csv::Writer<W> {
-        csv::WriterBuilder::new().delimiter(self.delimiter).terminator(self.line_end).from_writer(to)
+    pub(crate) fn writer(self) -> csv_core::Writer {
+        csv_core::WriterBuilder::new().delimiter(self.delimiter).terminator(self.line_end).build()
     }
 
     /// The offsets at which the fields of a record start in its bytes, quotes included, and the end of the last field.

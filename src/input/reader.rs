@@ -92,9 +92,10 @@ impl<'a> Records<'a> {
 
 /// The number of line ends in `bytes`, which follow the byte `last`. As in an editor, `\n`, `\r\n` and `\r` each count.
 fn line_ends(last: u8, bytes: &[u8]) -> u64 {
-    let before = std::iter::once(&last).chain(bytes);
-    let is_end = |(byte, before): (&u8, &u8)| *byte == b'\r' || *byte == b'\n' && *before != b'\r';
-    bytes.iter().zip(before).map(|pair| u64::from(is_end(pair))).sum()
+    let ends = bytes.iter().filter(|byte| is_line_end(**byte)).count();
+    let inner_pairs = bytes.windows(2).filter(|pair| *pair == b"\r\n").count();
+    let pair_before = last == b'\r' && bytes.first() == Some(&b'\n');
+    (ends - inner_pairs) as u64 - u64::from(pair_before)
 }
 
 /// Digests what csv reads, and keeps the bytes of the record that it is reading.

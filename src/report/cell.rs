@@ -11,22 +11,25 @@ use crate::input::COLUMNS;
 const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
 /// The six cells of a row that earlier runs sent `prior_attempts` times.
-pub(super) fn cells(result: &RowResult<'_>, prior_attempts: u32) -> [String; COLUMNS.len()] {
+pub(super) fn cells<'a>(result: &'a RowResult<'_>, prior_attempts: u32) -> [Cow<'a, str>; COLUMNS.len()] {
     [
-        result.status.to_string(),
+        result.status.as_str().into(),
         armed(&result.code),
         armed(&result.message),
-        prior_attempts.saturating_add(result.attempts).to_string(),
+        prior_attempts.saturating_add(result.attempts).to_string().into(),
         armed(result.request_id),
         // RFC 3339 in UTC, in seconds.
-        result.completed_at.map_or_else(String::new, |time| format!("{time:.0}")),
+        result.completed_at.map_or_else(String::new, |time| format!("{time:.0}")).into(),
     ]
 }
 
 /// Makes outside text safe. Line breaks become spaces, so that they add no lines to the report.
-fn armed(text: &str) -> String {
+fn armed(text: &str) -> Cow<'_, str> {
     let guard = if text.starts_with(FORMULA_STARTS) { "'" } else { "" };
-    format!("{guard}{}", text.replace(['\r', '\n'], " "))
+    if guard.is_empty() && !text.contains(['\r', '\n']) {
+        return text.into();
+    }
+    format!("{guard}{}", text.replace(['\r', '\n'], " ")).into()
 }
 
 /// A text as it was before [`armed`].

@@ -65,34 +65,33 @@ pub fn write<'a>(
 ) -> Result<(), ReportError> {
     let changed = || ReportError::Changed { name: source.name().into() };
     let layout = &input.layout;
-    let mut out = BufWriter::new(out);
+    let csv = layout.dialect.writer();
+    let mut lines = Lines { out: BufWriter::new(out), layout, csv, line: Vec::new() };
     let mut records = Records::open(source, layout.dialect)?;
 
     let header = records.next()?.ok_or_else(changed)?;
     if layout.dialect.byte_order_mark {
-        out.write_all(BYTE_ORDER_MARK)?;
+        lines.out.write_all(BYTE_ORDER_MARK)?;
     }
-    out.write_all(&line(layout, &header, layout.prior(header.fields).as_ref(), COLUMNS)?)?;
+    lines.write(&header, layout.prior(header.fields).as_ref(), &COLUMNS)?;
     let mut ids = input.rows.ids();
     while let Some(record) = records.next()? {
         let row = ids.next().ok_or_else(changed)?;
         let prior = layout.prior(record.fields);
-        let line =
-            if let Some(result) = result(input, row, &record, &mut result_of).map_err(|Changed| changed())? {
-                let RowResult { status, code, message, request_id, .. } = &result;
-                written(Written { row, status: *status, code, message, request_id });
-                let prior_attempts = prior.as_ref().map_or(0, Prior::attempts);
-                line(layout, &record, prior.as_ref(), cell::cells(&result, prior_attempts))?
-            } else {
-                let prior = prior.ok_or_else(changed)?;
-                let [_, code, message, _, request_id, _] = prior.cells.map(text);
-                let status = prior.status().ok_or_else(changed)?;
-                written(Written { row, status, code, message, request_id });
-                line(layout, &record, Some(&prior), prior.cells)?
-            };
-        out.write_all(&line)?;
+        if let Some(result) = result(input, row, &record, &mut result_of).map_err(|Changed| changed())? {
+            let RowResult { status, code, message, request_id, .. } = &result;
+            written(Written { row, status: *status, code, message, request_id });
+            let cells = cell::cells(&result, prior.as_ref().map_or(0, Prior::attempts));
+            lines.write(&record, prior.as_ref(), &cells.each_ref().map(|cell| cell.as_bytes()))?;
+        } else {
+            let prior = prior.ok_or_else(changed)?;
+            let [_, code, message, _, request_id, _] = prior.cells.map(text);
+            let status = prior.status().ok_or_else(changed)?;
+            written(Written { row, status, code, message, request_id });
+            lines.write(&record, Some(&prior), &prior.cells)?;
+        }
     }
-    out.flush()?;
+    lines.out.flush()?;
     if ids.next().is_some() || records.digest() != input.digest {
         return Err(changed());
     }
@@ -129,27 +128,48 @@ fn result<'a>(
     })
 }
 
-/// A record's own fields, byte for byte, and six `cells`.
-fn line<T: AsRef<[u8]>>(
-    layout: &Layout,
-    record: &Record<'_>,
-    prior: Option<&Prior<'_>>,
-    cells: [T; COLUMNS.len()],
-) -> io::Result<Vec<u8>> {
-    let delimiter = layout.dialect.delimiter;
-    let mut line = [record.raw, &[delimiter]].concat();
-    let mut own = record.fields.len();
-    if let Some(Prior { range, .. }) = prior {
-        let starts = layout.dialect.field_starts(&line);
-        line.drain(starts[range.start]..starts[range.end]);
-        own -= range.len();
+/// Writes lines of the report; the buffer is reused.
+struct Lines<'a, W: Write> {
+    out: BufWriter<W>,
+    layout: &'a Layout,
+    csv: csv_core::Writer,
+    line: Vec<u8>,
+}
+
+impl<W: Write> Lines<'_, W> {
+    /// A record's own fields, byte for byte, and six `cells`.
+    fn write<T: AsRef<[u8]>>(
+        &mut self,
+        record: &Record<'_>,
+        prior: Option<&Prior<'_>>,
+        cells: &[T; COLUMNS.len()],
+    ) -> io::Result<()> {
+        let Self { layout, csv, line, .. } = self;
+        let delimiter = layout.dialect.delimiter;
+        line.clear();
+        line.extend_from_slice(record.raw);
+        line.push(delimiter);
+        let mut own = record.fields.len();
+        if let Some(Prior { range, .. }) = prior {
+            let starts = layout.dialect.field_starts(line);
+            line.drain(starts[range.start]..starts[range.end]);
+            own -= range.len();
+        }
+        line.resize(line.len() + layout.own_width().saturating_sub(own), delimiter);
+        for (index, cell) in cells.iter().map(AsRef::as_ref).enumerate() {
+            let mut end = line.len();
+            line.resize(end + 2 * cell.len() + 8, 0); // if every byte is a quote
+            if index > 0 {
+                end += csv.delimiter(&mut line[end..]).1;
+            }
+            end += csv.field(cell, &mut line[end..]).2;
+            if index + 1 == COLUMNS.len() {
+                end += csv.terminator(&mut line[end..]).1;
+            }
+            line.truncate(end);
+        }
+        self.out.write_all(line)
     }
-    line.resize(line.len() + layout.own_width().saturating_sub(own), delimiter);
-    let mut writer = layout.dialect.writer(&mut line);
-    writer.write_record(cells)?;
-    writer.flush()?;
-    drop(writer);
-    Ok(line)
 }
 
 /// The report's own verdict on a row that was not sent.

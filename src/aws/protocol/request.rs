@@ -2,6 +2,8 @@
 //!
 //! Must not sign it ([`sigv4`](super::sigv4) does) and must not send it.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -45,11 +47,16 @@ pub fn disassociate(
         return Err(RequestError::Connector(connector.into()));
     }
     let segment = utf8_percent_encode(connector, SEGMENT);
-    let numbers: Vec<_> = numbers.iter().map(|number| format!("\"{}\"", number.e164())).collect();
+    let mut body = String::from("{\"E164PhoneNumbers\": [");
+    for (index, number) in numbers.iter().enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        let _ = write!(body, "{comma}\"{}\"", number.e164()); // a String takes everything
+    }
+    body.push_str("]}");
     http::Request::post(format!("{endpoint}/voice-connectors/{segment}?operation=disassociate-phone-numbers"))
         .header(CONTENT_TYPE, "application/json")
         .header(HOST, endpoint.authority())
-        .body(Bytes::from(format!("{{\"E164PhoneNumbers\": [{}]}}", numbers.join(", "))))
+        .body(Bytes::from(body))
         .map_err(|source| RequestError::Uri { length: connector.len(), source })
 }
 

@@ -1,5 +1,7 @@
 //! Whatever happens, the outcome of every row is true.
 
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -34,7 +36,7 @@ proptest! {
         ], 1..60),
         stop in prop::option::of(0u64..3000),
     ) {
-        let removed = Mutex::new(std::collections::HashSet::new());
+        let removed = Mutex::new(HashSet::new());
         let turn = std::cell::Cell::new(0);
         let stops = stop.map(|at| (Duration::from_millis(at), StopReason::Interrupted)).into_iter().collect();
         let night = Night { stops, ..Night::of(&connectors) };

@@ -13,7 +13,8 @@ use clap::Args;
 use jiff::civil::Time;
 
 use super::values::{
-    MaxFailures, one_or_more, parse_delimiter, parse_duration, parse_percent, parse_rate, parse_time,
+    MaxFailures, one_or_more, parse_concurrency, parse_delimiter, parse_duration, parse_percent, parse_rate,
+    parse_time,
 };
 use crate::pool::pace::Rate;
 
@@ -122,8 +123,8 @@ pub struct PaceArgs {
     /// Maximum phone numbers per request
     #[arg(long, value_name = "N", default_value = "50", value_parser = one_or_more::<NonZeroU32>)]
     pub batch_size: NonZeroU32,
-    /// Maximum requests in flight
-    #[arg(long, value_name = "N", default_value = "16", value_parser = one_or_more::<NonZeroUsize>)]
+    /// Maximum requests in flight, or `auto`: as many as the pace needs, at most 256
+    #[arg(long, value_name = "N", default_value = "auto", value_parser = parse_concurrency)]
     pub concurrency: NonZeroUsize,
     /// Maximum requests per second, or `auto`: find the service's limit and stay below it
     #[arg(long, value_name = "N", default_value = "auto", value_parser = parse_rate)]

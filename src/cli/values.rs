@@ -3,6 +3,7 @@
 //! Must not know of the environment or of other options.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -85,6 +86,18 @@ pub(super) fn parse_delimiter(text: &str) -> Result<u8, String> {
 /// `--stop-at`: a local time of day, in hours and minutes.
 pub(super) fn parse_time(text: &str) -> Result<Time, String> {
     Time::strptime("%H:%M", text).map_err(|_| "expected a time of day such as `06:00`".to_owned())
+}
+
+/// What `--concurrency auto` means. The pace says when each request is sent, so as many are in flight as it needs for the
+/// service's delay; this bounds the sockets and what is in doubt after a crash.
+const MOST_IN_FLIGHT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(255);
+
+/// `auto` or a positive whole number.
+pub(super) fn parse_concurrency(text: &str) -> Result<NonZeroUsize, String> {
+    match text {
+        "auto" => Ok(MOST_IN_FLIGHT),
+        number => number.parse().map_err(|_| "expected a whole number, 1 or more, or `auto`".to_owned()),
+    }
 }
 
 /// A positive whole number.

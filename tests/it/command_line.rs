@@ -52,7 +52,7 @@ fn help_has_examples_and_fits_the_terminal() {
     for (arguments, text) in [
         ("--help", "chime-sweep run numbers.csv --simulate"),
         ("help run", "continues after a crash, from the journal next to the report"),
-        ("help run", "[default: 16]"),
+        ("help run", "as many as the pace needs, at most 256"),
         ("run --help", "Stopping:"),
         ("help rerun", "the report is updated"),
         ("help plan", "--rate 10"),

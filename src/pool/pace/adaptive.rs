@@ -2,14 +2,15 @@
 //!
 //! A 429 says: the bucket is empty now. Between two such moments the service granted so many requests in so many
 //! seconds, and that is its refill. So: start fast and meet the first 429 ([`Stage::Start`]); feel for the next one from
-//! below ([`Stage::Probe`]); pace there, let each later 429 lengthen the baseline, and raise the pace slowly, then
-//! faster, when the 429 that should have come does not ([`Stage::Paced`]).
+//! below ([`Stage::Probe`]); pace there, and raise the pace slowly, then faster, when the 429 that should have come does
+//! not ([`Stage::Paced`]). Refusals that come whatever the pace are noise ([`Stage::Noisy`]).
 //!
 //! Must not sleep, read a clock or know of batches. Times are seconds since the pace began, rates are requests/s.
 
 use super::evidence::{Evidence, Mark, Overrun};
-use super::limit::{Feedback, Limit};
-use super::stage::{Belief, MIN_RATE, Opening, Paced, Probe, Stage, Start};
+use super::limit::{Feedback, Limit, MIN_RATE};
+use super::noise::{Noisy, Round, Surprises};
+use super::stage::{Belief, Opening, Paced, Probe, Stage, Start};
 
 /// A first refusal at more than this multiple of the remembered rate is no evidence for that rate.
 const STILL_REMEMBERED: f64 = 2.5;
@@ -26,8 +27,8 @@ const WORTH_HOLDING: f64 = 20.0;
 /// … if it took so many answers' delays, because each end is uncertain by a part of one …
 const WORTH_HOLDING_DELAYS: f64 = 5.0;
 /// … for this long, or for 200 s × headroom: what the headroom leaves must refill the bucket in the meantime.
-const HOLD: f64 = 10.0;
-const HOLD_PER_HEADROOM: f64 = 200.0;
+const HOLD: f64 = 6.0;
+const HOLD_PER_HEADROOM: f64 = 120.0;
 
 /// The adaptive pace.
 #[derive(Debug)]
@@ -45,6 +46,7 @@ pub(super) struct Adaptive {
     /// Refusals of requests sent until then are old news.
     reacted: f64,
     hold_until: f64,
+    surprises: Surprises,
 }
 
 /// A refusal that is not old news.
@@ -66,6 +68,7 @@ impl Adaptive {
             asked_until: now,
             reacted: f64::NEG_INFINITY,
             hold_until: now,
+            surprises: Surprises::default(),
         }
     }
 
@@ -82,7 +85,7 @@ impl Adaptive {
     pub(super) fn window(&self) -> usize {
         match self.stage {
             Stage::Start(start) => start.window,
-            Stage::Probe(_) | Stage::Paced(_) => usize::MAX,
+            Stage::Probe(_) | Stage::Paced(_) | Stage::Noisy(_) => usize::MAX,
         }
     }
 
@@ -97,6 +100,7 @@ impl Adaptive {
             Stage::Paced(Paced { limit, .. }) | Stage::Probe(Probe { belief: Belief::Limit(limit), .. }) => {
                 Some(limit.rate)
             }
+            Stage::Noisy(noisy) => noisy.limit,
             Stage::Start(_) | Stage::Probe(_) => None,
         }
     }
@@ -106,6 +110,7 @@ impl Adaptive {
         match self.stage {
             Stage::Start(start) => start.rate(now),
             Stage::Probe(probe) => probe.rate,
+            Stage::Noisy(noisy) => noisy.rate(),
             Stage::Paced(paced) if now < self.hold_until => paced.limit.rate * (1.0 - self.headroom),
             Stage::Paced(paced) => paced.limit.tested(paced.sends, now - paced.since),
         }
@@ -141,6 +146,27 @@ impl Adaptive {
         if let Stage::Start(start) = &mut self.stage {
             start.answered(now, now - sent_at);
         }
+        self.answered(now, sent_at, false);
+    }
+
+    fn answered(&mut self, now: f64, sent_at: f64, refused: bool) {
+        match &mut self.stage {
+            Stage::Noisy(noisy) => {
+                match noisy.answered(now, sent_at, refused, self.headroom, self.feedback.delay) {
+                    Round::Open => {}
+                    Round::Next => self.next_send = self.next_send.min(now + 1.0 / noisy.rate()),
+                    Round::Quiet(limit) => {
+                        let limit = Limit::measured(limit.max(MIN_RATE), WORTH_HOLDING, self.feedback);
+                        self.surprises = Surprises::default();
+                        self.stage = Stage::Paced(Paced::new(limit, now));
+                    }
+                }
+            }
+            Stage::Paced(_) if sent_at > self.reacted && sent_at < self.hold_until => {
+                self.surprises.answered(refused);
+            }
+            Stage::Start(_) | Stage::Probe(_) | Stage::Paced(_) => {}
+        }
     }
 
     /// An outage is over. The estimate is kept; what the bucket held meanwhile is unknown, so the marks are not.
@@ -152,6 +178,7 @@ impl Adaptive {
             Stage::Probe(Probe { belief: Belief::Limit(limit), .. }) | Stage::Paced(Paced { limit, .. }) => {
                 Stage::Paced(Paced::new(limit, now))
             }
+            Stage::Noisy(noisy) => Stage::Noisy(noisy.again(now)),
             guessing @ Stage::Probe(_) => guessing,
         };
     }
@@ -161,6 +188,7 @@ impl Adaptive {
         self.delays_seen += 1.0;
         self.feedback.delay += (now - sent_at - self.feedback.delay) * (1.0 / self.delays_seen).max(0.2);
         let mark = self.evidence.refused(seq, sent_at);
+        self.answered(now, sent_at, true);
         if sent_at > self.reacted {
             self.reacted = now;
             self.react(Refusal { now, mark });
@@ -176,6 +204,7 @@ impl Adaptive {
 
     fn react(&mut self, refusal: Refusal) {
         match (self.stage, self.evidence.last()) {
+            (Stage::Noisy(_), _) => {}
             (Stage::Start(start), _) => self.first_refusal(start, refusal),
             (Stage::Probe(probe), Some(_)) => self.refused_while_probing(probe, refusal),
             (Stage::Paced(paced), Some((last, mark))) => self.refused_while_paced(paced, last, mark, refusal),
@@ -200,8 +229,13 @@ impl Adaptive {
         {
             return self.pace_at(remembered, REMEMBERED_GRANTS, refusal);
         }
+        if start.may_be_chance(refusal.mark.granted()) {
+            self.next_send = (at + (2.0 / rate).max(1.5 * self.feedback.delay)).max(refusal.now);
+            self.stage = Stage::Start(start.halved(self.next_send, rate, refusal.mark.granted()));
+            return;
+        }
         // Half a second is added to the time because the bucket was full at the start.
-        let guess = (refusal.mark.granted() / (0.5 + at - start.since)).min(rate / 2.0).max(0.25);
+        let guess = (refusal.mark.granted() / (0.5 + at - start.began)).min(rate / 2.0).max(0.25);
         let gap = (1.0 / guess).max(1.5 * self.feedback.delay);
         self.probe_after(gap, Belief::Guess(guess), 0, rate, 0.0, refusal);
     }
@@ -250,6 +284,14 @@ impl Adaptive {
         if let Overrun::Silent(from) = overrun {
             let seconds = self.evidence.get(from).map_or(0.0, |from| mark.since(from).seconds);
             return self.blocked(known, from, seconds, limit.rate, refusal);
+        }
+        match (overrun, self.surprises.interval()) {
+            (Overrun::None, Some(interval)) => {
+                self.stage = Stage::Noisy(Noisy::examine(now, limit.rate, interval));
+                return;
+            }
+            (Overrun::None, None) => {}
+            _ => self.surprises = Surprises::default(),
         }
         if let Overrun::TooFast(from) = overrun {
             self.evidence.forget_before(from);
@@ -354,15 +396,5 @@ mod tests {
             adaptive.refused(1.05, seq, 1.0, None);
             assert_eq!(adaptive.limit(), Some(expected));
         }
-    }
-
-    #[test]
-    fn two_refusals_at_one_moment_are_one_piece_of_news() {
-        let mut adaptive = Adaptive::new(0.0, 0.03, Opening::Unknown(10.0));
-        adaptive.refused(0.0, 1, 0.0, None);
-        let due = adaptive.due();
-        assert!(due >= 1.0);
-        adaptive.refused(0.0, 2, 0.0, None);
-        assert!(adaptive.due() >= due);
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! Must not keep state: one estimate, immutable, and pure functions of it.
 
-use super::evidence::BASELINE_REQUESTS;
-
+/// Below this, in requests/s, no estimate is believed: it would be 100 s to the next request.
+pub(super) const MIN_RATE: f64 = 0.01;
+/// Above this there is no pace, in requests/s. Finite, so that no arithmetic ends in a NaN.
+pub(super) const NO_LIMIT: f64 = 1e9;
 /// An estimate on few grants must be tested soon, but not at once …
 const FEWEST_GRANTS: f64 = 6.0;
-/// … and one on many is not worth more than a baseline.
-const MOST_GRANTS: f64 = BASELINE_REQUESTS;
+/// … and one on many is not tested later than this: a limit that has risen is lost time.
+const MOST_GRANTS: f64 = 35.0;
 /// The first step upwards. Small, because most of the time the estimate is right, and every token that does not exist
 /// costs a 429.
 const FIRST_STEP: f64 = 0.02;
@@ -73,12 +75,12 @@ mod tests {
         let limit = Limit::measured(10.0, 49.0, Feedback { delay: 0.05, pause: 0.0 });
         for (sends, seconds, expected) in [
             (0.0, 0.0, 10.0),
-            (50.0, 5.0, 10.0),
-            (50.0, 1e9, 10.0),  // nobody waited for an answer: the clock alone proves nothing
-            (1e9, 5.0, 10.0),   // nor does a crowd within one patience
-            (62.5, 6.25, 10.2), // one doubling
-            (100.0, 10.0, 13.0), // four
-            (1e9, 1e9, 829.0),  // twelve, and no more
+            (35.0, 3.5, 10.0),
+            (35.0, 1e9, 10.0), // nobody waited for an answer: the clock alone proves nothing
+            (1e9, 3.5, 10.0),  // nor does a crowd within one patience
+            (43.75, 4.375, 10.2), // one doubling
+            (70.0, 7.0, 13.0), // four
+            (1e9, 1e9, 829.0), // twelve, and no more
         ] {
             assert!((limit.tested(sends, seconds) - expected).abs() < 1e-9, "{sends}, {seconds}");
         }
@@ -87,7 +89,7 @@ mod tests {
     #[test]
     fn retry_after_makes_it_patient() {
         let patience = |pause| Limit::measured(10.0, 49.0, Feedback { delay: 0.05, pause }).patient_seconds;
-        assert!((patience(0.0) - 5.0).abs() < 1e-9);
+        assert!((patience(0.0) - 3.5).abs() < 1e-9);
         assert!((patience(2.0) - 40.0).abs() < 1e-9);
     }
 }

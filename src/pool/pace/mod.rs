@@ -12,6 +12,7 @@
 
 mod evidence;
 mod limit;
+mod noise;
 mod stage;
 mod adaptive;
 mod breaker;
@@ -24,7 +25,8 @@ use std::time::{Duration, Instant};
 use adaptive::Adaptive;
 use breaker::Breaker;
 use ceiling::Ceiling;
-use stage::{MIN_RATE, NO_LIMIT, Opening, START_RATE, Stage};
+use limit::{MIN_RATE, NO_LIMIT};
+use stage::{Opening, START_RATE, Stage};
 
 use crate::event::Phase;
 
@@ -190,7 +192,7 @@ impl Pace {
         match self.adaptive.stage() {
             Stage::Start(_) => Phase::Starting,
             Stage::Probe(_) => Phase::Probing,
-            Stage::Paced(_) => Phase::Paced { rate: self.adaptive.rate(t) },
+            Stage::Paced(_) | Stage::Noisy(_) => Phase::Paced { rate: self.adaptive.rate(t) },
         }
     }
 

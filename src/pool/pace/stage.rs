@@ -3,7 +3,8 @@
 //! Must not decide what a refusal means: that is [`adaptive`](super::adaptive)'s. Times are seconds since the pace
 //! began, rates are requests/s.
 
-use super::limit::{Feedback, Limit};
+use super::limit::{Feedback, Limit, NO_LIMIT};
+use super::noise::Noisy;
 
 /// The start: 20/s, doubled every three round trips. How many requests follow the first one that is refused, before the
 /// refusal is known, depends on nothing but that ratio …
@@ -22,12 +23,11 @@ const ABOVE_REMEMBERED: f64 = 1.5;
 /// bucket is larger; one of two seconds' worth ends before the next doubling does.
 const REMEMBERED_FOR: f64 = 2.5;
 const REMEMBERED_DOUBLING: f64 = 1.0;
+/// A refusal after fewer grants than this may be chance: the start goes on at half the rate, but not more often than that.
+const FEW_GRANTS: f64 = 5.0;
+const MOST_HALVINGS: u32 = 3;
 /// Exponents beyond this say nothing more, and would overflow one day.
 const MOST_DOUBLINGS: f64 = 30.0;
-/// Below this, in requests/s, no estimate is believed: it would be 100 s to the next request.
-pub(super) const MIN_RATE: f64 = 0.01;
-/// Above this there is no pace, in requests/s. Finite, so that no arithmetic ends in a NaN.
-pub(super) const NO_LIMIT: f64 = 1e9;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stage {
@@ -37,6 +37,8 @@ pub(super) enum Stage {
     Probe(Probe),
     /// At an estimate.
     Paced(Paced),
+    /// Among refusals that do not depend on the pace.
+    Noisy(Noisy),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +46,10 @@ pub(super) struct Start {
     pub(super) since: f64,
     pub(super) window: usize,
     pub(super) opening: Opening,
+    /// When the first of them began, if it was halved; how often; and how many requests had been granted then.
+    pub(super) began: f64,
+    halvings: u32,
+    granted_before: f64,
     /// How often the rate of an unknown limit had doubled at that time, and how long the next doubling takes.
     doublings: f64,
     counted_at: f64,
@@ -106,6 +112,9 @@ impl Start {
             since: now,
             window: START_WINDOW,
             opening,
+            began: now,
+            halvings: 0,
+            granted_before: 0.0,
             doublings: 0.0,
             counted_at: now,
             doubling_seconds: SLOWEST_DOUBLING,
@@ -114,9 +123,21 @@ impl Start {
         }
     }
 
+    /// Whether the first refusal came so early that it says nothing: after `granted` requests since the run began.
+    pub(super) fn may_be_chance(self, granted: f64) -> bool {
+        let unknown = matches!(self.opening, Opening::Unknown(_));
+        unknown && self.halvings < MOST_HALVINGS && granted - self.granted_before < FEW_GRANTS
+    }
+
+    /// Begins again at half the `rate`, at which a request was refused that may have been so by chance.
+    pub(super) fn halved(self, now: f64, rate: f64, granted_before: f64) -> Self {
+        let half = Self::new(now, Opening::Unknown(rate / 2.0));
+        Self { halvings: self.halvings + 1, granted_before, began: self.began, ..half }
+    }
+
     /// The same, from the beginning: after an outage.
     pub(super) fn again(self, now: f64) -> Self {
-        Self { since: now, doublings: 0.0, counted_at: now, ..self }
+        Self { since: now, began: now, doublings: 0.0, counted_at: now, ..self }
     }
 
     /// An answer that is not a refusal came back after `delay`: more may be in flight.

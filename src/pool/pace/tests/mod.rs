@@ -1,14 +1,13 @@
-//! What needs more than one part: recorded traces, a simulated service, and random callers.
+//! What needs more than one part: a simulated service, and random callers.
 
 mod eta;
 mod properties;
 mod simulation;
 mod targets;
-mod traces;
 
 use std::time::{Duration, Instant};
 
-use super::{Pace, PaceSettings, Permit, Phase, Rate, Wait};
+use super::{Adaptive, Opening, Pace, PaceSettings, Permit, Phase, Rate, Wait};
 
 /// Tests need some instant to count from; no result depends on which.
 #[expect(clippy::disallowed_methods, reason = "there is no other way to make an Instant")]
@@ -95,4 +94,14 @@ fn the_first_request_goes_at_once_and_the_second_as_the_settings_say() {
     ] {
         assert!((gap - expected).abs() < 1e-6, "{gap}, not {expected}");
     }
+}
+
+#[test]
+fn two_refusals_at_one_moment_are_one_piece_of_news() {
+    let mut adaptive = Adaptive::new(0.0, 0.03, Opening::Unknown(10.0));
+    adaptive.refused(0.0, 1, 0.0, None);
+    let due = adaptive.due();
+    assert!(due >= 0.19, "{due}");
+    adaptive.refused(0.0, 2, 0.0, None);
+    assert!(adaptive.due() >= due);
 }

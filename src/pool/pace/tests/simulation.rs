@@ -15,7 +15,7 @@ use crate::pool::events::{differ, moved};
 use crate::pool::retry::RetryPolicy;
 use crate::terminal::tally::Tally;
 
-const CONCURRENCY: u32 = 64;
+const CONCURRENCY: u32 = 256;
 const LATENCY: f64 = 0.05;
 /// The latency is uniform within this share of it.
 const LATENCY_SPREAD: f64 = 0.4;
@@ -29,6 +29,8 @@ pub(super) struct Scenario {
     /// From then on the limit is that.
     pub(super) change: Option<(f64, f64)>,
     pub(super) outage: Option<(f64, f64)>,
+    /// Share of the requests that is refused whatever the pace.
+    pub(super) noise: f64,
     /// Share of the granted requests that end in an error all the same.
     pub(super) errors: f64,
     pub(super) requests: u32,
@@ -60,6 +62,7 @@ impl Scenario {
             burst: rate,
             change: None,
             outage: None,
+            noise: 0.0,
             errors: 0.0,
             requests,
             latency: LATENCY,
@@ -233,6 +236,9 @@ impl Simulation {
     fn serve(&mut self, t: f64) -> Reply {
         if self.scenario.outage.is_some_and(|(from, until)| (from..until).contains(&t)) {
             return Reply::Failed;
+        }
+        if self.scenario.noise > 0.0 && self.rng.f64() < self.scenario.noise {
+            return Reply::Refused;
         }
         let refill = (t - self.filled_at) * self.scenario.limit(t);
         self.tokens = (self.tokens + refill).min(self.scenario.burst);

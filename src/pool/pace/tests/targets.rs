@@ -45,7 +45,7 @@ fn scenarios() -> Vec<(String, Scenario, Target)> {
         add("steady, 2 ms away", Scenario { latency: 0.002, ..Scenario::steady(rate, requests) }, target);
     }
     for (rate, requests, falls, rises, outage) in [
-        (2.0, 800, after_change(8, 20.0), after_change(4, 75.0), after_change(16, 12.6)),
+        (2.0, 800, after_change(9, 20.0), after_change(4, 75.0), after_change(16, 12.6)),
         (10.0, 2_000, after_change(14, 5.0), after_change(10, 20.0), after_change(16, 12.6)),
         (50.0, 8_000, after_change(16, 1.5), after_change(30, 15.0), after_change(20, 12.6)),
         (200.0, 20_000, after_change(32, 1.5), after_change(80, 15.0), after_change(32, 12.6)),
@@ -55,7 +55,7 @@ fn scenarios() -> Vec<(String, Scenario, Target)> {
         add("falls to 0.3", Scenario { change: Some((half, 0.3 * rate)), ..steady.clone() }, falls);
         add("triples", Scenario { change: Some((half, 3.0 * rate)), ..steady.clone() }, rises);
         add("outage of 60 s", Scenario { outage: Some((half, half + 60.0)), ..steady.clone() }, outage);
-        let errors = Target { throttled: 0.035, ..LONG };
+        let errors = Target { efficiency: 0.96, throttled: 0.035, ..LONG };
         add("1 % errors", Scenario { errors: 0.01, ..steady }, errors);
     }
     for (rate, requests, throttled) in [(10.0, 200, 0.03), (50.0, 2_000, 0.01)] {
@@ -87,8 +87,25 @@ fn scenarios() -> Vec<(String, Scenario, Target)> {
         add("--rate at twice the limit", too_fast, target);
     }
     let near = Scenario { latency: 0.001, ..Scenario::steady(1e6, 4_000) };
-    add("no limit, 1 ms away", near, Target { efficiency: 0.25, throttled: 0.0, ..LONG });
+    noisy_and_far(&mut add);
+    add("no limit, 1 ms away", near, Target { efficiency: 0.09, throttled: 0.0, ..LONG });
     all
+}
+
+/// Adds services that refuse some requests at random, and services far away.
+fn noisy_and_far(add: &mut impl FnMut(&str, Scenario, Target)) {
+    // Refusals that slowing down does not make rarer. How soon they are recognized is chance: the mean is held, too.
+    for noise in [0.01, 0.02, 0.05, 0.1] {
+        for (rate, requests, efficiency) in [(10.0, 2_000, 0.75), (50.0, 4_000, 0.75), (200.0, 20_000, 0.8)] {
+            let noisy = Scenario { noise, ..Scenario::steady(rate, requests) };
+            let target = Target { efficiency, throttled: 0.23 + noise, ..LONG };
+            add(&format!("{} % refused at random", 100.0 * noise), noisy, target);
+        }
+    }
+    for (rate, requests, latency) in [(500.0, 6_000, 0.05), (10.0, 2_000, 2.0)] {
+        let far = Scenario { latency, ..Scenario::steady(rate, requests) };
+        add(&format!("{latency} s away"), far, Target { efficiency: 0.9, throttled: 0.06, ..LONG });
+    }
 }
 
 #[test]
@@ -131,6 +148,9 @@ fn every_seed_of_every_scenario_reaches_its_target() {
             100.0 * most(|o| o.looks.most_off(0.0)),
             outcomes.iter().map(|o| o.looks.shown(0.0)).fold(1.0, f64::min),
         );
+        if scenario.noise > 0.0 && mean(|o| o.efficiency) < 0.9 {
+            misses.push(format!("{name}: {:.3} on average", mean(|o| o.efficiency)));
+        }
         // The first five seconds foretell nothing.
         let shown = match outcomes[0].looks.end {
             ..1.0 => 0.0,
@@ -139,13 +159,15 @@ fn every_seed_of_every_scenario_reaches_its_target() {
             _ => 0.95,
         };
         for (seed, outcome) in (1..).zip(&outcomes) {
-            let changes = scenario.change.is_some() || scenario.outage.is_some();
+            let upset = scenario.change.is_some() || scenario.outage.is_some();
+            let changes = upset || scenario.noise > 0.0;
+            let off = if scenario.errors > 0.0 || scenario.latency > 1.0 { 0.25 } else { 0.1 };
             let reached = outcome.lost == 0
-                && (changes || outcome.looks.most_off(0.0) <= 0.1 && outcome.looks.shown(0.0) >= shown)
+                && (changes || outcome.looks.most_off(0.0) <= off && outcome.looks.shown(0.0) >= shown)
                 && outcome.efficiency >= target.efficiency
                 && outcome.throttled <= target.throttled
-                && (!changes || outcome.wasted <= target.wasted)
-                && (!changes || outcome.settled.is_some_and(|settled| settled <= target.settled));
+                && (!upset || outcome.wasted <= target.wasted)
+                && (!upset || outcome.settled.is_some_and(|settled| settled <= target.settled));
             if !reached {
                 misses.push(format!("{name}, seed {seed}: {outcome:?}"));
             }

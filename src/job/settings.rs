@@ -23,7 +23,6 @@ use crate::hint::Hinted;
 use crate::input::InputOptions;
 use crate::pool::PoolSettings;
 use crate::pool::pace::PaceSettings;
-use crate::pool::retry::RetryPolicy;
 
 /// The settings of `run` and `rerun`.
 #[derive(Debug, Clone)]
@@ -165,7 +164,7 @@ impl JobSettings {
                     seed: now.timestamp().subsec_nanosecond().unsigned_abs().into(),
                     ..PaceSettings::default()
                 },
-                retry: RetryPolicy::new(job.pace.max_attempts),
+                max_attempts: job.pace.max_attempts,
                 max_failures: None,
                 give_up_after: job.stop.give_up_after,
             },

@@ -16,7 +16,9 @@ pub(crate) struct Batch {
     pub(crate) attempts: u32,
     /// Those of them that count against `--max-attempts`: a batch that was split starts again.
     pub(crate) failures: u32,
-    /// The mark of a failure that may or may not count; for [`Outage`](super::outage::Outage).
+    /// The number of its last request; for [`Outage`](super::outage::Outage), as is the next.
+    pub(crate) request: u64,
+    /// The mark of a failure that may or may not count.
     pub(crate) failed_at: Option<u64>,
     /// Whether an attempt of this run ended without a definite answer.
     pub(crate) unanswered: bool,
@@ -34,6 +36,7 @@ impl Batch {
             rows,
             attempts: 0,
             failures: 0,
+            request: 0,
             failed_at: None,
             unanswered: false,
             half_of: None,

@@ -4,12 +4,13 @@
 //! read a clock, spawn tasks, or know what records its events.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::task::Id;
 
-use crate::event::{Event, Outbox, Settlement, StopReason};
+use crate::aws::protocol;
+use crate::event::{Event, Outbox, Phase, Settlement, StopReason};
 use crate::input::{RowFlags, Rows};
 use crate::number::PhoneNumber;
 use crate::plan;
@@ -17,14 +18,18 @@ use crate::pool::batch::Batch;
 use crate::pool::connectors::Connectors;
 use crate::pool::credential_gate::{CredentialGate, Pass};
 use crate::pool::events::Events;
-use crate::pool::outage::{Outage, Verdict};
+use crate::pool::outage::Outage;
 use crate::pool::pace::{Pace, Permit, Wait};
 use crate::pool::queue::Queue;
 use crate::pool::replies::Replies;
-use crate::pool::retry::RetryPolicy;
+use crate::pool::retry;
 use crate::pool::settings::{PoolEnd, PoolSettings};
 use crate::pool::split::Splits;
 use crate::pool::stop_rules::StopRules;
+
+const UNTRUSTED: &str = "the service's certificate is not trusted: check the endpoint's name, this machine's clock, \
+                         and whether a proxy needs its own certificate authority \
+                         (--ca-bundle FILE, AWS_CA_BUNDLE)";
 
 /// The state of a run: what is to be sent, and what holds it back.
 pub(crate) struct Dispatcher<'a> {
@@ -35,11 +40,11 @@ pub(crate) struct Dispatcher<'a> {
     concurrency: usize,
     pub(super) pace: Pace,
     pub(super) gate: CredentialGate,
-    pub(super) outage: Outage,
+    outage: Outage,
     pub(super) connectors: Connectors,
     pub(super) splits: Splits,
-    pub(super) retry: RetryPolicy,
-    pub(super) jitter: fastrand::Rng,
+    max_attempts: u32,
+    jitter: fastrand::Rng,
     pub(super) stop_rules: StopRules,
     pub(super) stop: Option<StopReason>,
     pub(super) events: Events,
@@ -49,8 +54,6 @@ pub(crate) struct Dispatcher<'a> {
 pub(crate) struct Flight {
     pub(super) batch: Batch,
     pub(super) permit: Permit,
-    /// The request's number, for the [`Outage`].
-    pub(super) request: u64,
 }
 
 /// What the shell must do next.
@@ -94,7 +97,7 @@ impl<'a> Dispatcher<'a> {
             outage: Outage::default(),
             connectors: Connectors::default(),
             splits: Splits::default(),
-            retry: settings.retry,
+            max_attempts: settings.max_attempts.get(),
             jitter: fastrand::Rng::with_seed(settings.pace.seed),
             stop_rules: StopRules::new(settings.max_failures, settings.give_up_after),
             stop: None,
@@ -163,12 +166,12 @@ impl<'a> Dispatcher<'a> {
                 self.queue.bring_fresh_forward();
             }
             let Some(mut first) = self.queue.take_first() else { return };
-            if self.outage.verdict(&first, self.is_alone()) == Verdict::Counts {
+            if self.outage.counts(&first, self.is_alone()) {
                 first.count();
             }
             if let Some(error) = self.connectors.closed(first.connector) {
                 first.last_error = Some(Box::new(error.clone()));
-            } else if !self.retry.is_used_up(first.failures) {
+            } else if first.failures < self.max_attempts {
                 return self.queue.put_first(first);
             }
             self.give_up(first, at);
@@ -176,7 +179,7 @@ impl<'a> Dispatcher<'a> {
     }
 
     /// Whether every batch in the queue or in flight has failed while the service was available.
-    pub(super) fn is_alone(&self) -> bool {
+    fn is_alone(&self) -> bool {
         let has_failed = |batch: &Batch| self.outage.has_failed_by_itself(batch);
         self.queue.all(has_failed) && self.flights.values().all(|flight| has_failed(&flight.batch))
     }
@@ -189,13 +192,49 @@ impl<'a> Dispatcher<'a> {
         self.events.emit(Event::Sent { again: batch.last_error.is_some() });
         let connector = self.replies.rows.connector_name(batch.connector).into();
         let submission = Submission { connector, numbers: self.replies.numbers(&batch) };
-        let request = self.outage.sent(&mut batch);
-        Next::Send(Flight { batch, permit, request }, submission)
+        self.outage.sent(&mut batch);
+        Next::Send(Flight { batch, permit }, submission)
     }
 
     /// The request from [`Next::Send`] is being sent by this task.
     pub(crate) fn departed(&mut self, task: Id, flight: Flight) {
         self.flights.insert(task, flight);
+    }
+
+    /// The service answered a batch's request, if only to refuse or to throttle it.
+    pub(super) fn heard(&mut self, batch: &mut Batch) {
+        self.outage.answered(batch);
+    }
+
+    /// A batch's request got no answer, or did not reach the service: its last error says which.
+    pub(super) fn failed(&mut self, mut batch: Batch, now: Instant, at: Timestamp) {
+        let untrusted = batch.last_error.as_ref().filter(|error| &*error.code == protocol::UNTRUSTED);
+        if let Some(error) = untrusted
+            && !self.outage.has_answered()
+            && self.stop.is_none()
+        {
+            // Other rows would fail the same way, and waiting rarely helps.
+            tracing::warn!(because = &*error.message, "{UNTRUSTED}");
+            self.stop(StopReason::Untrusted, at);
+        }
+        let is_outage = matches!(self.pace.phase(now), Phase::Outage { .. });
+        let is_explained = self.outage.failed(&mut batch, is_outage, self.is_alone(), now);
+        match self.stop {
+            Some(_) => self.queue.put_first(batch), // retired with the rest
+            None if is_explained => self.queue.put_behind_failed(batch),
+            None => self.again(batch, now, at),
+        }
+    }
+
+    /// Sends a batch again after a backoff, unless its attempts are used up.
+    pub(super) fn again(&mut self, batch: Batch, now: Instant, at: Timestamp) {
+        if batch.failures >= self.max_attempts {
+            return self.give_up(batch, at);
+        }
+        let failures = batch.failures + u32::from(batch.failed_at.is_some());
+        let backoff = retry::delay(failures, self.jitter.f64());
+        let rest = batch.last_error.as_ref().map_or(Duration::ZERO, |error| error.kind.rest());
+        self.queue.delay(batch, now + backoff.max(rest));
     }
 
     /// Waits for the next acknowledgment and applies it. Cancel safe.
@@ -234,7 +273,7 @@ impl<'a> Dispatcher<'a> {
     /// Retires the queue because the run stops: rows that may have been removed are `Unknown`, the rest were not sent.
     fn retire_queue(&mut self, at: Timestamp) {
         for mut batch in self.queue.drain() {
-            if self.outage.verdict(&batch, false) != Verdict::DoesNotCount {
+            if !self.outage.explains(&batch) {
                 batch.count();
             }
             if !batch.unanswered {

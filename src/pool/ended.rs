@@ -2,23 +2,17 @@
 //!
 //! Must not decide when anything is sent.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use tokio::task::{Id, JoinError};
 
-use crate::aws::protocol::{self, ApiError, BatchReply, ErrorKind};
-use crate::event::{AttemptOutcome, Event, Phase, StopReason};
+use crate::aws::protocol::{ApiError, BatchReply, ErrorKind};
+use crate::event::{AttemptOutcome, Event};
 use crate::pool::batch::Batch;
 use crate::pool::credential_gate::Renewal;
 use crate::pool::dispatcher::{Dispatcher, Flight};
-use crate::pool::outage::Verdict;
 use crate::pool::pace::Permit;
-use crate::pool::retry::RetryPolicy;
-
-const UNTRUSTED: &str = "the service's certificate is not trusted: check the endpoint's name, this machine's clock, \
-                         and whether a proxy needs its own certificate authority \
-                         (--ca-bundle FILE, AWS_CA_BUNDLE)";
 
 /// What ended.
 pub(crate) enum Ended {
@@ -50,8 +44,8 @@ impl Dispatcher<'_> {
     }
 
     fn answered(&mut self, flight: Flight, reply: BatchReply, now: Instant, at: Timestamp) {
-        let Flight { mut batch, permit, request } = flight;
-        self.served(&mut batch, permit, request, now);
+        let Flight { mut batch, permit } = flight;
+        self.served(&mut batch, permit, now);
         self.connectors.worked(batch.connector);
         self.splits.accepted(batch.half_of);
         match self.replies.answered(batch, reply, at) {
@@ -64,18 +58,15 @@ impl Dispatcher<'_> {
     }
 
     /// The service processed the request: it did not just throttle it or refuse the credentials.
-    fn served(&mut self, batch: &mut Batch, permit: Permit, request: u64, now: Instant) {
+    fn served(&mut self, batch: &mut Batch, permit: Permit, now: Instant) {
         self.pace.on_success(now, permit);
-        self.outage.answered(request);
-        if self.outage.verdict(batch, false) == Verdict::Counts {
-            batch.count();
-        }
+        self.heard(batch);
         self.stop_rules.answered();
         self.gate.accepted();
     }
 
     fn erred(&mut self, flight: Flight, mut error: ApiError, now: Instant, at: Timestamp) {
-        let Flight { mut batch, permit, request } = flight;
+        let Flight { mut batch, permit } = flight;
         tracing::debug!(
             code = &*error.code,
             status = error.status,
@@ -88,7 +79,7 @@ impl Dispatcher<'_> {
         match error.kind {
             ErrorKind::Throttled { retry_after } => {
                 self.pace.on_throttled(now, permit, retry_after);
-                self.outage.answered(request);
+                self.heard(&mut batch);
                 self.stop_rules.trouble(now);
                 self.queue.put_first(batch);
             }
@@ -104,7 +95,8 @@ impl Dispatcher<'_> {
                 self.pace.on_error(now, permit);
                 self.stop_rules.trouble(now);
                 batch.unanswered |= error.kind.is_silent();
-                self.failed(batch, request, error, now, at);
+                batch.last_error = Some(Box::new(error));
+                self.failed(batch, now, at);
             }
             ErrorKind::Rejected if error.status.is_none() => {
                 self.pace.on_abandoned(now, permit);
@@ -116,7 +108,7 @@ impl Dispatcher<'_> {
             | ErrorKind::NotFound
             | ErrorKind::Conflict
             | ErrorKind::Rejected => {
-                self.served(&mut batch, permit, request, now);
+                self.served(&mut batch, permit, now);
                 self.refused(batch, error, now, at);
             }
         }
@@ -153,37 +145,6 @@ impl Dispatcher<'_> {
             Ok(halves) => halves.into_iter().rev().for_each(|half| self.queue.put_first(half)),
             Err(batch) => self.give_up(batch, at),
         }
-    }
-
-    /// A request got no answer, or did not reach the service.
-    fn failed(&mut self, mut batch: Batch, request: u64, error: ApiError, now: Instant, at: Timestamp) {
-        if &*error.code == protocol::UNTRUSTED && !self.outage.has_answered() && self.stop.is_none() {
-            // Other rows would fail the same way, and waiting rarely helps.
-            tracing::warn!(because = &*error.message, "{UNTRUSTED}");
-            self.stop(StopReason::Untrusted, at);
-        }
-        batch.last_error = Some(Box::new(error));
-        let is_outage = matches!(self.pace.phase(now), Phase::Outage { .. });
-        match self.outage.failed(&mut batch, request, is_outage, self.is_alone(), now) {
-            _ if self.stop.is_some() => self.queue.put_first(batch), // retired with the rest
-            Verdict::DoesNotCount => self.queue.put_behind_failed(batch),
-            Verdict::Undecided => self.again(batch, now, at),
-            Verdict::Counts => {
-                batch.count();
-                self.again(batch, now, at);
-            }
-        }
-    }
-
-    /// Sends a batch again after a backoff, unless its attempts are used up.
-    fn again(&mut self, batch: Batch, now: Instant, at: Timestamp) {
-        if self.retry.is_used_up(batch.failures) {
-            return self.give_up(batch, at);
-        }
-        let failures = batch.failures + u32::from(batch.failed_at.is_some());
-        let backoff = RetryPolicy::delay(failures, self.jitter.f64());
-        let rest = batch.last_error.as_ref().map_or(Duration::ZERO, |error| error.kind.rest());
-        self.queue.delay(batch, now + backoff.max(rest));
     }
 }
 

@@ -3,8 +3,9 @@
 //! When a request fails without a reply from the service, the cause may be the batch or the service. So the batch is
 //! marked with the failure. When its turn comes again, or its next request is answered, the failure counts if the
 //! service has answered a request that was sent after it. Otherwise it is attributed to an outage if there is one, as
-//! is every failure until the outage is over. A batch that is never answered would be sent forever if no other batch could show the difference: when the
-//! only batches left have failed while the service was available, each failure counts.
+//! is every failure until the outage is over. A batch that is never answered would be sent forever if no other batch
+//! could show the difference: when the only batches left have failed while the service was available, each failure
+//! counts.
 //!
 //! Pure: it numbers requests and compares the numbers. The pace decides whether there is an outage. Must not send or
 //! queue.
@@ -35,37 +36,29 @@ pub(crate) struct Outage {
     last_had_failed: bool,
 }
 
-/// What a failure leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// The service was available: the batch's attempt is used up.
-    Counts,
-    /// Not known yet: the batch rests, and keeps its mark.
-    Undecided,
-    /// There was no failure, or an outage explains it: the batch may be sent again as a probe.
-    DoesNotCount,
-}
-
 impl Outage {
-    /// A batch is sent. Returns the request's number.
-    pub(crate) fn sent(&mut self, batch: &mut Batch) -> u64 {
-        if self.verdict(batch, false) == Verdict::DoesNotCount {
+    /// A batch is sent.
+    pub(crate) fn sent(&mut self, batch: &mut Batch) {
+        if self.explains(batch) {
             batch.failed_at = None;
         }
         self.last_had_failed = batch.has_failed();
         self.probes += u32::from(self.is_now());
         self.sent += 1;
-        self.sent
+        batch.request = self.sent;
     }
 
-    /// The service answered a request, with a success or an error.
-    pub(crate) fn answered(&mut self, request: u64) {
+    /// The service answered a batch's request, with a success or an error: an earlier failure of the batch may count.
+    pub(crate) fn answered(&mut self, batch: &mut Batch) {
         if self.is_now() {
             self.explained = self.sent;
         }
-        self.answered = self.answered.max(request);
+        self.answered = self.answered.max(batch.request);
         self.probes = 0;
         self.rest_until = None;
+        if self.counts(batch, false) {
+            batch.count();
+        }
     }
 
     /// Whether the service ever answered.
@@ -74,15 +67,15 @@ impl Outage {
     }
 
     /// A batch's request failed without a reply from the service, with its last error. `is_outage`: according to the
-    /// pace; `is_alone`: every other batch that is left [has failed by itself](Self::has_failed_by_itself).
+    /// pace; `is_alone`: every other batch that is left [has failed by itself](Self::has_failed_by_itself). Returns
+    /// whether an outage explains it: the batch may be sent again as a probe.
     pub(crate) fn failed(
         &mut self,
         batch: &mut Batch,
-        request: u64,
         is_outage: bool,
         is_alone: bool,
         now: Instant,
-    ) -> Verdict {
+    ) -> bool {
         if let Some(error) = batch.last_error.as_deref().filter(|_| is_outage) {
             if !self.is_now() {
                 let because = &*error.message;
@@ -91,25 +84,28 @@ impl Outage {
             self.explained = u64::MAX;
             self.rest_until = self.rest_until.max(Some(now + error.kind.rest()));
         }
-        batch.failed_at = Some(if request <= self.explained { request } else { self.sent });
-        let counts = is_alone && !self.is_away(batch);
-        if counts { Verdict::Counts } else { self.verdict(batch, false) }
+        if is_alone && !self.is_away(batch) {
+            batch.count();
+            return false;
+        }
+        batch.failed_at = Some(if batch.request <= self.explained { batch.request } else { self.sent });
+        self.explains(batch)
+    }
+
+    /// Whether an outage explains the batch's marked failure, or there is none.
+    pub(crate) fn explains(&self, batch: &Batch) -> bool {
+        batch.failed_at.is_none_or(|mark| mark <= self.explained)
     }
 
     /// Whether the batch's marked failure counts. `is_alone` as above.
-    pub(crate) fn verdict(&self, batch: &Batch, is_alone: bool) -> Verdict {
-        match batch.failed_at {
-            Some(mark) if mark > self.explained => {
-                let counts = self.answered > mark || (is_alone && !self.is_away(batch));
-                if counts { Verdict::Counts } else { Verdict::Undecided }
-            }
-            _ => Verdict::DoesNotCount,
-        }
+    pub(crate) fn counts(&self, batch: &Batch, is_alone: bool) -> bool {
+        let is_proven = |mark| self.answered > mark || (is_alone && !self.is_away(batch));
+        !self.explains(batch) && batch.failed_at.is_some_and(is_proven)
     }
 
     /// Whether a batch failed while the service was available.
     pub(crate) fn has_failed_by_itself(&self, batch: &Batch) -> bool {
-        batch.failures > 0 || self.verdict(batch, false) == Verdict::Counts
+        batch.failures > 0 || self.counts(batch, false)
     }
 
     /// Whether a batch that never failed should be sent before `first`, which failed: to show whether the service is
@@ -118,7 +114,8 @@ impl Outage {
         if self.is_now() {
             return !first.unanswered || FRESH_PROBES.contains(&self.probes);
         }
-        first.has_failed() && (self.last_had_failed || self.verdict(first, false) == Verdict::Undecided)
+        let is_undecided = !self.explains(first) && !self.counts(first, false);
+        first.has_failed() && (self.last_had_failed || is_undecided)
     }
 
     fn is_now(&self) -> bool {
@@ -139,35 +136,39 @@ mod tests {
     use crate::aws::protocol::ApiError;
     use crate::input::{ConnectorId, RowId};
 
-    /// Sends a batch whose request then fails; also returns the request's number.
-    fn sent(outage: &mut Outage, kind: ErrorKind) -> (Batch, u64) {
+    /// Sends a batch whose request then fails.
+    fn sent(outage: &mut Outage, kind: ErrorKind) -> Batch {
         let (status, code, message) = (None, "Timeout".into(), "".into());
         let mut batch = Batch::new(ConnectorId::for_tests(0), vec![RowId::new(0)]);
-        let request = outage.sent(&mut batch);
+        outage.sent(&mut batch);
         batch.last_error = Some(Box::new(ApiError { kind, status, code, message, request_id: None }));
-        (batch, request)
+        batch
     }
 
     #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
-    fn fail(outage: &mut Outage, (batch, request): &mut (Batch, u64), is_outage: bool) -> Verdict {
-        outage.failed(batch, *request, is_outage, false, Instant::now())
+    fn fail(outage: &mut Outage, batch: &mut Batch, is_outage: bool, is_alone: bool) -> bool {
+        outage.failed(batch, is_outage, is_alone, Instant::now())
     }
 
     #[test]
     fn a_failure_counts_once_a_later_request_is_answered() {
         let mut outage = Outage::default();
         let mut first = sent(&mut outage, ErrorKind::NoAnswer);
-        let (_, second) = sent(&mut outage, ErrorKind::NoAnswer);
-        assert_eq!(fail(&mut outage, &mut first, false), Verdict::Undecided);
-        outage.answered(second);
-        let verdict = |outage: &Outage| outage.verdict(&first.0, false);
-        assert_eq!(verdict(&outage), Verdict::Undecided, "sent before the failure: it proves nothing");
-        assert!(outage.wants_fresh(&first.0), "a fresh batch can prove it");
-        let (_, third) = sent(&mut outage, ErrorKind::NoAnswer);
-        assert_eq!(verdict(&outage), Verdict::Undecided);
-        outage.answered(third);
-        assert_eq!(verdict(&outage), Verdict::Counts);
-        assert!(outage.has_failed_by_itself(&first.0));
+        let mut second = sent(&mut outage, ErrorKind::NoAnswer);
+        assert!(!fail(&mut outage, &mut first, false, false));
+        outage.answered(&mut second);
+        assert!(!outage.counts(&first, false), "sent before the failure: it proves nothing");
+        assert!(outage.wants_fresh(&first), "a fresh batch can prove it");
+        let mut third = sent(&mut outage, ErrorKind::NoAnswer);
+        assert!(!outage.counts(&first, false));
+        outage.answered(&mut third);
+        assert!(outage.counts(&first, false));
+        assert!(outage.has_failed_by_itself(&first));
+        outage.sent(&mut first);
+        outage.answered(&mut first);
+        assert_eq!((first.attempts, first.failures), (1, 1), "and is counted once");
+        outage.answered(&mut first);
+        assert_eq!((first.attempts, first.failures), (1, 1));
     }
 
     #[test]
@@ -175,33 +176,32 @@ mod tests {
         let mut outage = Outage::default();
         let kind = || ErrorKind::NoAnswer;
         let [mut first, mut second, mut late] = [(); 3].map(|()| sent(&mut outage, kind()));
-        assert_eq!(fail(&mut outage, &mut first, false), Verdict::Undecided);
-        assert_eq!(fail(&mut outage, &mut second, true), Verdict::DoesNotCount);
-        assert_eq!(outage.verdict(&first.0, false), Verdict::DoesNotCount, "what led to it, too");
-        let (_, worked) = sent(&mut outage, kind());
-        outage.answered(worked);
-        assert_eq!(outage.verdict(&first.0, true), Verdict::DoesNotCount, "for good");
-        assert_eq!(fail(&mut outage, &mut late, false), Verdict::DoesNotCount, "sent before its end");
+        assert!(!fail(&mut outage, &mut first, false, false));
+        assert!(fail(&mut outage, &mut second, true, false));
+        assert!(outage.explains(&first), "what led to it, too");
+        let mut worked = sent(&mut outage, kind());
+        outage.answered(&mut worked);
+        assert!(outage.explains(&first) && !outage.counts(&first, true), "for good");
+        assert!(fail(&mut outage, &mut late, false, false), "sent before its end");
         let mut after = sent(&mut outage, kind());
-        assert_eq!(fail(&mut outage, &mut after, false), Verdict::Undecided);
+        assert!(!fail(&mut outage, &mut after, false, false));
     }
 
     #[test]
     fn a_failure_of_the_only_batch_counts_unless_the_service_is_unreachable() {
         for (answered, kind, counts) in [
-            (true, ErrorKind::NoAnswer, true),
-            (true, ErrorKind::Unreachable, false),
-            (false, ErrorKind::Unreachable, true),
+            (true, ErrorKind::NoAnswer, 1),
+            (true, ErrorKind::Unreachable, 0),
+            (false, ErrorKind::Unreachable, 1),
         ] {
             let mut outage = Outage::default();
-            let (_, request) = sent(&mut outage, ErrorKind::NoAnswer);
+            let mut worked = sent(&mut outage, ErrorKind::NoAnswer);
             if answered {
-                outage.answered(request);
+                outage.answered(&mut worked);
             }
-            let (mut batch, request) = sent(&mut outage, kind);
-            #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
-            let verdict = outage.failed(&mut batch, request, true, true, Instant::now());
-            assert_eq!(verdict == Verdict::Counts, counts, "{:?}", batch.last_error);
+            let mut batch = sent(&mut outage, kind);
+            assert_eq!(fail(&mut outage, &mut batch, true, true), counts == 0);
+            assert_eq!(batch.failures, counts, "{:?}", batch.last_error);
         }
     }
 }

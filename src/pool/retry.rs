@@ -1,9 +1,8 @@
-//! Whether a batch is attempted again after a failure, and when: exponential backoff with full jitter.
+//! How long a batch waits after a failure: exponential backoff with full jitter.
 //!
 //! Must not sleep, draw a random number or read a clock: the jitter is an argument, the delay is the result. Being
 //! throttled is not a failure; [`pace`](super::pace) handles it. This is the only file that uses the crate `backoff`.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use backoff::SystemClock;
@@ -18,39 +17,21 @@ const GROWTH: f64 = 2.0;
 /// More failures than this do not make the delay longer.
 const LONGEST_AFTER: u32 = 7;
 
-/// How often a batch is attempted, and how long it waits in between.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RetryPolicy {
-    max_attempts: NonZeroU32,
-}
-
-impl RetryPolicy {
-    /// At most `max_attempts` attempts, the first included.
-    pub(crate) fn new(max_attempts: NonZeroU32) -> Self {
-        Self { max_attempts }
+/// How long a batch waits after its `failures`-th failure. `jitter`, uniform in 0..1, is the share of the longest
+/// wait.
+pub(crate) fn delay(failures: u32, jitter: f64) -> Duration {
+    let mut intervals = ExponentialBackoffBuilder::<SystemClock>::new()
+        .with_initial_interval(FIRST_INTERVAL)
+        .with_multiplier(GROWTH)
+        .with_max_interval(LONGEST_INTERVAL)
+        .with_randomization_factor(0.0)
+        .with_max_elapsed_time(None)
+        .build();
+    for _ in 1..failures.min(LONGEST_AFTER) {
+        intervals.next_backoff();
     }
-
-    /// Whether no attempt is left after `failures` failed ones.
-    pub(crate) fn is_used_up(self, failures: u32) -> bool {
-        failures >= self.max_attempts.get()
-    }
-
-    /// How long a batch waits after its `failures`-th failure. `jitter`, uniform in 0..1, is the share of the longest
-    /// wait.
-    pub(crate) fn delay(failures: u32, jitter: f64) -> Duration {
-        let mut intervals = ExponentialBackoffBuilder::<SystemClock>::new()
-            .with_initial_interval(FIRST_INTERVAL)
-            .with_multiplier(GROWTH)
-            .with_max_interval(LONGEST_INTERVAL)
-            .with_randomization_factor(0.0)
-            .with_max_elapsed_time(None)
-            .build();
-        for _ in 1..failures.min(LONGEST_AFTER) {
-            intervals.next_backoff();
-        }
-        // What `next_backoff` returns is up to a nanosecond longer, at random, even without randomization.
-        intervals.current_interval.mul_f64(jitter)
-    }
+    // What `next_backoff` returns is up to a nanosecond longer, at random, even without randomization.
+    intervals.current_interval.mul_f64(jitter)
 }
 
 #[cfg(test)]
@@ -71,25 +52,14 @@ mod tests {
             (8, 0.5, 10_000),
             (u32::MAX, 1.0, 20_000),
         ] {
-            let delay = RetryPolicy::delay(failures, jitter);
-            assert_eq!(delay, Duration::from_millis(expected), "{failures}, {jitter}");
-        }
-    }
-
-    #[test]
-    fn max_attempts_counts_the_first() {
-        for (max_attempts, failures, used_up) in
-            [(1, 0, false), (1, 1, true), (1, 2, true), (3, 2, false), (3, 3, true), (3, u32::MAX, true)]
-        {
-            let policy = RetryPolicy::new(NonZeroU32::new(max_attempts).unwrap());
-            assert_eq!(policy.is_used_up(failures), used_up, "{failures} of {max_attempts}");
+            assert_eq!(delay(failures, jitter), Duration::from_millis(expected), "{failures}, {jitter}");
         }
     }
 
     #[test]
     fn equal_arguments_give_equal_delays() {
         for failures in (0..2_000).map(|n| 1 + n % 9) {
-            assert_eq!(RetryPolicy::delay(failures, 0.7), RetryPolicy::delay(failures, 0.7));
+            assert_eq!(delay(failures, 0.7), delay(failures, 0.7));
         }
     }
 }

@@ -1,11 +1,10 @@
 //! How the pool works, and how a run of it ended. Must not decide anything.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use crate::event::StopReason;
 use crate::pool::pace::PaceSettings;
-use crate::pool::retry::RetryPolicy;
 
 /// How the pool works.
 #[derive(Debug, Clone)]
@@ -14,8 +13,8 @@ pub(crate) struct PoolSettings {
     pub(crate) concurrency: NonZeroUsize,
     /// How fast.
     pub(crate) pace: PaceSettings,
-    /// How often a batch is sent, and after which backoff.
-    pub(crate) retry: RetryPolicy,
+    /// How often a batch is sent, the first time included.
+    pub(crate) max_attempts: NonZeroU32,
     /// How many rows may fail before the run stops.
     pub(crate) max_failures: Option<u64>,
     /// How long the run continues without a successful request before it stops.

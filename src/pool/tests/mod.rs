@@ -16,7 +16,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::pace::PaceSettings;
-use super::retry::RetryPolicy;
 use super::*;
 use crate::aws::protocol::{ErrorKind, NumberError};
 use crate::event::{Event, Inbox, Outcome, channel};
@@ -108,7 +107,7 @@ impl Night {
             settings: PoolSettings {
                 concurrency: NonZeroUsize::new(4).expect("positive"),
                 pace: PaceSettings { seed: 7, ..PaceSettings::default() },
-                retry: RetryPolicy::new(NonZeroU32::new(3).expect("positive")),
+                max_attempts: NonZeroU32::new(3).expect("positive"),
                 max_failures: None,
                 give_up_after: Duration::from_secs(1800),
             },

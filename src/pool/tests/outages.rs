@@ -39,7 +39,7 @@ impl Clock {
 
 fn night(rows: u32, max_attempts: u32, concurrency: usize) -> Night {
     let mut night = Night::of(&[rows]);
-    night.settings.retry = RetryPolicy::new(NonZeroU32::new(max_attempts).expect("positive"));
+    night.settings.max_attempts = NonZeroU32::new(max_attempts).expect("positive");
     night.settings.concurrency = NonZeroUsize::new(concurrency).expect("positive");
     night
 }

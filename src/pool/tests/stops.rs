@@ -76,7 +76,7 @@ fn an_outage_costs_time_and_no_attempts() {
 fn the_last_batch_survives_an_outage_too() {
     let mut night = Night::of(&[20]);
     night.settings.concurrency = NonZeroUsize::MIN;
-    night.settings.retry = RetryPolicy::new(NonZeroU32::new(5).expect("positive"));
+    night.settings.max_attempts = NonZeroU32::new(5).expect("positive");
     let morning = morning(night, |nth, submission| match submission.numbers[0] == number(10) && nth <= 9 {
         true => error(ErrorKind::Unreachable, "ConnectionRefused"),
         false => ok(),

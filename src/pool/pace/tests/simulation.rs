@@ -1,7 +1,6 @@
 //! A service with a token bucket, on virtual time, and a pool in front of it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -12,7 +11,7 @@ use super::{origin, seconds};
 use crate::event::{self, AttemptOutcome, Event as Told, Phase, Settlement};
 use crate::input::RowId;
 use crate::pool::events::{differ, moved};
-use crate::pool::retry::RetryPolicy;
+use crate::pool::retry;
 use crate::terminal::tally::Tally;
 
 const CONCURRENCY: u32 = 256;
@@ -121,7 +120,7 @@ struct Simulation {
     start: Instant,
     rng: Rng,
     pace: Pace,
-    retry: RetryPolicy,
+    max_attempts: u32,
     tokens: f64,
     filled_at: f64,
     /// Attempts so far of each request that waits.
@@ -146,7 +145,7 @@ impl Simulation {
             pace: Pace::new(&settings, start),
             start,
             rng: Rng::with_seed(seed),
-            retry: RetryPolicy::new(NonZeroU32::new(5).unwrap()),
+            max_attempts: 5,
             tokens: scenario.burst,
             filled_at: 0.0,
             waiting: std::iter::repeat_n(0, scenario.requests as usize).collect(),
@@ -274,10 +273,10 @@ impl Simulation {
                 self.waste(t);
                 let attempts = attempts + u32::from(!matches!(self.pace.phase(at), Phase::Outage { .. }));
                 self.pace.on_error(at, permit);
-                if self.retry.is_used_up(attempts) {
+                if attempts >= self.max_attempts {
                     self.outcome.lost += 1;
                 } else {
-                    let delay = RetryPolicy::delay(attempts, self.rng.f64());
+                    let delay = retry::delay(attempts, self.rng.f64());
                     self.schedule(now + delay, Event::Retries(attempts));
                 }
             }

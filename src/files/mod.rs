@@ -1,9 +1,12 @@
-//! Files that are written whole or not at all, and digests to tell them apart.
+//! Files that are written whole or not at all, files that only their owner can read, and digests to tell them apart.
 //!
 //! Must not know what is in them.
 
 mod digest;
+mod private;
 mod replace;
 
 pub(crate) use digest::{Digest, hexadecimal};
+pub(crate) use private::open_private;
+pub(crate) use replace::sync_folder;
 pub use replace::{ReplaceError, check_folder, replace};

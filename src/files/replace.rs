@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files::private::open_private;
 use crate::hint::Hinted;
 
 /// Checks that the directory of `path` exists, so that a mistake shows before the run and not after it.
@@ -68,7 +69,7 @@ where
         let _ = fs::remove_file(&partial);
         fail(UNTOUCHED, error)
     })?;
-    sync_directory(&target).map_err(|error| {
+    sync_folder(&target).map_err(|error| {
         fail("it has its new content, which may not survive a power failure", error.into())
     })?;
     Ok(value)
@@ -77,19 +78,17 @@ where
 fn create(partial: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(partial) {
+    match open_private(&mut options, partial) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             fs::remove_file(partial)?;
-            options.open(partial)
+            open_private(&mut options, partial)
         }
         opened => opened,
     }
 }
 
-/// Makes the new name durable. Only Unix can open a directory.
-fn sync_directory(target: &Path) -> io::Result<()> {
-    let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+/// Makes the creation of a file, or its new name, durable. Only Unix can open a directory.
+pub(crate) fn sync_folder(file: &Path) -> io::Result<()> {
+    let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

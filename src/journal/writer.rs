@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::event::{Event, Inbox};
+use crate::files::{open_private, sync_folder};
 use crate::hint::Hint;
 use crate::journal::entry::Entry;
 use crate::journal::history::{History, HistoryError, Replayed, replay};
@@ -71,14 +72,15 @@ impl Journal {
     /// If the file already exists or cannot be created.
     pub fn create(path: &Path, entries: &[Entry<'_>]) -> Result<Self, JournalError> {
         let failed = |action| move |source| JournalError::Io { action, path: path.to_owned(), source };
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true);
-        private(&mut options);
         // The caller has just seen that the file does not exist: another process created it since.
-        let file = options.open(path).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => JournalError::InUse(path.to_owned()),
-            _ => failed("create")(error),
-        })?;
+        let mut options = OpenOptions::new();
+        let file =
+            open_private(options.read(true).write(true).create_new(true), path).map_err(
+                |error| match error.kind() {
+                    io::ErrorKind::AlreadyExists => JournalError::InUse(path.to_owned()),
+                    _ => failed("create")(error),
+                },
+            )?;
         let mut journal = Self { path: path.to_owned(), file };
         journal.lock()?;
         journal.note(entries)?;
@@ -219,19 +221,4 @@ fn is_removed(file: &File) -> bool {
 #[cfg(not(unix))]
 fn is_removed(_: &File) -> bool {
     false
-}
-
-#[cfg(unix)]
-fn private(options: &mut OpenOptions) {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600);
-}
-
-#[cfg(not(unix))]
-fn private(_: &mut OpenOptions) {}
-
-/// Makes the creation of a file durable.
-fn sync_folder(file: &Path) -> io::Result<()> {
-    let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

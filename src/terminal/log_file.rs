@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::files::open_private;
+
 /// A log file that is open.
 #[derive(Debug, Clone)]
 pub(super) struct LogFile(Arc<Inner>);
@@ -22,13 +24,7 @@ impl LogFile {
     /// Opens it, or creates it if it does not exist.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        options.append(true).create(true).read(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt;
-            options.mode(0o600);
-        }
-        let mut file = options.open(path)?;
+        let mut file = open_private(options.append(true).create(true).read(true), path)?;
         if file.metadata()?.is_file() && !is_log(&mut file)? {
             return Err(io::Error::other("it is not a chime-sweep log; nothing is appended to it"));
         }

@@ -87,14 +87,14 @@ pub enum Outcome {
 }
 
 /// How one request ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptOutcome {
     /// The service answered for the batch (per-number errors included).
     Answered,
     /// 429.
     Throttled,
-    /// Anything else, by the error's name.
-    Failed(Box<str>),
+    /// Anything else.
+    Failed,
 }
 
 /// What the pace is doing, for display.

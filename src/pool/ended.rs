@@ -34,7 +34,7 @@ impl Dispatcher<'_> {
         let outcome = match &result {
             Ok(_) => AttemptOutcome::Answered,
             Err(ApiError { kind: ErrorKind::Throttled { .. }, .. }) => AttemptOutcome::Throttled,
-            Err(error) => AttemptOutcome::Failed(error.code.clone()),
+            Err(_) => AttemptOutcome::Failed,
         };
         self.events.emit(Event::Attempt(outcome));
         match result {

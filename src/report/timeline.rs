@@ -180,7 +180,7 @@ impl Recorder {
                 *match outcome {
                     AttemptOutcome::Answered => &mut requests.answered,
                     AttemptOutcome::Throttled => &mut requests.throttled,
-                    AttemptOutcome::Failed(_) => &mut requests.failed,
+                    AttemptOutcome::Failed => &mut requests.failed,
                 } += 1;
             }
             Event::Phase(phase) => {
@@ -258,8 +258,7 @@ mod tests {
     fn a_night_has_as_few_intervals_as_a_minute_and_loses_no_request() {
         let (mut recorder, start) = recorder();
         for second in 0..30_000_u64 {
-            let outcome =
-                [AttemptOutcome::Answered, AttemptOutcome::Throttled, AttemptOutcome::Failed("x".into())];
+            let outcome = [AttemptOutcome::Answered, AttemptOutcome::Throttled, AttemptOutcome::Failed];
             for outcome in outcome.into_iter().take(1 + usize::try_from(second % 3).unwrap()) {
                 recorder.apply(&Event::Attempt(outcome), start + Duration::from_secs(second));
             }

@@ -269,7 +269,7 @@ impl Simulation {
                 self.waiting.push_front(attempts);
             }
             Reply::Failed => {
-                self.tell(&Told::Attempt(AttemptOutcome::Failed("ServiceUnavailable".into())), now);
+                self.tell(&Told::Attempt(AttemptOutcome::Failed), now);
                 self.waste(t);
                 let attempts = attempts + u32::from(!matches!(self.pace.phase(at), Phase::Outage { .. }));
                 self.pace.on_error(at, permit);

@@ -86,17 +86,17 @@ pub enum Command {
 pub struct RunArgs {
     /// A CSV file with a header, or `-` for standard input; a report is one too
     #[arg(value_name = "INPUT")]
-    pub input: PathBuf,
+    pub(crate) input: PathBuf,
     /// Where the report goes; `-` also copies the default one to standard output [default: INPUT.report.csv, or
     /// INPUT.simulated.csv with --simulate]
     #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
     /// Replace an existing report
     #[arg(long)]
-    pub overwrite: bool,
+    pub(crate) overwrite: bool,
     /// See [`JobArgs`].
     #[command(flatten)]
-    pub job: JobArgs,
+    pub(crate) job: JobArgs,
 }
 
 /// `rerun`.
@@ -104,13 +104,13 @@ pub struct RunArgs {
 pub struct RerunArgs {
     /// The report of an earlier run
     #[arg(value_name = "REPORT")]
-    pub report: PathBuf,
+    pub(crate) report: PathBuf,
     /// Where the new report goes; `-` also copies it to standard output [default: REPORT itself]
     #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
     /// See [`JobArgs`].
     #[command(flatten)]
-    pub job: JobArgs,
+    pub(crate) job: JobArgs,
 }
 
 /// `plan`.
@@ -118,19 +118,19 @@ pub struct RerunArgs {
 pub struct PlanArgs {
     /// A CSV file with a header, or `-` for standard input; a report is one too
     #[arg(value_name = "INPUT")]
-    pub input: PathBuf,
+    pub(crate) input: PathBuf,
     /// Maximum phone numbers per request
     #[arg(long, value_name = "N", default_value = "50", value_parser = one_or_more::<NonZeroU32>)]
-    pub batch_size: NonZeroU32,
+    pub(crate) batch_size: NonZeroU32,
     /// Requests per second, for an estimate of the time
     #[arg(long, value_name = "N", default_value = "auto", value_parser = parse_rate)]
-    pub rate: Rate,
+    pub(crate) rate: Rate,
     /// See [`InputArgs`].
     #[command(flatten)]
-    pub columns: InputArgs,
+    pub(crate) columns: InputArgs,
     /// See [`AwsOptions`].
     #[command(flatten)]
-    pub aws: AwsOptions,
+    pub(crate) aws: AwsOptions,
 }
 
 /// `summary`.
@@ -138,22 +138,22 @@ pub struct PlanArgs {
 pub struct SummaryArgs {
     /// The report of a run
     #[arg(value_name = "REPORT")]
-    pub report: PathBuf,
+    pub(crate) report: PathBuf,
     /// Print JSON instead of text
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// The --summary-json file of the run, for its pace and pauses, which the report does not have
     #[arg(long, value_name = "FILE")]
-    pub run: Option<PathBuf>,
+    pub(crate) run: Option<PathBuf>,
     /// Also write the summary as an HTML page
     #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
+    pub(crate) html: Option<PathBuf>,
     /// Show whole phone numbers on that page instead of only their last four digits
     #[arg(long, requires = "html")]
-    pub html_full_numbers: bool,
+    pub(crate) html_full_numbers: bool,
     /// See [`InputArgs`].
     #[command(flatten)]
-    pub columns: InputArgs,
+    pub(crate) columns: InputArgs,
 }
 
 /// `simulate`.
@@ -161,10 +161,10 @@ pub struct SummaryArgs {
 pub struct SimulateArgs {
     /// Loopback address and port to listen on; port 0 chooses a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = parse_address)]
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// TOML file that describes how the service behaves [default: no faults, no limits]
     #[arg(long, value_name = "FILE")]
-    pub scenario: Option<PathBuf>,
+    pub(crate) scenario: Option<PathBuf>,
 }
 
 /// `completions`.
@@ -172,7 +172,7 @@ pub struct SimulateArgs {
 pub struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL")]
-    pub shell: Shell,
+    pub(crate) shell: Shell,
 }
 
 /// `man`.
@@ -180,7 +180,7 @@ pub struct CompletionsArgs {
 pub struct ManArgs {
     /// One of the commands, such as `run`
     #[arg(value_name = "COMMAND")]
-    pub command: Option<String>,
+    pub(crate) command: Option<String>,
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ impl ExitStatus {
 
     /// The status of a run that was stopped by `stop`, or that finished if it is `None`.
     #[must_use]
-    pub fn of_run(stop: Option<StopReason>, all_succeeded: bool) -> Self {
+    pub(crate) fn of_run(stop: Option<StopReason>, all_succeeded: bool) -> Self {
         match stop {
             _ if all_succeeded => Self::Success,
             None => Self::SomeRowsFailed,

@@ -25,143 +25,143 @@ pub(super) const AWS_OPTIONS: [&str; 7] =
 /// The options that `run` and `rerun` share.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
-pub struct JobArgs {
+pub(crate) struct JobArgs {
     /// Remove the numbers without asking
     #[arg(short, long)]
-    pub yes: bool,
+    pub(crate) yes: bool,
     /// Continue a run that was cut short, from its journal
     #[arg(long, conflicts_with = "discard")]
-    pub resume: bool,
+    pub(crate) resume: bool,
     /// Delete the journal of a run that was cut short, and start over
     #[arg(long)]
-    pub discard: bool,
+    pub(crate) discard: bool,
     /// Rehearse against an embedded simulator of the service; AWS is not called
     #[arg(long, conflicts_with_all = AWS_OPTIONS)]
-    pub simulate: bool,
+    pub(crate) simulate: bool,
     /// TOML file that describes how the simulated service behaves
     #[arg(long, value_name = "FILE", requires = "simulate")]
-    pub scenario: Option<PathBuf>,
+    pub(crate) scenario: Option<PathBuf>,
     /// Also write the summary as JSON
     #[arg(long, value_name = "FILE")]
-    pub summary_json: Option<PathBuf>,
+    pub(crate) summary_json: Option<PathBuf>,
     /// Also write the summary as an HTML page
     #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
+    pub(crate) html: Option<PathBuf>,
     /// Show whole phone numbers on that page instead of only their last four digits
     #[arg(long, requires = "html")]
-    pub html_full_numbers: bool,
+    pub(crate) html_full_numbers: bool,
     /// Run this command in a shell when the run has ended, whatever the result
     #[arg(long, value_name = "COMMAND")]
-    pub on_finish: Option<String>,
+    pub(crate) on_finish: Option<String>,
     /// Time limit of that command
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
-    pub on_finish_timeout: Duration,
+    pub(crate) on_finish_timeout: Duration,
 
     /// See [`InputArgs`].
     #[command(flatten)]
-    pub columns: InputArgs,
+    pub(crate) columns: InputArgs,
     /// See [`AwsOptions`].
     #[command(flatten)]
-    pub aws: AwsOptions,
+    pub(crate) aws: AwsOptions,
     /// See [`PaceArgs`].
     #[command(flatten)]
-    pub pace: PaceArgs,
+    pub(crate) pace: PaceArgs,
     /// See [`StopArgs`].
     #[command(flatten)]
-    pub stop: StopArgs,
+    pub(crate) stop: StopArgs,
 }
 
 /// How the input is read.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Input")]
-pub struct InputArgs {
+pub(crate) struct InputArgs {
     /// The column with the connector's id [default: voice_connector_id or similar]
     #[arg(long, value_name = "NAME")]
-    pub connector_column: Option<String>,
+    pub(crate) connector_column: Option<String>,
     /// The column with the phone number [default: phone_number or similar]
     #[arg(long, value_name = "NAME")]
-    pub number_column: Option<String>,
+    pub(crate) number_column: Option<String>,
     /// The connector of all numbers, for a file without a connector column
     #[arg(long, value_name = "ID", conflicts_with = "connector_column")]
-    pub connector: Option<String>,
+    pub(crate) connector: Option<String>,
     /// Field delimiter: a character, or `tab` [default: detected from the header]
     #[arg(long, value_name = "CHAR", value_parser = parse_delimiter)]
-    pub delimiter: Option<u8>,
+    pub(crate) delimiter: Option<u8>,
 }
 
 /// Which account and endpoint; the rest comes from the standard AWS environment and files.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "AWS")]
-pub struct AwsOptions {
+pub(crate) struct AwsOptions {
     /// The region [default: AWS_REGION, AWS_DEFAULT_REGION, the profile's]
     #[arg(long, value_name = "REGION")]
-    pub region: Option<String>,
+    pub(crate) region: Option<String>,
     /// The profile in the AWS files [default: AWS_PROFILE, default]
     #[arg(long, value_name = "NAME")]
-    pub profile: Option<String>,
+    pub(crate) profile: Option<String>,
     /// The endpoint [default: AWS_ENDPOINT_URL_CHIME_SDK_VOICE, AWS_ENDPOINT_URL, the region's]
     #[arg(long, value_name = "URL")]
-    pub endpoint_url: Option<String>,
+    pub(crate) endpoint_url: Option<String>,
     /// Use the region's FIPS endpoint
     #[arg(long)]
-    pub fips: bool,
+    pub(crate) fips: bool,
     /// Use the region's dual-stack endpoint (IPv4 and IPv6)
     #[arg(long)]
-    pub dualstack: bool,
+    pub(crate) dualstack: bool,
     /// Trust the certificates in this PEM file instead of the system's [default: AWS_CA_BUNDLE]
     #[arg(long, value_name = "FILE")]
-    pub ca_bundle: Option<PathBuf>,
+    pub(crate) ca_bundle: Option<PathBuf>,
     /// Allow plain HTTP to other machines
     #[arg(long)]
-    pub allow_http: bool,
+    pub(crate) allow_http: bool,
 }
 
 /// Batch size, concurrency, rate, attempts and timeouts.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Pace")]
-pub struct PaceArgs {
+pub(crate) struct PaceArgs {
     /// Maximum phone numbers per request
     #[arg(long, value_name = "N", default_value = "50", value_parser = one_or_more::<NonZeroU32>)]
-    pub batch_size: NonZeroU32,
+    pub(crate) batch_size: NonZeroU32,
     /// Maximum requests in flight, or `auto`: as many as the pace needs, at most 256
     #[arg(long, value_name = "N", default_value = "auto", value_parser = parse_concurrency)]
-    pub concurrency: NonZeroUsize,
+    pub(crate) concurrency: NonZeroUsize,
     /// Maximum requests per second, or `auto`: find the service's limit and stay below it
     #[arg(long, value_name = "N", default_value = "auto", value_parser = parse_rate)]
-    pub rate: Rate,
+    pub(crate) rate: Rate,
     /// Share of the found limit to leave to other clients
     #[arg(long, value_name = "PERCENT", default_value = "3%", value_parser = parse_percent)]
-    pub headroom: f64,
+    pub(crate) headroom: f64,
     /// Do not use or store the rate found for this endpoint, region and access key
     #[arg(long)]
-    pub no_remember: bool,
+    pub(crate) no_remember: bool,
     /// Maximum attempts per batch, including the first; throttled ones do not count
     #[arg(long, value_name = "N", default_value = "5", value_parser = one_or_more::<NonZeroU32>)]
-    pub max_attempts: NonZeroU32,
+    pub(crate) max_attempts: NonZeroU32,
     /// Timeout for connecting
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
-    pub connect_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
     /// Timeout for a response
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
-    pub request_timeout: Duration,
+    pub(crate) request_timeout: Duration,
 }
 
 /// When to stop early.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Stopping")]
-pub struct StopArgs {
+pub(crate) struct StopArgs {
     /// Stop when no request has succeeded for this long
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = parse_duration)]
-    pub give_up_after: Duration,
+    pub(crate) give_up_after: Duration,
     /// Stop when more rows than this have failed: a number, or a percentage such as `5%`
     #[arg(long, value_name = "N|P%")]
-    pub max_failures: Option<MaxFailures>,
+    pub(crate) max_failures: Option<MaxFailures>,
     /// Stop at this time of day, such as `06:00`
     #[arg(long, value_name = "HH:MM", value_parser = parse_time)]
-    pub stop_at: Option<Time>,
+    pub(crate) stop_at: Option<Time>,
     /// Stop after this long, such as `6h`
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    pub max_duration: Option<Duration>,
+    pub(crate) max_duration: Option<Duration>,
 }
 
 #[cfg(test)]

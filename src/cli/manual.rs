@@ -24,7 +24,7 @@ fn built() -> Command {
 ///
 /// # Errors
 /// If the command does not exist.
-pub fn page(name: Option<&str>) -> anyhow::Result<String> {
+pub(crate) fn page(name: Option<&str>) -> anyhow::Result<String> {
     let whole = built();
     let find = |name| whole.find_subcommand(name).filter(|command| !command.is_hide_set());
     let command = name.map_or(Some(&whole), find).with_context(|| {
@@ -71,7 +71,7 @@ fn section(title: &str, text: &str, page: &mut Vec<u8>) -> io::Result<()> {
 
 /// The completions for a shell, to be sourced.
 #[must_use]
-pub fn completions(shell: Shell) -> String {
+pub(crate) fn completions(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "chime-sweep", &mut script);
     let script = String::from_utf8_lossy(&script);
@@ -81,7 +81,7 @@ pub fn completions(shell: Shell) -> String {
 
 /// The text of `help TOPIC`.
 #[must_use]
-pub fn topic(name: &str) -> String {
+pub(crate) fn topic(name: &str) -> String {
     let mut command = built();
     command
         .find_subcommand_mut(name)

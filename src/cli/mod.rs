@@ -8,9 +8,11 @@ mod values;
 mod job;
 mod arguments;
 mod environment;
-pub mod manual;
+pub(crate) mod manual;
 
-pub use arguments::{Cli, Command, PlanArgs, RerunArgs, RunArgs, SimulateArgs, SummaryArgs};
+pub use arguments::{Cli, Command};
+pub(crate) use arguments::{PlanArgs, RerunArgs, RunArgs, SimulateArgs, SummaryArgs};
 pub use environment::{parse, unknown_variables};
-pub use job::{AwsOptions, InputArgs, JobArgs, PaceArgs, StopArgs};
-pub use values::{ColorWhen, LogFormat, MaxFailures};
+pub(crate) use job::{AwsOptions, InputArgs, JobArgs, StopArgs};
+pub(crate) use values::MaxFailures;
+pub use values::{ColorWhen, LogFormat};

@@ -35,7 +35,7 @@ pub(super) fn parse_percent(text: &str) -> Result<f64, String> {
 
 /// `--max-failures`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum MaxFailures {
+pub(crate) enum MaxFailures {
     /// This number of rows.
     Rows(u64),
     /// This share of the rows to be sent, 0 to 1.
@@ -51,7 +51,7 @@ impl MaxFailures {
         clippy::cast_sign_loss,
         reason = "a share of at most 2³² rows"
     )]
-    pub fn of(self, planned: u64) -> u64 {
+    pub(crate) fn of(self, planned: u64) -> u64 {
         match self {
             Self::Rows(rows) => rows,
             Self::Share(share) => (planned as f64 * share) as u64,

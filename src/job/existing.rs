@@ -22,19 +22,19 @@ use crate::report;
 
 /// Where the report goes, and what to do with files that already exist.
 #[derive(Debug, Clone)]
-pub struct ReportSettings {
+pub(crate) struct ReportSettings {
     /// The report.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// What to do with an existing report.
-    pub existing: ExistingReport,
+    pub(crate) existing: ExistingReport,
     /// What to do with the journal of a run that was cut short.
-    pub unfinished: UnfinishedRun,
+    pub(crate) unfinished: UnfinishedRun,
 }
 
 impl ReportSettings {
     /// The journal of this report.
     #[must_use]
-    pub fn journal(&self) -> PathBuf {
+    pub(crate) fn journal(&self) -> PathBuf {
         let mut path = self.path.clone().into_os_string();
         path.push(".journal");
         path.into()
@@ -43,7 +43,7 @@ impl ReportSettings {
 
 /// What to do with an existing report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExistingReport {
+pub(crate) enum ExistingReport {
     /// Keep it, and do not run.
     Keep,
     /// Replace it, if it is a report.
@@ -54,7 +54,7 @@ pub enum ExistingReport {
 
 /// What to do with the journal of a run that was cut short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnfinishedRun {
+pub(crate) enum UnfinishedRun {
     /// Report it as an error, and do nothing.
     Ask,
     /// Continue from it.
@@ -65,7 +65,7 @@ pub enum UnfinishedRun {
 
 /// What a job starts from: nothing, or a run that was cut short.
 #[derive(Debug)]
-pub struct Existing {
+pub(crate) struct Existing {
     header: Header,
     path: PathBuf,
     unfinished: Option<(Journal, History)>,
@@ -75,7 +75,7 @@ pub struct Existing {
 ///
 /// # Errors
 /// If a row of the report `source` succeeded on the simulator.
-pub fn check_not_rehearsed(source: &Source, options: &InputOptions) -> anyhow::Result<()> {
+pub(crate) fn check_not_rehearsed(source: &Source, options: &InputOptions) -> anyhow::Result<()> {
     let mut rows = 0;
     report::read(source, options, |row| {
         rows += u64::from(row.status == Some(Status::Succeeded) && row.is_simulated());
@@ -98,7 +98,7 @@ impl Existing {
     ///
     /// # Errors
     /// If a file exists and the settings do not say what to do with it.
-    pub fn look(settings: &ReportSettings, input: &Input, target: &str) -> anyhow::Result<Self> {
+    pub(crate) fn look(settings: &ReportSettings, input: &Input, target: &str) -> anyhow::Result<Self> {
         let header = Header::new(input.digest.to_string(), input.rows.len(), target.to_owned());
         let path = settings.journal();
         let mut existing = Self { header, path, unfinished: None };
@@ -165,13 +165,13 @@ impl Existing {
 
     /// Whether the row, if it can be sent at all, is not settled yet.
     #[must_use]
-    pub fn is_outstanding(&self, row: RowId) -> bool {
+    pub(crate) fn is_outstanding(&self, row: RowId) -> bool {
         self.unfinished.as_ref().is_none_or(|(_, history)| history.outcome(row).is_none())
     }
 
     /// The rows for which an attempt of an earlier run may have succeeded.
     #[must_use]
-    pub fn in_doubt(&self, rows: &Rows) -> RowFlags {
+    pub(crate) fn in_doubt(&self, rows: &Rows) -> RowFlags {
         let mut flags = RowFlags::default();
         for row in rows.ids() {
             let unanswered = matches!(rows.standing(row), Standing::Pending { unanswered: true });
@@ -184,7 +184,7 @@ impl Existing {
 
     /// The number of rows that an earlier run settled.
     #[must_use]
-    pub fn settled(&self) -> u64 {
+    pub(crate) fn settled(&self) -> u64 {
         self.unfinished.as_ref().map_or(0, |(_, history)| history.settled())
     }
 
@@ -192,7 +192,7 @@ impl Existing {
     ///
     /// # Errors
     /// If the journal cannot be created or written.
-    pub fn begin(self, at: Timestamp) -> anyhow::Result<Journal> {
+    pub(crate) fn begin(self, at: Timestamp) -> anyhow::Result<Journal> {
         let session = Entry::Session { at };
         let Some((mut journal, _)) = self.unfinished else {
             return Ok(Journal::create(&self.path, &[Entry::Header(self.header), session])?);

@@ -26,35 +26,35 @@ const LONGEST: usize = 16 * 1024;
 
 /// A command for the end of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HookSettings {
+pub(crate) struct HookSettings {
     /// The command line, for the shell.
-    pub command: String,
+    pub(crate) command: String,
     /// How long it may take.
-    pub time_limit: Duration,
+    pub(crate) time_limit: Duration,
 }
 
 /// How a run ended, for the command.
 #[derive(Debug)]
-pub struct Ending<'a> {
+pub(crate) struct Ending<'a> {
     /// The exit status of this process.
-    pub exit: ExitStatus,
+    pub(crate) exit: ExitStatus,
     /// The rows.
-    pub rows: Counts,
+    pub(crate) rows: Counts,
     /// The summary, if there is a report.
-    pub summary: Option<&'a Summary>,
+    pub(crate) summary: Option<&'a Summary>,
     /// The summary as text, or what is kept if there is no report.
-    pub text: &'a str,
+    pub(crate) text: &'a str,
     /// The outputs besides the report; they exist if the report does.
-    pub outputs: &'a Outputs,
+    pub(crate) outputs: &'a Outputs,
     /// Whether nothing was sent to AWS.
-    pub simulated: bool,
+    pub(crate) simulated: bool,
 }
 
 /// Runs the command until it ends or its time limit is reached.
 ///
 /// # Errors
 /// If the command fails; the caller only warns about it.
-pub async fn run(settings: &HookSettings, ending: &Ending<'_>) -> anyhow::Result<()> {
+pub(crate) async fn run(settings: &HookSettings, ending: &Ending<'_>) -> anyhow::Result<()> {
     let mut command = shell(&settings.command);
     command.envs(variables(ending)).stdin(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().context("it cannot be started")?;

@@ -14,7 +14,7 @@ use crate::terminal::tally::Tally;
 
 /// What a run that has no report leaves behind, and how to go on from it.
 #[must_use]
-pub fn kept(settings: &JobSettings, tally: &Tally) -> String {
+pub(crate) fn kept(settings: &JobSettings, tally: &Tally) -> String {
     format!(
         "no report was written; {} of {} rows of this run are settled and kept in `{}`\nto go on: {}",
         HumanCount(tally.settled()),
@@ -26,7 +26,7 @@ pub fn kept(settings: &JobSettings, tally: &Tally) -> String {
 
 /// The command that retries what did not succeed.
 #[must_use]
-pub fn rerun(settings: &JobSettings) -> String {
+pub(crate) fn rerun(settings: &JobSettings) -> String {
     let mut command = format!("chime-sweep rerun {}", quoted_path(&settings.report.path));
     push_columns(&mut command, &settings.columns);
     push_service(&mut command, settings);
@@ -35,7 +35,7 @@ pub fn rerun(settings: &JobSettings) -> String {
 
 /// The command that retries what did not succeed, from a report alone: a report does not name the service.
 #[must_use]
-pub fn rerun_of(report: &Path, columns: &InputOptions, simulated: bool) -> String {
+pub(crate) fn rerun_of(report: &Path, columns: &InputOptions, simulated: bool) -> String {
     let mut command = format!("chime-sweep rerun {}", quoted_path(report));
     push_columns(&mut command, columns);
     command.push_str(if simulated { " --simulate" } else { "" });

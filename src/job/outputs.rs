@@ -16,20 +16,20 @@ use crate::report::summary::{self, Summary};
 
 /// The outputs besides the report.
 #[derive(Debug, Clone, Default)]
-pub struct Outputs {
+pub(crate) struct Outputs {
     /// Whether the report is also copied to standard output. It is always a file too: `rerun` needs one to start from.
-    pub report_copy: bool,
+    pub(crate) report_copy: bool,
     /// The summary as JSON.
-    pub summary_json: Option<PathBuf>,
+    pub(crate) summary_json: Option<PathBuf>,
     /// The summary as a page.
-    pub html: Option<PathBuf>,
+    pub(crate) html: Option<PathBuf>,
     /// Whether the page shows whole phone numbers.
-    pub html_full_numbers: bool,
+    pub(crate) html_full_numbers: bool,
 }
 
 impl Outputs {
     /// The files, each with its option.
-    pub fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let files = [("--summary-json", &self.summary_json), ("--html", &self.html)];
         files.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)))
     }
@@ -38,7 +38,7 @@ impl Outputs {
     ///
     /// # Errors
     /// If a path is taken by another kind of file, or its directory does not exist.
-    pub fn check(&self) -> anyhow::Result<()> {
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
         self.summary_json.as_deref().map_or(Ok(()), summary::check_json)?;
         self.html.as_deref().map_or(Ok(()), page::check)
     }
@@ -47,7 +47,7 @@ impl Outputs {
     ///
     /// # Errors
     /// If one of them cannot be written, or the report cannot be read.
-    pub fn write(&self, summary: &Summary, columns: &InputOptions) -> anyhow::Result<()> {
+    pub(crate) fn write(&self, summary: &Summary, columns: &InputOptions) -> anyhow::Result<()> {
         if self.report_copy {
             let shown = summary.report.display();
             let mut report = File::open(&summary.report).with_context(|| format!("cannot read `{shown}`"))?;
@@ -69,7 +69,7 @@ impl Outputs {
 ///
 /// # Errors
 /// If standard output cannot be written to.
-pub fn print(text: &impl Display) -> anyhow::Result<()> {
+pub(crate) fn print(text: &impl Display) -> anyhow::Result<()> {
     to_stdout(|stdout| writeln!(stdout, "{text}"))
 }
 

@@ -22,22 +22,22 @@ use crate::simulator::{self, Scenario, Simulator};
 
 /// Which service is called, and how.
 #[derive(Debug, Clone)]
-pub struct ServiceSettings {
+pub(crate) struct ServiceSettings {
     /// Which.
-    pub choice: ServiceChoice,
+    pub(crate) choice: ServiceChoice,
     /// The maximum number of requests in flight.
-    pub concurrency: NonZeroUsize,
+    pub(crate) concurrency: NonZeroUsize,
     /// The timeout for connecting.
-    pub connect_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
     /// The timeout for a response.
-    pub request_timeout: Duration,
+    pub(crate) request_timeout: Duration,
     /// Whether to use the rate that an earlier run found, and to store the one that this run finds.
-    pub remember: bool,
+    pub(crate) remember: bool,
 }
 
 /// Which service is called.
 #[derive(Debug, Clone)]
-pub enum ServiceChoice {
+pub(crate) enum ServiceChoice {
     /// AWS, or another endpoint that the user names.
     Aws(AwsArgs),
     /// The embedded simulator, with this scenario.
@@ -50,19 +50,19 @@ pub enum ServiceChoice {
 impl ServiceChoice {
     /// Whether nothing will leave this machine.
     #[must_use]
-    pub fn is_simulated(&self) -> bool {
+    pub(crate) fn is_simulated(&self) -> bool {
         matches!(self, Self::Simulator { .. })
     }
 }
 
 /// A service that is ready to be called.
-pub struct Service {
+pub(crate) struct Service {
     /// Its client.
-    pub client: Arc<Client>,
+    pub(crate) client: Arc<Client>,
     /// Where it is, in words: endpoint and region, or the simulator.
-    pub target: String,
+    pub(crate) target: String,
     /// Who calls it; `None` for the simulator.
-    pub identity: Option<Identity>,
+    pub(crate) identity: Option<Identity>,
     /// Where the service's rate is stored, and under which key; `None` if it is not, as for the simulator.
     rate_cache: Option<(RateCache, RateKey)>,
     /// Whether it is on this machine, and so cannot be AWS.
@@ -76,7 +76,7 @@ impl Service {
     ///
     /// # Errors
     /// If the region, endpoint, credentials or scenario are missing or wrong.
-    pub async fn open(settings: &ServiceSettings, env: &Environment) -> anyhow::Result<Self> {
+    pub(crate) async fn open(settings: &ServiceSettings, env: &Environment) -> anyhow::Result<Self> {
         match &settings.choice {
             ServiceChoice::Aws(args) => Self::aws(args, env, settings).await,
             ServiceChoice::Simulator { scenario } => Self::simulated(scenario.as_deref(), settings),
@@ -112,13 +112,13 @@ impl Service {
 
     /// The rate (requests/s) that an earlier run found.
     #[must_use]
-    pub fn remembered_rate(&self, now: Timestamp) -> Option<f64> {
+    pub(crate) fn remembered_rate(&self, now: Timestamp) -> Option<f64> {
         let (rate_cache, key) = self.rate_cache.as_ref()?;
         rate_cache.get(key, now).inspect(|rate| tracing::info!(rate, "an earlier run has found this rate"))
     }
 
     /// Keeps the rate (requests/s) that this run found.
-    pub fn remember_rate(&self, rate: f64, now: Timestamp) {
+    pub(crate) fn remember_rate(&self, rate: f64, now: Timestamp) {
         if let Some((rate_cache, key)) = &self.rate_cache {
             rate_cache.put(key, rate, now);
         }
@@ -126,13 +126,13 @@ impl Service {
 
     /// Whether it is on this machine, and so cannot be AWS.
     #[must_use]
-    pub fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         self.is_local
     }
 
     /// Whether nothing leaves this machine.
     #[must_use]
-    pub fn is_simulated(&self) -> bool {
+    pub(crate) fn is_simulated(&self) -> bool {
         self.simulator.is_some()
     }
 }
@@ -141,7 +141,7 @@ impl Service {
 ///
 /// # Errors
 /// If it cannot be read or understood; names the file and the line.
-pub fn read_scenario(path: &Path) -> anyhow::Result<Scenario> {
+pub(crate) fn read_scenario(path: &Path) -> anyhow::Result<Scenario> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the scenario `{}`", path.display()))?;
     Ok(Scenario::from_toml(&text, path)?)

@@ -26,36 +26,36 @@ use crate::pool::pace::PaceSettings;
 
 /// The settings of `run` and `rerun`.
 #[derive(Debug, Clone)]
-pub struct JobSettings {
+pub(crate) struct JobSettings {
     /// Which of the two commands it is.
-    pub mode: Mode,
+    pub(crate) mode: Mode,
     /// The CSV file, or `-`.
-    pub input: PathBuf,
+    pub(crate) input: PathBuf,
     /// How the input is read.
-    pub columns: InputOptions,
+    pub(crate) columns: InputOptions,
     /// Where the report goes.
-    pub report: ReportSettings,
+    pub(crate) report: ReportSettings,
     /// What else is written.
-    pub outputs: Outputs,
+    pub(crate) outputs: Outputs,
     /// The user consented with `--yes`.
-    pub consent: bool,
+    pub(crate) consent: bool,
     /// Which service is called.
-    pub service: ServiceSettings,
+    pub(crate) service: ServiceSettings,
     /// The maximum number of phone numbers in a request.
-    pub batch_size: NonZeroU32,
+    pub(crate) batch_size: NonZeroU32,
     /// How the pool works; `max_failures` is set once the rows are counted.
     pub(crate) pool: PoolSettings,
     /// See `--max-failures`.
-    pub max_failures: Option<MaxFailures>,
+    pub(crate) max_failures: Option<MaxFailures>,
     /// How long until the run stops by itself.
-    pub time_limit: Option<Duration>,
+    pub(crate) time_limit: Option<Duration>,
     /// The command to run when the run has ended.
-    pub hook: Option<HookSettings>,
+    pub(crate) hook: Option<HookSettings>,
 }
 
 /// What a job does with its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Send the rows of a file.
     Run,
     /// Send the rows of a report that did not succeed.
@@ -65,7 +65,7 @@ pub enum Mode {
 impl Mode {
     /// The command.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Run => "run",
             Self::Rerun => "rerun",
@@ -78,7 +78,7 @@ impl JobSettings {
     ///
     /// # Errors
     /// If the arguments contradict each other.
-    pub fn of_run(args: RunArgs, now: &ZonedDateTime) -> anyhow::Result<Self> {
+    pub(crate) fn of_run(args: RunArgs, now: &ZonedDateTime) -> anyhow::Result<Self> {
         let report_copy = args.output.as_deref().is_some_and(is_stream);
         let report = match args.output {
             Some(output) if !report_copy => output,
@@ -104,7 +104,7 @@ impl JobSettings {
     ///
     /// # Errors
     /// If the arguments contradict each other.
-    pub fn of_rerun(args: RerunArgs, now: &ZonedDateTime) -> anyhow::Result<Self> {
+    pub(crate) fn of_rerun(args: RerunArgs, now: &ZonedDateTime) -> anyhow::Result<Self> {
         ensure!(!is_stream(&args.report), "a report on standard input cannot be updated: name its file");
         let report_copy = args.output.as_deref().is_some_and(is_stream);
         let report = match args.output {
@@ -193,7 +193,7 @@ impl JobSettings {
 
     /// Where the report goes without `--output`.
     #[must_use]
-    pub fn default_report(&self) -> PathBuf {
+    pub(crate) fn default_report(&self) -> PathBuf {
         match (self.mode, self.service.choice.is_simulated()) {
             (Mode::Rerun, false) => self.input.clone(),
             (_, simulated) => report_of(&self.input, simulated),
@@ -202,14 +202,14 @@ impl JobSettings {
 
     /// Whether standard input is the input, so that it cannot answer a question.
     #[must_use]
-    pub fn reads_stdin(&self) -> bool {
+    pub(crate) fn reads_stdin(&self) -> bool {
         is_stream(&self.input)
     }
 }
 
 /// How the input is read.
 #[must_use]
-pub fn columns(args: InputArgs) -> InputOptions {
+pub(crate) fn columns(args: InputArgs) -> InputOptions {
     InputOptions {
         connector_column: args.connector_column,
         number_column: args.number_column,
@@ -220,7 +220,7 @@ pub fn columns(args: InputArgs) -> InputOptions {
 
 /// The AWS options of the command line.
 #[must_use]
-pub fn aws_args(options: AwsOptions) -> AwsArgs {
+pub(crate) fn aws_args(options: AwsOptions) -> AwsArgs {
     AwsArgs {
         region: options.region,
         profile: options.profile,
@@ -265,6 +265,6 @@ fn same_place(a: &Path, b: &Path) -> bool {
 
 /// Whether both paths lead to the same file.
 #[must_use]
-pub fn same_file(a: &Path, b: &Path) -> bool {
+pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }

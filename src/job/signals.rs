@@ -13,7 +13,7 @@ use crate::event::StopReason;
 ///
 /// SIGINT, SIGTERM and SIGHUP (a closed ssh session) stop the run; a second signal aborts it. `time_limit` counts
 /// from now.
-pub async fn watch_for_stops(
+pub(crate) async fn watch_for_stops(
     stop: &watch::Sender<Option<StopReason>>,
     time_limit: Option<Duration>,
 ) -> Infallible {
@@ -21,7 +21,7 @@ pub async fn watch_for_stops(
 }
 
 /// Stops the run when its time limit is reached.
-pub async fn watch_the_clock(stop: &watch::Sender<Option<StopReason>>, time_limit: Option<Duration>) {
+pub(crate) async fn watch_the_clock(stop: &watch::Sender<Option<StopReason>>, time_limit: Option<Duration>) {
     match time_limit {
         Some(limit) => tokio::time::sleep(limit).await,
         None => std::future::pending().await,

@@ -41,7 +41,7 @@ const YES_UP_TO: u64 = 1_000;
 ///
 /// # Errors
 /// If there is no terminal, or the answer is not the expected one.
-pub fn ask(overview: &Overview<'_>, screen: &Screen, stdin_is_input: bool) -> Result<(), Refused> {
+pub(crate) fn ask(overview: &Overview<'_>, screen: &Screen, stdin_is_input: bool) -> Result<(), Refused> {
     if stdin_is_input || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(Refused::NobodyToAsk);
     }

@@ -4,15 +4,15 @@
 //! The screen only watches the tally: it must not decide anything, and must not be needed for anything. A run without
 //! it is the same run.
 
-pub mod tally;
+pub(crate) mod tally;
 mod states;
 mod view;
 mod record;
 mod log_file;
 mod screen;
-pub mod overview;
+pub(crate) mod overview;
 pub mod consent;
 #[cfg(test)]
 mod tests;
 
-pub use screen::{Format, Progress, Screen, ScreenOptions};
+pub use screen::{Format, Screen, ScreenOptions};

@@ -16,23 +16,23 @@ use crate::text::{counted, span};
 
 /// What would be sent, and what would not.
 #[derive(Debug)]
-pub struct Overview<'a> {
+pub(crate) struct Overview<'a> {
     /// The file.
-    pub source: &'a Source,
+    pub(crate) source: &'a Source,
     /// The directory of the file, if it is a file, so that the user notices last month's file.
-    pub directory: Option<PathBuf>,
+    pub(crate) directory: Option<PathBuf>,
     /// Its rows.
-    pub input: &'a Input,
+    pub(crate) input: &'a Input,
     /// Those that would be sent.
-    pub plan: &'a Plan,
+    pub(crate) plan: &'a Plan,
     /// The service that would be called, if that is known.
-    pub target: Option<&'a str>,
+    pub(crate) target: Option<&'a str>,
     /// The identity that would call it, if that is known.
-    pub identity: Option<&'a Identity>,
+    pub(crate) identity: Option<&'a Identity>,
     /// The time after which the run stops, finished or not.
-    pub time_limit: Option<Duration>,
+    pub(crate) time_limit: Option<Duration>,
     /// Rows that an earlier run of the same job has settled.
-    pub settled: u64,
+    pub(crate) settled: u64,
 }
 
 /// The assumed limit of the service without `--rate`: AWS publishes no limit, but this one was observed.
@@ -44,7 +44,7 @@ const NAMED: usize = 12;
 impl<'a> Overview<'a> {
     /// The overview of the file at `path`, for a run of which only the plan is known.
     #[must_use]
-    pub fn of(path: &Path, source: &'a Source, input: &'a Input, plan: &'a Plan) -> Self {
+    pub(crate) fn of(path: &Path, source: &'a Source, input: &'a Input, plan: &'a Plan) -> Self {
         let directory = path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned()));
         let (target, identity, time_limit, settled) = (None, None, None, 0);
         Self { source, directory, input, plan, target, identity, time_limit, settled }
@@ -52,7 +52,7 @@ impl<'a> Overview<'a> {
 
     /// Numbers to be removed.
     #[must_use]
-    pub fn numbers(&self) -> u64 {
+    pub(crate) fn numbers(&self) -> u64 {
         self.plan.number_count() as u64
     }
 
@@ -62,7 +62,7 @@ impl<'a> Overview<'a> {
 
     /// The same with details: the bad rows, and how long the run will take at `rate` requests per second.
     #[must_use]
-    pub fn with_details(&self, rate: Option<f64>) -> String {
+    pub(crate) fn with_details(&self, rate: Option<f64>) -> String {
         let (rows, invalid) = (&self.input.rows, &self.input.invalid);
         let mut lines = self.lines();
         lines.extend(invalid.iter().map(|(line, code)| format!("invalid     line {line}: {code}")));

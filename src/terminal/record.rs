@@ -11,9 +11,9 @@ use crate::terminal::tally::Tally;
 /// A message for people, or an error.
 #[derive(Serialize)]
 pub(super) struct Said<'a> {
-    pub timestamp: Timestamp,
-    pub level: &'a str,
-    pub message: &'a str,
+    pub(crate) timestamp: Timestamp,
+    pub(crate) level: &'a str,
+    pub(crate) message: &'a str,
 }
 
 #[derive(Serialize)]

@@ -98,7 +98,7 @@ impl Screen {
 
     /// Whether only warnings and errors are shown on standard error.
     #[must_use]
-    pub fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         self.shows == Shows::Nothing
     }
 
@@ -121,7 +121,7 @@ impl Screen {
     }
 
     /// Writes a message, above the bar if there is one. A standard error that cannot be written does not stop the run.
-    pub fn say(&self, text: impl std::fmt::Display) {
+    pub(crate) fn say(&self, text: impl std::fmt::Display) {
         if self.is_quiet() && self.file.is_none() {
             return;
         }
@@ -140,7 +140,7 @@ impl Screen {
     }
 
     /// Writes a question, even with `--quiet`: the user has to answer it.
-    pub fn ask(&self, text: impl std::fmt::Display) {
+    pub(crate) fn ask(&self, text: impl std::fmt::Display) {
         self.to_file(&self.message("INFO", &text.to_string()));
         let mut stderr = io::stderr();
         drop(write!(stderr, "{text}").and_then(|()| stderr.flush()));
@@ -150,7 +150,7 @@ impl Screen {
     ///
     /// # Errors
     /// If no thread can be started.
-    pub fn watch(&self, tally: Arc<Mutex<Tally>>) -> io::Result<Progress> {
+    pub(crate) fn watch(&self, tally: Arc<Mutex<Tally>>) -> io::Result<Progress> {
         let (stop, stopped) = mpsc::channel();
         let screen = self.clone();
         let thread = std::thread::Builder::new().name("progress".into()).spawn(move || {
@@ -258,14 +258,14 @@ impl Write for LogWriter {
 
 /// Progress that is being shown.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     stop: Sender<()>,
     thread: JoinHandle<()>,
 }
 
 impl Progress {
     /// Removes it from the screen.
-    pub fn finish(self) {
+    pub(crate) fn finish(self) {
         drop(self.stop);
         drop(self.thread.join()); // it only drew
     }
@@ -274,8 +274,8 @@ impl Progress {
 /// When a line is due: often at first, rarely in a long run, and whenever the run is held back or continues.
 #[derive(Debug, Default)]
 pub(super) struct Cadence {
-    pub last: Duration,
-    pub held: &'static str,
+    pub(crate) last: Duration,
+    pub(crate) held: &'static str,
 }
 
 impl Cadence {

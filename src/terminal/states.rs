@@ -14,9 +14,9 @@ use crate::text::{counted, span};
 #[derive(Debug, Clone)]
 pub(super) struct Clock {
     /// For spans.
-    pub now: Instant,
+    pub(crate) now: Instant,
     /// The same moment as a date and time.
-    pub wall: ZonedDateTime,
+    pub(crate) wall: ZonedDateTime,
 }
 
 impl Clock {

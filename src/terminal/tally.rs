@@ -9,35 +9,35 @@ use crate::event::{AttemptOutcome, Event, Outcome, Phase, StopReason};
 
 /// What has happened so far in this run.
 #[derive(Debug, Clone)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Rows to be settled in this run.
-    pub rows: u64,
+    pub(crate) rows: u64,
     /// Requests that were sent and have not ended.
-    pub in_flight: u64,
+    pub(crate) in_flight: u64,
     /// Requests that retry numbers of an earlier request.
-    pub retries: u64,
+    pub(crate) retries: u64,
     /// Rows that failed or are unknown, by the error's name.
-    pub failed_by_code: BTreeMap<Box<str>, u64>,
+    pub(crate) failed_by_code: BTreeMap<Box<str>, u64>,
     /// The service's limit that was found, in requests per second.
-    pub limit: Option<f64>,
+    pub(crate) limit: Option<f64>,
     /// Rows settled, by outcome.
-    pub succeeded: u64,
+    pub(crate) succeeded: u64,
     /// See [`Outcome::Failed`].
-    pub failed: u64,
+    pub(crate) failed: u64,
     /// See [`Outcome::Unknown`].
-    pub unknown: u64,
+    pub(crate) unknown: u64,
     /// Requests that ended, throttled ones included.
-    pub requests: u64,
+    pub(crate) requests: u64,
     /// Requests that the service throttled.
-    pub throttled: u64,
+    pub(crate) throttled: u64,
     /// The current phase of the pacing.
-    pub phase: Option<Phase>,
+    pub(crate) phase: Option<Phase>,
     /// If the credentials were refused: when to check for new ones.
-    pub credentials_awaited: Option<Instant>,
+    pub(crate) credentials_awaited: Option<Instant>,
     /// If the run is stopping early: why.
-    pub stopping: Option<StopReason>,
+    pub(crate) stopping: Option<StopReason>,
     /// When the run began.
-    pub started: Instant,
+    pub(crate) started: Instant,
     /// Requests that ended.
     recent_requests: Recent,
     /// Rows that these requests settled.
@@ -47,7 +47,7 @@ pub struct Tally {
 impl Tally {
     /// Nothing has happened yet.
     #[must_use]
-    pub fn new(rows: u64, started: Instant) -> Self {
+    pub(crate) fn new(rows: u64, started: Instant) -> Self {
         Self {
             rows,
             in_flight: 0,
@@ -69,7 +69,7 @@ impl Tally {
     }
 
     /// Takes an event into account.
-    pub fn apply(&mut self, event: &Event, now: Instant) {
+    pub(crate) fn apply(&mut self, event: &Event, now: Instant) {
         let second = self.second(now);
         match event {
             Event::Sent { again } => {
@@ -112,13 +112,13 @@ impl Tally {
 
     /// Rows settled.
     #[must_use]
-    pub fn settled(&self) -> u64 {
+    pub(crate) fn settled(&self) -> u64 {
         self.succeeded + self.failed + self.unknown
     }
 
     /// Requests per second, over the last few seconds; in the first second, since the start.
     #[must_use]
-    pub fn request_rate(&self, now: Instant) -> f64 {
+    pub(crate) fn request_rate(&self, now: Instant) -> f64 {
         let second = self.second(now);
         match second.min(SHOWN_SECONDS) {
             0 => {
@@ -132,7 +132,7 @@ impl Tally {
     /// How long the rest will take at the rate of the last minute. `None` in the first seconds, and while the run is
     /// held back: it cannot be estimated then.
     #[must_use]
-    pub fn remaining(&self, now: Instant) -> Option<Duration> {
+    pub(crate) fn remaining(&self, now: Instant) -> Option<Duration> {
         let is_held = self.stopping.is_some()
             || self.credentials_awaited.is_some()
             || matches!(self.phase, Some(Phase::Outage { .. } | Phase::Throttled { .. }));

@@ -25,7 +25,7 @@ const REPLY_AT_MOST: usize = 4 << 20;
 
 /// Sends batches to one endpoint with one set of credentials.
 #[derive(Debug)]
-pub struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     endpoint: Endpoint,
     credentials: CredentialSource,
@@ -38,7 +38,7 @@ pub struct Client {
 impl Client {
     /// A client for `endpoint`; an answer may take `request_timeout`.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         http: reqwest::Client,
         endpoint: Endpoint,
         credentials: CredentialSource,
@@ -58,7 +58,9 @@ impl Client {
     ///
     /// # Errors
     /// If there are none; names the sources that were looked at.
-    pub async fn check_credentials(&self) -> Result<Credentials, crate::aws::credentials::CredentialsError> {
+    pub(crate) async fn check_credentials(
+        &self,
+    ) -> Result<Credentials, crate::aws::credentials::CredentialsError> {
         self.credentials.get(now()).await
     }
 
@@ -66,7 +68,11 @@ impl Client {
     ///
     /// # Errors
     /// If there is no answer that settles the batch; the error's kind says what that means.
-    pub async fn submit(&self, connector: &str, numbers: &[PhoneNumber]) -> Result<BatchReply, ApiError> {
+    pub(crate) async fn submit(
+        &self,
+        connector: &str,
+        numbers: &[PhoneNumber],
+    ) -> Result<BatchReply, ApiError> {
         let credentials = self.credentials.get(now()).await.map_err(|error| {
             let hint = error.hint().map(|hint| format!("; hint: {hint}")).unwrap_or_default();
             ApiError::without_reply(ErrorKind::Credentials, "NoCredentials", one_line(&error) + &hint)
@@ -132,7 +138,7 @@ impl Client {
     }
 
     /// Re-reads the credentials after the service refused them. True if there are others now.
-    pub async fn renew(&self) -> bool {
+    pub(crate) async fn renew(&self) -> bool {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).take();
         let renewal = match refused {
             Some(refused) => self.credentials.renew(&refused, now()).await,

@@ -17,7 +17,7 @@ use crate::hint::Hint;
 
 /// Which profile is used, and what chose it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChosenProfile {
+pub(crate) enum ChosenProfile {
     /// No profile was chosen: `default`, which need not exist.
     Default,
     /// `AWS_PROFILE`. Keys in the environment win over it.
@@ -38,7 +38,7 @@ impl ChosenProfile {
 
     /// The profile's name.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Default => "default",
             Self::FromEnvironment(name) | Self::FromArgument(name) => name,
@@ -56,7 +56,7 @@ impl ChosenProfile {
 }
 
 /// The profile files' contents, and which profile of them is used.
-pub struct Profiles {
+pub(crate) struct Profiles {
     sections: EnvConfigSections,
     config_file: String,
     credentials_file: String,
@@ -67,7 +67,7 @@ impl Profiles {
     ///
     /// # Errors
     /// If a file cannot be parsed, or `chosen` was chosen by name and is in neither.
-    pub async fn load(env: &Environment, chosen: &ChosenProfile) -> Result<Self, ProfileError> {
+    pub(crate) async fn load(env: &Environment, chosen: &ChosenProfile) -> Result<Self, ProfileError> {
         let mut source = source::load(&env.to_shim(), &Fs::real(), &EnvConfigFiles::default())
             .await
             .map_err(ProfileError::Unreadable)?;
@@ -86,13 +86,13 @@ impl Profiles {
 
     /// A property of the profile that is used.
     #[must_use]
-    pub fn get(&self, property: &str) -> Option<&str> {
+    pub(crate) fn get(&self, property: &str) -> Option<&str> {
         non_empty(self.sections.get(property))
     }
 
     /// A property that the profile's `services` section gives for one service.
     #[must_use]
-    pub fn get_of_service(&self, service: &str, property: &str) -> Option<&str> {
+    pub(crate) fn get_of_service(&self, service: &str, property: &str) -> Option<&str> {
         let key = PropertiesKey::builder()
             .section_key("services")
             .section_name(self.get("services")?)
@@ -105,19 +105,19 @@ impl Profiles {
 
     /// The name of the profile that is used.
     #[must_use]
-    pub fn selected(&self) -> &str {
+    pub(crate) fn selected(&self) -> &str {
         self.sections.selected_profile()
     }
 
     /// Whether the profile that is used is in the files; `default` need not be.
     #[must_use]
-    pub fn has_selected(&self) -> bool {
+    pub(crate) fn has_selected(&self) -> bool {
         self.sections.get_profile(self.selected()).is_some()
     }
 
     /// Both files' names, for a message.
     #[must_use]
-    pub fn files(&self) -> String {
+    pub(crate) fn files(&self) -> String {
         format!("`{}` and `{}`", self.config_file, self.credentials_file)
     }
 
@@ -135,7 +135,7 @@ impl Profiles {
 
 /// Why the profile cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ProfileError {
+pub(crate) enum ProfileError {
     /// The chosen profile does not exist. AWS's Rust chain would go on to this machine's own role.
     #[error("profile `{name}`, chosen by {chosen_by}, is not in {files}, which have {known}")]
     Missing {

@@ -26,7 +26,7 @@ const MOST_BYTES: u64 = 1 << 18;
 
 /// Who has a rate, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RateKey {
+pub(crate) struct RateKey {
     endpoint: String,
     region: String,
     /// A hash of the access key's id.
@@ -36,7 +36,7 @@ pub struct RateKey {
 impl RateKey {
     /// The owner of this access key, at this endpoint.
     #[must_use]
-    pub fn new(endpoint: &Endpoint, access_key_id: &str) -> Self {
+    pub(crate) fn new(endpoint: &Endpoint, access_key_id: &str) -> Self {
         let hash = Sha256::digest(format!("{FORMAT}:{access_key_id}"));
         Self {
             endpoint: endpoint.to_string(),
@@ -50,7 +50,7 @@ impl RateKey {
 
 /// Where rates are kept.
 #[derive(Debug, Clone)]
-pub struct RateCache {
+pub(crate) struct RateCache {
     path: PathBuf,
 }
 
@@ -73,7 +73,7 @@ struct Record {
 impl RateCache {
     /// In `$XDG_STATE_HOME`, or in `~/.local/state`; `None` if there is neither.
     #[must_use]
-    pub fn of(env: &Environment) -> Option<Self> {
+    pub(crate) fn of(env: &Environment) -> Option<Self> {
         let state = env.get("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
         let home = || env.get("HOME").or_else(|| env.get("USERPROFILE"));
         let folder = state.or_else(|| Some(Path::new(home()?).join(".local/state")));
@@ -85,7 +85,7 @@ impl RateCache {
 
     /// The rate (requests/s) that was last found for `key`, if that is not too long ago.
     #[must_use]
-    pub fn get(&self, key: &RateKey, now: Timestamp) -> Option<f64> {
+    pub(crate) fn get(&self, key: &RateKey, now: Timestamp) -> Option<f64> {
         let content = match self.read() {
             Ok(content) => content?,
             Err(error) => {
@@ -97,7 +97,7 @@ impl RateCache {
     }
 
     /// Keeps a rate that was found. A file that is not one of ours is left alone.
-    pub fn put(&self, key: &RateKey, rate: f64, now: Timestamp) {
+    pub(crate) fn put(&self, key: &RateKey, rate: f64, now: Timestamp) {
         if let Err(error) = self.write(key, rate, now) {
             tracing::warn!("cannot remember the rate for the next run in `{}`: {error}", self.path.display());
         }

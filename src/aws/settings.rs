@@ -11,7 +11,7 @@ use crate::hint::Hint;
 
 /// What was typed. A setting that is absent comes from the next source.
 #[derive(Debug, Clone, Default)]
-pub struct AwsArgs {
+pub(crate) struct AwsArgs {
     /// `--region`.
     pub region: Option<String>,
     /// `--profile`.
@@ -30,7 +30,7 @@ pub struct AwsArgs {
 
 /// What the run uses.
 #[derive(Debug, Clone)]
-pub struct AwsSettings {
+pub(crate) struct AwsSettings {
     /// Where requests go, and the region that they are signed for.
     pub endpoint: Endpoint,
     /// Where the region comes from: `--region`, a variable or a profile.
@@ -51,7 +51,7 @@ impl AwsSettings {
     /// # Errors
     /// If no region is found, a value is malformed, the profile named does not exist, or a profile file
     /// cannot be parsed.
-    pub async fn resolve(args: &AwsArgs, env: &Environment) -> Result<Self, AwsSettingsError> {
+    pub(crate) async fn resolve(args: &AwsArgs, env: &Environment) -> Result<Self, AwsSettingsError> {
         let profile = ChosenProfile::of(args.profile.as_deref(), env);
         let profiles = Profiles::load(env, &profile).await?;
         let sources = Sources { env, profiles: &profiles };
@@ -165,7 +165,7 @@ impl Sources<'_> {
 
 /// Why the run cannot use what is configured.
 #[derive(Debug, thiserror::Error)]
-pub enum AwsSettingsError {
+pub(crate) enum AwsSettingsError {
     /// No source names a region.
     #[error(
         "no region is set{}{why}; looked at --region, `AWS_REGION`, `AWS_DEFAULT_REGION`, and `region` of profile \

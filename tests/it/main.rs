@@ -3,6 +3,7 @@
 //! The service is the embedded simulator, started in the test's own process, so that its ledger can be compared with
 //! the report that the binary wrote. Nothing here may reach further than loopback.
 
+#![allow(unreachable_pub, reason = "a test binary has no public interface")]
 #![cfg(test)]
 
 mod harness;

@@ -15,7 +15,7 @@ pub(super) const LOAD_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Why there are no keys.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum CredentialsError {
+pub(crate) enum CredentialsError {
     /// No source is configured. Names each, and why it gave nothing.
     #[error(
         "no AWS credentials were found; looked at\n{}",

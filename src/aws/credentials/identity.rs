@@ -13,7 +13,7 @@ use crate::hint::Hint;
 
 /// What is known without sending a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// The key and the source of the credentials.
     pub credentials: String,
     /// The region, and where it comes from; or why there is none.
@@ -33,7 +33,7 @@ impl Identity {
     }
 
     /// Of the credentials that a run would load. Cannot fail: it says what is missing.
-    pub async fn planned(args: &AwsArgs, env: &Environment) -> Self {
+    pub(crate) async fn planned(args: &AwsArgs, env: &Environment) -> Self {
         let none = "none are configured";
         let credentials = match Source::find(env, &ChosenProfile::of(args.profile.as_deref(), env)).await {
             Ok(source) if matches!(source.kind, Kind::Instance) => {

@@ -17,9 +17,9 @@ use tokio::time::Instant;
 
 use crate::aws::{AwsSettings, Environment};
 use chain::Chain;
-pub use error::CredentialsError;
+pub(crate) use error::CredentialsError;
 use error::LOAD_TIMEOUT;
-pub use identity::Identity;
+pub(crate) use identity::Identity;
 
 /// Keys are renewed this long before they expire (as botocore's mandatory window, with room for a slow source).
 const REFRESH_WINDOW: Duration = Duration::from_mins(5);
@@ -28,7 +28,7 @@ const REFRESH_PAUSE: Duration = Duration::from_secs(30);
 
 /// Where keys come from. Shared by reference: many callers at once cause one load.
 #[derive(Debug)]
-pub struct CredentialSource {
+pub(crate) struct CredentialSource {
     loader: Loader,
     /// Held by the one caller that loads; the others wait for its result.
     cache: Mutex<Cache>,
@@ -37,7 +37,7 @@ pub struct CredentialSource {
 impl CredentialSource {
     /// Keys that never change, such as the simulator's.
     #[must_use]
-    pub fn fixed(credentials: Credentials) -> Self {
+    pub(crate) fn fixed(credentials: Credentials) -> Self {
         Self::new(Loader::Fixed(credentials))
     }
 
@@ -46,7 +46,7 @@ impl CredentialSource {
     ///
     /// `env` must be the process's environment: AWS's crates read parts of it themselves.
     #[must_use]
-    pub fn standard(settings: &AwsSettings, env: Environment) -> Self {
+    pub(crate) fn standard(settings: &AwsSettings, env: Environment) -> Self {
         Self::new(Loader::Chain(Box::new(Chain::new(settings, env))))
     }
 
@@ -61,7 +61,7 @@ impl CredentialSource {
     ///
     /// # Errors
     /// If there are no valid keys and the sources give none.
-    pub async fn get(&self, now: SystemTime) -> Result<Credentials, CredentialsError> {
+    pub(crate) async fn get(&self, now: SystemTime) -> Result<Credentials, CredentialsError> {
         let asked_at = Instant::now();
         let mut cache = self.cache.lock().await;
         let old = match &cache.kept {
@@ -87,7 +87,7 @@ impl CredentialSource {
     ///
     /// # Errors
     /// If the sources give no keys. The refused keys are dropped even then.
-    pub async fn renew(
+    pub(crate) async fn renew(
         &self,
         refused: &Credentials,
         now: SystemTime,

@@ -25,7 +25,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// If the bundle cannot be read or holds no certificate, or if the platform has no roots.
-pub fn service_client(
+pub(crate) fn service_client(
     endpoint: &Endpoint,
     ca_bundle: Option<&Path>,
     concurrency: usize,
@@ -82,7 +82,7 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, TransportError> {
 
 /// Why a client cannot be built.
 #[derive(Debug, thiserror::Error)]
-pub enum TransportError {
+pub(crate) enum TransportError {
     /// The CA bundle cannot be used.
     #[error("CA bundle `{}` {problem}", path.display())]
     Bundle {

@@ -7,5 +7,5 @@ mod credentials;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use client::service_client;
+pub(crate) use client::service_client;
 pub(crate) use credentials::CredentialsTransport;

@@ -57,7 +57,7 @@ struct Part {
 }
 
 impl<'a> Page<'a> {
-    pub fn of(summary: &'a Summary, gathered: &'a Gathered) -> Self {
+    pub(super) fn of(summary: &'a Summary, gathered: &'a Gathered) -> Self {
         let run = summary.run.as_ref();
         let timeline = run.and_then(|run| run.timeline.as_ref());
         let chart = match (run, timeline) {

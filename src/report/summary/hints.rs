@@ -5,7 +5,7 @@
 /// What to do about rows with this `error_code`.
 #[must_use]
 #[expect(clippy::too_many_lines, reason = "a table")]
-pub fn hint(code: &str) -> Option<&'static str> {
+pub(super) fn hint(code: &str) -> Option<&'static str> {
     let name = code.strip_suffix("Exception").unwrap_or(code);
     let name = if name.starts_with("Http5") { "ServiceUnavailable" } else { name };
     Some(match name {

@@ -1,0 +1,8 @@
+//! Any bytes are a journal, a damaged one, or none.
+#![no_main]
+
+use chime_sweep::journal::history;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _ = history::replay(bytes);
+});

@@ -190,5 +190,5 @@ fn journal_replay(bencher: Bencher) {
 }
 
 fn history(lines: &[u8]) -> History {
-    replay(lines).unwrap().history.unwrap()
+    replay(lines, ROWS).unwrap().history.unwrap()
 }

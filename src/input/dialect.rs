@@ -6,9 +6,9 @@ use std::io::Read;
 
 use csv_core::{ReadFieldResult, Terminator};
 
+use super::column::Column;
 use super::error::InputError;
 use super::source::Source;
-use super::status::COLUMNS;
 
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -97,7 +97,7 @@ impl Dialect {
 
 /// The delimiter between the first two columns of every report: more reliable than counting candidates.
 fn report_delimiter(header: &[u8]) -> Option<u8> {
-    let [first, second, ..] = COLUMNS.map(str::as_bytes);
+    let [first, second, ..] = Column::ALL.map(|column| column.name().as_bytes());
     let mut windows = header.windows(first.len() + 1 + second.len());
     let window = windows.rfind(|window| window.starts_with(first) && window.ends_with(second))?;
     window.get(first.len()).copied().filter(|byte| can_delimit(*byte) && *byte != b'_')

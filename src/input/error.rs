@@ -4,6 +4,8 @@
 
 use std::io;
 
+use super::status::Status;
+
 /// Why an input cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each message says it; the fields are its parts")]
@@ -44,6 +46,20 @@ pub enum InputError {
     TwoConnectors { name: String, column: String },
     #[error("`{connector}` is not a voice connector's id: name one with `--connector`")]
     GivenConnector { connector: String },
+    #[error(
+        "`{name}` has some of a report's columns, but not {missing}: what is done cannot be told; restore the columns \
+         from the report, or rename the others if the file is not a report"
+    )]
+    PartOfAReport { name: String, missing: String },
+    #[error(
+        "`{name}` has several columns `{column}`, and it cannot be told which is the report's: rename the others"
+    )]
+    ReportColumnTwice { name: String, column: &'static str },
+    #[error(
+        "{name}:{line}: `status` is `{status}`, as in a report, but the file has no columns `error_code`, \
+         `error_message`: restore the columns from the report, or rename `status` if the file is not a report"
+    )]
+    StatusAlone { name: String, line: u64, status: Status },
     #[error("{delimiter:?} cannot be the delimiter: name a punctuation mark or `tab` with `--delimiter`")]
     Delimiter { delimiter: char },
     #[error(

@@ -2,15 +2,14 @@
 //!
 //! Must not judge a row.
 
-use std::ops::Range;
-
 use csv::ByteRecord;
 
+use super::column::{Column, Columns, Prior, Unclear};
 use super::dialect::Dialect;
 use super::error::InputError;
 use super::reader::Records;
 use super::source::Source;
-use super::status::{COLUMNS, Status};
+use super::status::text;
 use crate::number::{NumberError, PhoneNumber};
 
 /// The user's options for an input.
@@ -30,12 +29,14 @@ pub struct InputOptions {
 #[derive(Debug, Clone)]
 pub struct Layout {
     pub(crate) dialect: Dialect,
-    /// The number of fields in the header, including a report's six.
+    /// The number of fields in the header, including a report's.
     pub(crate) width: usize,
     pub(crate) connector: Connector,
     pub(crate) number: usize,
-    /// Where the six columns of an earlier report begin.
-    pub(crate) prior: Option<usize>,
+    /// Where the columns of an earlier report are.
+    pub(crate) prior: Option<Columns>,
+    /// A column `status` in a header that has no more of a report's.
+    pub(super) lone_status: Option<usize>,
 }
 
 /// Where a row's connector comes from.
@@ -46,14 +47,6 @@ pub(crate) enum Connector {
     Given(Box<str>),
 }
 
-/// What an earlier report says about a row.
-pub(crate) struct Prior<'r> {
-    /// The range of the row's fields that say it.
-    pub range: Range<usize>,
-    /// These fields, in the order of [`COLUMNS`].
-    pub cells: [&'r [u8]; COLUMNS.len()],
-}
-
 impl Layout {
     /// Whether the input is an earlier run's report.
     #[must_use]
@@ -61,38 +54,15 @@ impl Layout {
         self.prior.is_some()
     }
 
-    /// The input's own columns: those that a report does not add.
+    /// The number of the input's own columns: those that a report does not add.
     pub(crate) fn own_width(&self) -> usize {
-        self.width - if self.is_report() { COLUMNS.len() } else { 0 }
+        self.width - self.prior.as_ref().map_or(0, Columns::count)
     }
 
-    /// An earlier report's six cells: those under its headers. In a row that is not as wide as the header, the last
-    /// six, where the report put them, if the first of them is a status.
+    /// What an earlier report says about the row.
     pub(crate) fn prior<'r>(&self, row: &'r ByteRecord) -> Option<Prior<'r>> {
-        let start = self.prior?;
-        let is_whole = row.len() == self.width;
-        let start = if is_whole { start } else { row.len().checked_sub(COLUMNS.len())? };
-        let range = start..start + COLUMNS.len();
-        let cells = std::array::from_fn(|at| row.get(start + at).unwrap_or_default());
-        Some(Prior { range, cells }).filter(|prior| is_whole || prior.status().is_some())
+        self.prior.as_ref()?.prior(row, self.width)
     }
-}
-
-impl Prior<'_> {
-    /// `status`, if it is one.
-    pub(crate) fn status(&self) -> Option<Status> {
-        Status::of(text(self.cells[0]).trim())
-    }
-
-    /// `attempts`. A cell that is not a number counts as 0.
-    pub(crate) fn attempts(&self) -> u32 {
-        text(self.cells[3]).trim().parse().unwrap_or(0)
-    }
-}
-
-/// A cell as text; empty if it is not UTF-8.
-pub(crate) fn text(cell: &[u8]) -> &str {
-    std::str::from_utf8(cell).unwrap_or_default()
 }
 
 /// Whether `text` can be a connector's id. The service's ids are letters, digits and hyphens, but that is for the
@@ -107,8 +77,8 @@ pub(crate) struct Header<'a> {
     dialect: Dialect,
     line: u64,
     fields: Vec<String>,
-    /// Where the six columns of an earlier report begin.
-    prior: Option<usize>,
+    /// Where the columns of an earlier report are.
+    prior: Option<Columns>,
 }
 
 /// One of the two columns that an input needs.
@@ -142,8 +112,20 @@ impl<'a> Header<'a> {
             return Err(InputError::HeaderUtf8 { name: name.into(), line });
         }
         let fields: Vec<String> = header.fields.iter().map(|field| text(field).trim().to_owned()).collect();
-        let prior = fields.windows(COLUMNS.len()).rposition(|run| run == COLUMNS);
+        let prior = Columns::find(&fields).map_err(|unclear| Self::unclear(name, unclear))?;
         Ok((Self { name, dialect, line, fields, prior }, records))
+    }
+
+    fn unclear(name: &str, unclear: Unclear) -> InputError {
+        match unclear {
+            Unclear::Twice(column) => {
+                InputError::ReportColumnTwice { name: name.into(), column: column.name() }
+            }
+            Unclear::Missing(missing) => {
+                let missing: Vec<_> = missing.iter().map(|column| format!("`{}`", column.name())).collect();
+                InputError::PartOfAReport { name: name.into(), missing: missing.join(", ") }
+            }
+        }
     }
 
     /// Whether it has the columns of a report.
@@ -163,7 +145,9 @@ impl<'a> Header<'a> {
             return Err(InputError::SameColumn { name: self.name.into(), column });
         }
         let width = self.fields.len();
-        Ok(Layout { dialect: self.dialect, width, connector, number, prior: self.prior })
+        let is_status = |header: &String| header.eq_ignore_ascii_case(Column::Status.name());
+        let lone_status = self.fields.iter().position(is_status).filter(|_| self.prior.is_none());
+        Ok(Layout { dialect: self.dialect, width, connector, number, prior: self.prior, lone_status })
     }
 
     /// The one column of this kind: the one `named`, else the one with a known header.
@@ -199,10 +183,10 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// The input's own columns that `matches` accepts, without a report's six.
+    /// The input's own columns that `matches` accepts, without a report's.
     fn positions(&self, matches: impl Fn(&str) -> bool) -> Vec<usize> {
-        let prior = self.prior.map_or(0..0, |start| start..start + COLUMNS.len());
-        let own = self.fields.iter().enumerate().filter(|(at, _)| !prior.contains(at));
+        let is_own = |at: usize| !self.prior.is_some_and(|prior| prior.contains(at));
+        let own = self.fields.iter().enumerate().filter(|(at, _)| is_own(*at));
         own.filter(|(_, header)| matches(header)).map(|(at, _)| at).collect()
     }
 

@@ -7,6 +7,7 @@ use super::header::{Header, InputOptions, Layout};
 use super::row::{Verdict, judge};
 use super::rows::{EXAMPLES, Rows};
 use super::source::Source;
+use super::status::Status;
 
 /// What an input holds.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub struct Input {
     pub layout: Layout,
     /// The [digest](crate::files) of its bytes: it identifies the input.
     pub digest: Box<str>,
-    /// The lines of the first few invalid rows, each with the report's `error_code`.
+    /// The lines of the first few rows that cannot be sent, each with the report's `error_code`.
     pub invalid: Vec<(u64, &'static str)>,
 }
 
@@ -33,8 +34,17 @@ impl Input {
         let mut rows = Rows::default();
         let mut invalid = Vec::new();
         while let Some(record) = records.next()? {
+            if let Some(status) = layout.lone_status.and_then(|at| Status::of_cell(record.fields.get(at)?))
+                && matches!(status, Status::Succeeded | Status::NotAttempted)
+            {
+                return Err(InputError::StatusAlone {
+                    name: source.name().into(),
+                    line: record.line,
+                    status,
+                });
+            }
             let verdict = judge(&layout, record.fields);
-            if let Verdict::Invalid(error) = &verdict
+            if let Verdict::Invalid(error) | Verdict::Kept(_, error) = &verdict
                 && invalid.len() < EXAMPLES
             {
                 invalid.push((record.line, error.code()));

@@ -4,10 +4,12 @@
 //! the end, is the report's, which copies each row's own bytes. Must not decide what is sent when, and writes nothing.
 //!
 //! What counts as a row: every record after the header except blank lines. A file with a header and no rows is an input
-//! of no rows; an empty file is an error. A report is an input too: its six columns are recognized, rows that
-//! `succeeded` are finished, and all others are judged again by their current cells.
+//! of no rows; an empty file is an error. A report is an input too: its columns are recognized, rows that `succeeded`
+//! are finished, and all others are judged again by their current cells (see `row`).
 
 mod status;
+mod column;
+mod row_key;
 mod error;
 mod source;
 mod dialect;
@@ -20,6 +22,7 @@ mod load;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use column::Column;
 pub use dialect::can_delimit;
 pub use error::InputError;
 pub use flags::RowFlags;
@@ -27,10 +30,15 @@ pub use header::{InputOptions, Layout};
 pub use load::Input;
 pub use rows::{ConnectorId, RowId, Rows, Standing};
 pub use source::Source;
-pub use status::{COLUMNS, Status};
+pub use status::Status;
 
+pub(crate) use column::Prior;
 pub(crate) use dialect::BYTE_ORDER_MARK;
-pub(crate) use header::{Connector, Header, Prior, text};
+pub(crate) use header::{Connector, Header};
 pub(crate) use reader::{Record, Records};
-pub(crate) use row::{RowError, Verdict, judge};
+#[cfg(test)]
+pub(crate) use row::RowError;
+pub(crate) use row::{Verdict, judge};
+pub(crate) use row_key::{ACTION, RowKey};
 pub(crate) use rows::EXAMPLES;
+pub(crate) use status::{Said, text};

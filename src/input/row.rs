@@ -2,11 +2,37 @@
 //!
 //! Both passes use it: the first keeps the verdict, and the second computes the reason again, so reasons need not be
 //! stored. Must stay a pure function of the record and the layout; must not keep anything about earlier rows.
+//!
+//! # A report that was edited
+//!
+//! People edit reports, and spreadsheets rewrite them: form is no proof of intent. **What cannot be read keeps its old
+//! standing, and is never sent.** `row_key` tells an edited cell from an untouched one.
+//!
+//! | status → | `succeeded` | `unknown` | `failed`, `not_attempted` | `duplicate` | `invalid` | empty | another word |
+//! |---|---|---|---|---|---|---|---|
+//! | untouched | done | sent | sent | compared, sent | sent | sent | `UnknownStatus` |
+//! | number or connector edited | done | stays, `Edited` | `Edited` | `Edited` | sent¹ | sent | `UnknownStatus` |
+//! | damaged by a spreadsheet | done | stays, why | stays, why | why | why | why | `UnknownStatus` |
+//! | not UTF-8 | done | stays, why | stays, why | why | why | why | `UnknownStatus` |
+//! | too long, the extra cells empty | as the row without them | | | | | | |
+//! | cut short at its end | as with empty cells there | | | | | sent² | `UnknownStatus`, `RaggedRow` |
+//! | the input's own columns only | | | | | | sent: a new row | |
+//!
+//! *done*: not sent, and keeps all its cells. *stays*: not sent, and keeps its status; code and message say why.
+//! Everything else that is not sent becomes `invalid`, with the code or *why*.
+//!
+//! ¹ A row that was always invalid has no key, and may be corrected freely. One that was once valid is `Edited`.
+//! ² If a report's cells are all empty; otherwise `RaggedRow`.
+//!
+//! `Edited` and `UnknownStatus` hold until the status is emptied, which means: send the row as it stands. What is `unknown`
+//! stays so until it is sent again, so that a later `NotFound` still means that an earlier attempt worked.
 
 use csv::ByteRecord;
 
-use super::header::{Connector, Layout, Prior, is_connector, text};
-use super::status::Status;
+use super::column::{Column, Prior};
+use super::header::{Connector, Layout, is_connector};
+use super::row_key::{ACTION, RowKey};
+use super::status::{Said, Status, text};
 use crate::number::{NumberError, PhoneNumber};
 
 /// The most characters of a cell that a message quotes.
@@ -18,6 +44,12 @@ const RAGGED_ROW: &str = "RaggedRow";
 /// `error_code` of a row in which a spreadsheet has lost digits.
 const SPREADSHEET_DAMAGE: &str = "SpreadsheetDamage";
 
+/// `error_code` of a row that was changed after it was reported.
+const EDITED: &str = "Edited";
+
+/// `error_code` of a row whose status is none of a report's.
+const UNKNOWN_STATUS: &str = "UnknownStatus";
+
 /// Whether a record can be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict<'a> {
@@ -25,13 +57,30 @@ pub(crate) enum Verdict<'a> {
         connector: &'a str,
         number: PhoneNumber,
         unanswered: bool,
+        trace: Trace,
     },
     /// With what can still be read of it.
     Finished {
         connector: Option<&'a str>,
         number: Option<PhoneNumber>,
+        trace: Trace,
     },
+    /// It is not sent, and keeps this status.
+    Kept(Status, RowError<'a>),
     Invalid(RowError<'a>),
+}
+
+/// What shows whether a row still asks for what it asked for when it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trace {
+    /// It was never sent.
+    New,
+    /// An earlier report says that it repeats another row.
+    Repeat,
+    /// Its key fits.
+    Key,
+    /// Nothing: an older report has no keys.
+    Nothing,
 }
 
 /// Why a row cannot be sent. Its text is the report's `error_message`, without the line.
@@ -50,8 +99,18 @@ pub(crate) enum RowError<'a> {
     /// again becomes `20655000000`, a valid number, but the wrong one.
     #[error("the phone number is still what a spreadsheet made of it")]
     StillDamaged,
-    #[error("the row is not UTF-8")]
-    BrokenUtf8,
+    #[error("the {0} is not UTF-8")]
+    BrokenUtf8(&'static str),
+    /// `row_key` does not fit.
+    #[error("the row was changed after it was reported; to have it sent as it stands, clear its status")]
+    Edited,
+    #[error("{} is not a status of a report; to have the row sent, clear its status", quoted(&String::from_utf8_lossy(.0)))]
+    UnknownStatus(&'a [u8]),
+    /// An earlier report says so, and nobody has cleared the status since.
+    #[error("its status was not one of a report's; to have the row sent, clear its status")]
+    StillUnknownStatus,
+    #[error("{} is not an action of this version", quoted(.0))]
+    UnknownAction(&'a str),
     #[error("the voice connector is empty")]
     EmptyConnector,
     #[error("{} is not a voice connector's id", quoted(.0))]
@@ -66,57 +125,121 @@ pub(crate) enum RowError<'a> {
 }
 
 /// Judges a row.
-///
-/// A row of a report that `succeeded` is finished, whatever else it contains: its number is off the connector, even
-/// if a spreadsheet has since damaged the cells. All other rows are judged again.
 pub(crate) fn judge<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Verdict<'a> {
     let prior = layout.prior(row);
-    let status = prior.as_ref().and_then(Prior::status);
-    if status == Some(Status::Succeeded) {
-        return Verdict::Finished {
-            connector: connector(layout, row).ok(),
-            number: number(layout, row).ok(),
-        };
-    }
-    let pending = || {
-        check(layout, row, prior.as_ref())?;
-        let (connector, number) = (connector(layout, row)?, number(layout, row)?);
-        Ok(Verdict::Pending { connector, number, unanswered: status == Some(Status::Unknown) })
+    let said = prior.as_ref().map_or(Said::Nothing, Prior::said);
+    let asked = || Ok((connector(layout, row)?, number(layout, row)?));
+    let status = match said {
+        Said::Other(word) => return Verdict::Invalid(RowError::UnknownStatus(word)),
+        Said::Status(status) => Some(status),
+        Said::Nothing => None,
     };
-    pending().unwrap_or_else(Verdict::Invalid)
+    let judged = check(layout, row, prior.as_ref()).and_then(|()| match &prior {
+        None => asked().map(|asked| (asked, Trace::New)),
+        Some(prior) => compare(layout, row, prior, asked()),
+    });
+    match (status, judged) {
+        (Some(Status::Succeeded), Ok(((connector, number), trace))) => {
+            Verdict::Finished { connector: Some(connector), number: Some(number), trace }
+        }
+        (Some(Status::Succeeded), Err(error)) => {
+            let is_aligned = !matches!(error, RowError::Ragged { .. });
+            Verdict::Finished {
+                connector: connector(layout, row).ok().filter(|_| is_aligned),
+                number: number(layout, row).ok().filter(|_| is_aligned),
+                trace: Trace::Nothing,
+            }
+        }
+        (_, Ok(((connector, number), trace))) => {
+            Verdict::Pending { connector, number, unanswered: status == Some(Status::Unknown), trace }
+        }
+        (Some(status @ Status::Unknown), Err(error)) => Verdict::Kept(status, error),
+        (Some(status @ (Status::Failed | Status::NotAttempted)), Err(error)) if error != RowError::Edited => {
+            Verdict::Kept(status, error)
+        }
+        (_, Err(error)) => Verdict::Invalid(error),
+    }
 }
 
-/// Checks that the row is complete.
-fn check(layout: &Layout, row: &ByteRecord, prior: Option<&Prior<'_>>) -> Result<(), RowError<'static>> {
-    if row.len() != layout.width {
-        // As the report's reader counts: without the report's own columns.
-        let fields = row.len() - prior.map_or(0, |prior| prior.range.len());
-        return Err(RowError::Ragged { fields, header: layout.own_width() });
+/// Checks that the row is complete, and that an earlier report does not forbid to send it.
+fn check<'a>(layout: &Layout, row: &'a ByteRecord, prior: Option<&Prior<'a>>) -> Result<(), RowError<'a>> {
+    let Some(prior) = prior else {
+        // Delimiters at the end of a row are harmless.
+        let extra_is_empty = row.iter().skip(layout.width).all(<[u8]>::is_empty);
+        return if row.len() >= layout.width && extra_is_empty {
+            Ok(())
+        } else {
+            Err(ragged(layout, row.len()))
+        };
+    };
+    if !prior.is_aligned() {
+        let own = (0..row.len()).filter(|at| !prior.contains(*at)).count();
+        return Err(ragged(layout, own));
     }
-    if let Some(prior) = prior.filter(|prior| prior.status() == Some(Status::Invalid)) {
-        if is_untouched_padding(layout, row, prior) {
-            return Err(RowError::StillRagged);
-        }
-        if is_expanded_damage(layout, row, prior) {
-            return Err(RowError::StillDamaged);
-        }
+    let action = prior.word(Column::Action);
+    if !action.is_empty() && !action.eq_ignore_ascii_case(ACTION) {
+        return Err(RowError::UnknownAction(action));
     }
-    let is_text = row.iter().all(|field| std::str::from_utf8(field).is_ok());
-    if is_text { Ok(()) } else { Err(RowError::BrokenUtf8) }
+    let is_refused =
+        prior.status() == Some(Status::Invalid) && prior.word(Column::ErrorCode) == UNKNOWN_STATUS;
+    if is_refused { Err(RowError::StillUnknownStatus) } else { Ok(()) }
+}
+
+fn ragged(layout: &Layout, fields: usize) -> RowError<'static> {
+    RowError::Ragged { fields, header: layout.own_width() }
+}
+
+/// What a row asks for.
+type Asked<'a> = (&'a str, PhoneNumber);
+
+/// Compares what the row asks for with what it asked for when it was reported.
+fn compare<'a>(
+    layout: &Layout,
+    row: &ByteRecord,
+    prior: &Prior<'_>,
+    asked: Result<Asked<'a>, RowError<'a>>,
+) -> Result<(Asked<'a>, Trace), RowError<'a>> {
+    let key = prior.word(Column::RowKey);
+    match asked {
+        Ok(asked @ (connector, number)) if RowKey::new(connector, number).fits(key) => {
+            return Ok((asked, Trace::Key));
+        }
+        _ => {}
+    }
+    let Some(status) = prior.status() else {
+        return Ok((asked?, Trace::New)); // an empty status means: as it stands
+    };
+    let code = prior.word(Column::ErrorCode);
+    if code == RAGGED_ROW && is_untouched_padding(layout, row, prior) {
+        return Err(RowError::StillRagged);
+    }
+    let asked = asked?;
+    if code == SPREADSHEET_DAMAGE && is_expanded_damage(layout, row, prior) {
+        return Err(RowError::StillDamaged);
+    }
+    if code == EDITED || !prior.cell(Column::RowKey).trim_ascii().is_empty() {
+        return Err(RowError::Edited);
+    }
+    let trace = match status {
+        Status::Invalid => Trace::New,
+        Status::Duplicate => Trace::Repeat,
+        _ => Trace::Nothing,
+    };
+    Ok((asked, trace))
 }
 
 /// A report pads a row that is too short, which makes it look complete: which cell was missing is lost. So such a row
 /// stays `RaggedRow` until the user fills its last own cell, or changes its `status` or `error_code`.
 fn is_untouched_padding(layout: &Layout, row: &ByteRecord, prior: &Prior<'_>) -> bool {
-    let last_own = (0..layout.width).rev().find(|at| !prior.range.contains(at));
-    text(prior.cells[1]).trim() == RAGGED_ROW && last_own.is_some_and(|at| row.get(at) == Some(b""))
+    let last_own = (0..layout.width).rev().find(|at| !prior.contains(*at));
+    last_own.is_some_and(|at| row.get(at).is_none_or(<[u8]>::is_empty))
 }
 
 /// Whether the number is the one of the earlier report's message, without its exponent.
 fn is_expanded_damage(layout: &Layout, row: &ByteRecord, prior: &Prior<'_>) -> bool {
-    let damaged = text(prior.cells[2]).split('`').nth(1).and_then(expanded);
+    let damaged = prior.word(Column::ErrorMessage).split('`').nth(1).and_then(expanded);
     let now = text(row.get(layout.number).unwrap_or_default()).trim().trim_start_matches('+');
-    text(prior.cells[1]).trim() == SPREADSHEET_DAMAGE && damaged.is_some_and(|damaged| damaged == now)
+    damaged.is_some_and(|damaged| damaged == now)
 }
 
 /// `2.0655E+10` → `20655000000`; `None` for any other text.
@@ -134,7 +257,7 @@ fn connector<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Result<&'a str, Row
         Connector::Given(connector) => return Ok(connector),
         Connector::Column(column) => row.get(*column).unwrap_or_default(),
     };
-    match text(cell).trim() {
+    match readable(cell, "voice connector")?.trim() {
         "" => Err(RowError::EmptyConnector),
         text if text.contains('+') && expanded(text).is_some() => Err(RowError::DamagedConnector(text)),
         text if is_connector(text) => Ok(text),
@@ -143,19 +266,31 @@ fn connector<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Result<&'a str, Row
 }
 
 fn number<'a>(layout: &Layout, row: &'a ByteRecord) -> Result<PhoneNumber, RowError<'a>> {
-    let text = text(row.get(layout.number).unwrap_or_default());
+    let text = readable(row.get(layout.number).unwrap_or_default(), "phone number")?;
     PhoneNumber::parse(text).map_err(|error| match text {
         "" => RowError::EmptyNumber,
         text => RowError::Number { text, error },
     })
 }
 
+fn readable<'a>(cell: &'a [u8], what: &'static str) -> Result<&'a str, RowError<'a>> {
+    std::str::from_utf8(cell).map_err(|_| RowError::BrokenUtf8(what))
+}
+
 impl RowError<'_> {
+    /// Whether an earlier report has said it, and what it said still holds.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        matches!(self, Self::StillRagged | Self::StillDamaged | Self::StillUnknownStatus)
+    }
+
     /// The report's `error_code`.
     pub(crate) fn code(self) -> &'static str {
         match self {
             Self::Ragged { .. } | Self::StillRagged => RAGGED_ROW,
-            Self::BrokenUtf8 => "BrokenUtf8",
+            Self::BrokenUtf8(_) => "BrokenUtf8",
+            Self::Edited => EDITED,
+            Self::UnknownStatus(_) | Self::StillUnknownStatus => UNKNOWN_STATUS,
+            Self::UnknownAction(_) => "UnknownAction",
             Self::EmptyConnector => "EmptyConnector",
             Self::InvalidConnector(_) => "InvalidConnector",
             Self::StillDamaged | Self::DamagedConnector(_) => SPREADSHEET_DAMAGE,
@@ -169,6 +304,6 @@ impl RowError<'_> {
 fn quoted(text: &str) -> String {
     match text.char_indices().nth(QUOTED_CHARS) {
         None => format!("`{text}`"),
-        Some((end, _)) => format!("`{}…`", text.get(..end).unwrap_or_default()),
+        Some((end, _)) => format!("`{}...`", text.get(..end).unwrap_or_default()),
     }
 }

@@ -8,7 +8,7 @@ use indexmap::IndexSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::row::Verdict;
+use super::row::{Trace, Verdict};
 use crate::number::PhoneNumber;
 
 /// How many rows of a kind are shown as examples: what a person reads before opening the report.
@@ -34,6 +34,8 @@ pub enum Standing {
     Finished,
     /// It cannot be sent.
     Invalid,
+    /// It cannot be told what it asked for when an earlier report was written. It is not sent, and keeps its status.
+    Kept,
     /// Another row has the same connector and number, and comes first or is finished.
     Duplicate,
 }
@@ -47,8 +49,12 @@ pub struct Rows {
     lines: Vec<u32>,
     standings: Vec<Standing>,
     names: IndexSet<Box<str>>,
+    /// What shows that a row is as it was; emptied once the rows are compared.
+    traces: Vec<Trace>,
     /// (row, the row it repeats), in the order of rows.
     duplicates: Vec<(RowId, RowId)>,
+    /// (row, another row that was sent for the same number, and should not have been), in the order of rows.
+    suspects: Vec<(RowId, RowId)>,
     /// (pending row, an earlier row with the same number under another connector). Legal, but rarely intended.
     shared: Vec<(RowId, RowId)>,
 }
@@ -100,16 +106,26 @@ impl ConnectorId {
     }
 }
 
+/// What becomes of rows with the same connector and number.
+#[derive(Default)]
+struct Equal {
+    /// The one that is sent.
+    first: Option<RowId>,
+    duplicates: Vec<(RowId, RowId)>,
+    suspects: Vec<(RowId, RowId)>,
+}
+
 impl Rows {
     /// Adds the next row, which begins on `line`.
     pub(super) fn push(&mut self, verdict: &Verdict<'_>, line: u64) -> Result<(), TooMany> {
         self.lines.push(u32::try_from(line).map_err(|_| TooMany)?);
-        let (standing, connector, number) = match *verdict {
-            Verdict::Pending { connector, number, unanswered } => {
-                (Standing::Pending { unanswered }, Some(connector), Some(number))
+        let (standing, connector, number, trace) = match *verdict {
+            Verdict::Pending { connector, number, unanswered, trace } => {
+                (Standing::Pending { unanswered }, Some(connector), Some(number), trace)
             }
-            Verdict::Finished { connector, number } => (Standing::Finished, connector, number),
-            Verdict::Invalid(_) => (Standing::Invalid, None, None),
+            Verdict::Finished { connector, number, trace } => (Standing::Finished, connector, number, trace),
+            Verdict::Kept(..) => (Standing::Kept, None, None, Trace::Nothing),
+            Verdict::Invalid(_) => (Standing::Invalid, None, None, Trace::Nothing),
         };
         let connector = connector.map(|name| {
             let index =
@@ -120,6 +136,7 @@ impl Rows {
         self.numbers.push(number);
         self.connectors.push(connector);
         self.standings.push(standing);
+        self.traces.push(trace);
         Ok(())
     }
 
@@ -128,18 +145,16 @@ impl Rows {
         let numbered = |row| Some((self.number(row)?, self.connector(row), row));
         let mut rows: Vec<_> = self.ids().filter_map(numbered).collect();
         rows.sort_unstable();
-        let is_pending = |row: &RowId| matches!(self.standing(*row), Standing::Pending { .. });
-        let (mut duplicates, mut shared) = (Vec::new(), Vec::new());
+        let traces = std::mem::take(&mut self.traces);
+        let trace = &|row: RowId| traces.get(row.0 as usize).copied().unwrap_or(Trace::Nothing);
+        let (mut duplicates, mut suspects, mut shared) = (Vec::new(), Vec::new(), Vec::new());
         for same_number in rows.chunk_by(|one, two| one.0 == two.0) {
             let mut sent = Vec::new();
             for same in same_number.chunk_by(|one, two| one.1 == two.1) {
-                let ids = || same.iter().map(|(.., row)| *row);
-                // If one is finished, the others need not be sent, not even an earlier one.
-                let finished = ids().find(|row| self.standing(*row) == Standing::Finished);
-                let Some(first) = finished.or_else(|| ids().next()) else { continue };
-                sent.extend(Some(first).filter(is_pending));
-                let others = ids().filter(|row| *row != first).filter(is_pending);
-                duplicates.extend(others.map(|row| (row, first)));
+                let same = self.compare_equal(same.iter().map(|(.., row)| *row), trace);
+                sent.extend(same.first);
+                duplicates.extend(same.duplicates);
+                suspects.extend(same.suspects);
             }
             sent.sort_unstable();
             if let [first, others @ ..] = &*sent {
@@ -147,11 +162,56 @@ impl Rows {
             }
         }
         duplicates.sort_unstable();
+        suspects.sort_unstable();
         shared.sort_unstable();
         for (row, _) in &duplicates {
             self.standings[row.0 as usize] = Standing::Duplicate;
         }
-        (self.duplicates, self.shared) = (duplicates, shared);
+        for (row, _) in &suspects {
+            self.standings[row.0 as usize] = Standing::Kept;
+        }
+        (self.duplicates, self.suspects, self.shared) = (duplicates, suspects, shared);
+    }
+
+    /// Compares rows with the same connector and number.
+    ///
+    /// An earlier report says `duplicate` of every row that repeats another. If it says that several of them were to be
+    /// sent, and not all have a key that fits, they were different once, such as before a spreadsheet rounded their
+    /// numbers: those without a key are not sent. Nor is an open row ever the duplicate of a finished one unless both
+    /// are as they were.
+    fn compare_equal(
+        &self,
+        same: impl Iterator<Item = RowId> + Clone,
+        trace: impl Fn(RowId) -> Trace,
+    ) -> Equal {
+        let is_finished = |row: RowId| self.standing(row) == Standing::Finished;
+        let was_sent = |row: &RowId| matches!(trace(*row), Trace::Key | Trace::Nothing);
+        let finished = || same.clone().filter(|row| is_finished(*row));
+        let (finished, finished_with_key) =
+            (finished().next(), finished().find(|row| trace(*row) == Trace::Key));
+        let mut sent = same.clone().filter(was_sent);
+        let (sent, also_sent) = (sent.next(), sent.next());
+        let suspect = |row| {
+            let other = if sent == Some(row) { also_sent } else { sent };
+            other.filter(|_| trace(row) == Trace::Nothing)
+        };
+        let open = same.filter(|row| !is_finished(*row));
+        let mut equal = Equal::default();
+        equal.suspects.extend(open.clone().filter_map(|row| Some((row, suspect(row)?))));
+        let open = open.filter(|row| suspect(*row).is_none());
+        // If one is finished, the others need not be sent, not even an earlier one.
+        let done = |row| match trace(row) {
+            Trace::Key => finished_with_key,
+            Trace::Repeat => finished,
+            Trace::New | Trace::Nothing => None,
+        };
+        let to_send = || open.clone().filter(|row| done(*row).is_none());
+        // The doubt of one that is unknown must not be lost in a duplicate.
+        let is_unanswered = |row: &RowId| self.standing(*row) == Standing::Pending { unanswered: true };
+        equal.first = to_send().find(is_unanswered).or_else(|| to_send().next());
+        let repeated = |row: RowId| done(row).or(equal.first).filter(|first| *first != row);
+        equal.duplicates = open.clone().filter_map(|row| Some((row, repeated(row)?))).collect();
+        equal
     }
 
     /// The number of rows.
@@ -224,6 +284,13 @@ impl Rows {
     pub fn duplicate_of(&self, row: RowId) -> Option<RowId> {
         let at = self.duplicates.binary_search_by_key(&row, |(duplicate, _)| *duplicate).ok()?;
         self.duplicates.get(at).map(|(_, first)| *first)
+    }
+
+    /// The row that was sent for the same connector and number as this one, which has been altered since.
+    #[must_use]
+    pub(crate) fn suspect_of(&self, row: RowId) -> Option<RowId> {
+        let at = self.suspects.binary_search_by_key(&row, |(suspect, _)| *suspect).ok()?;
+        self.suspects.get(at).map(|(_, other)| *other)
     }
 
     /// The duplicates in order, each with the row that it repeats.

@@ -55,6 +55,11 @@ impl Source {
         &self.name
     }
 
+    /// The same bytes, called `name` in messages.
+    pub(crate) fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
     /// The time since it was last modified, if it is a file.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {

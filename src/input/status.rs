@@ -1,14 +1,10 @@
-//! The words of a report: its six columns, and the status of a row.
+//! The status of a row.
 //!
-//! `input` reads them when its file is a report, `report` writes them. Must not know how either does it.
+//! `input` reads it when its file is a report, `report` writes it. Must not know how either does it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-
-/// The columns that a report adds after the input's own, in this order.
-pub const COLUMNS: [&str; 6] =
-    ["status", "error_code", "error_message", "attempts", "request_id", "completed_at"];
 
 /// The outcome of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -46,11 +42,40 @@ impl Status {
         }
     }
 
-    /// The status of this word, if it is one.
+    /// The status of this word, if it is one, in whatever letters.
     #[must_use]
     pub fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == word)
+        Self::ALL.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(word.trim()))
     }
+
+    pub(super) fn of_cell(cell: &[u8]) -> Option<Self> {
+        std::str::from_utf8(cell).ok().and_then(Self::of)
+    }
+}
+
+/// What a cell for the status says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said<'r> {
+    /// Nothing: the row is to be sent as it stands.
+    Nothing,
+    Status(Status),
+    /// Somebody's own word, or bytes that are not text.
+    Other(&'r [u8]),
+}
+
+impl<'r> Said<'r> {
+    pub(super) fn of(cell: &'r [u8]) -> Self {
+        match (Status::of_cell(cell), std::str::from_utf8(cell)) {
+            (Some(status), _) => Self::Status(status),
+            (None, Ok(text)) if text.trim().is_empty() => Self::Nothing,
+            _ => Self::Other(cell),
+        }
+    }
+}
+
+/// A cell as text; empty if it is not UTF-8.
+pub(crate) fn text(cell: &[u8]) -> &str {
+    std::str::from_utf8(cell).unwrap_or_default()
 }
 
 impl fmt::Display for Status {

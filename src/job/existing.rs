@@ -15,10 +15,12 @@ use crate::files::Digest;
 use crate::hint::Hinted;
 use crate::input::Status;
 use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source, Standing};
+use crate::journal::copy;
 use crate::journal::entry::{Entry, Header};
 use crate::journal::history::{History, Replayed};
 use crate::journal::writer::Journal;
 use crate::report;
+use crate::text::counted;
 
 /// Where the report goes, and what to do with files that already exist.
 #[derive(Debug, Clone)]
@@ -38,6 +40,12 @@ impl ReportSettings {
         let mut path = self.path.clone().into_os_string();
         path.push(".journal");
         path.into()
+    }
+
+    /// The run's own copy of its input.
+    #[must_use]
+    pub fn input_copy(&self) -> PathBuf {
+        copy::path_of(&self.journal())
     }
 }
 
@@ -59,7 +67,7 @@ pub(crate) enum UnfinishedRun {
     Ask,
     /// Continue from it.
     Resume,
-    /// Delete it.
+    /// Delete it, once the user has consented.
     Discard,
 }
 
@@ -69,6 +77,8 @@ pub(crate) struct Existing {
     header: Header,
     path: PathBuf,
     unfinished: Option<(Journal, History)>,
+    /// A run that is to be forgotten.
+    discarded: Option<(Journal, History)>,
 }
 
 /// Refuses the report of a rehearsal: its successes would count as removed numbers that are still on their connectors.
@@ -101,9 +111,9 @@ impl Existing {
     pub(crate) fn look(settings: &ReportSettings, input: &Input, target: &str) -> anyhow::Result<Self> {
         let header = Header::new(input.digest.to_string(), input.rows.len(), target.to_owned());
         let path = settings.journal();
-        let mut existing = Self { header, path, unfinished: None };
-        if let Some((journal, replayed)) = Journal::open(&existing.path)? {
-            existing.unfinished = existing.judge(settings, journal, replayed)?;
+        let mut existing = Self { header, path, unfinished: None, discarded: None };
+        if let Some((journal, replayed)) = Journal::open(&existing.path, input.rows.len())? {
+            existing.judge(settings, journal, replayed)?;
         }
         if existing.unfinished.is_none() {
             check_report(settings)?;
@@ -111,26 +121,27 @@ impl Existing {
         Ok(existing)
     }
 
-    /// Returns the journal if it is to be resumed. Removes it if there is nothing in it to keep.
+    /// Keeps the journal if it is to be resumed or discarded. Removes it if there is nothing in it to keep.
     fn judge(
-        &self,
+        &mut self,
         settings: &ReportSettings,
         journal: Journal,
         replayed: Replayed,
-    ) -> anyhow::Result<Option<(Journal, History)>> {
+    ) -> anyhow::Result<()> {
         let Some(history) = replayed.history else {
-            journal.remove()?; // not even its header was complete: nothing had been sent
-            return Ok(None);
+            return Ok(journal.remove()?); // not even its header was complete: nothing had been sent
         };
         let same_input =
             (&history.header.input_xxh3, history.header.rows) == (&self.header.input_xxh3, self.header.rows);
         // A complete report can be written again, and the rows that it left out can be sent, unless it has replaced
         // its own input.
         let goes_on = settings.unfinished == UnfinishedRun::Resume && same_input;
-        if settings.unfinished == UnfinishedRun::Discard || !goes_on && is_complete(&history, &settings.path)?
-        {
-            journal.remove()?;
-            return Ok(None);
+        if !goes_on && is_complete(&history, &settings.path)? {
+            return Ok(journal.remove()?);
+        }
+        if settings.unfinished == UnfinishedRun::Discard {
+            self.discarded = Some((journal, history));
+            return Ok(());
         }
         let (own, settled) = (self.path.display(), HumanCount(history.settled()));
         if settings.unfinished == UnfinishedRun::Ask {
@@ -144,10 +155,12 @@ impl Existing {
             ));
         }
         if !same_input {
+            let copy = settings.input_copy();
+            let from = if copy.is_file() { format!(" from `{}`", copy.display()) } else { String::new() };
             bail!(Hinted::new(
                 format!("the input has changed since the run recorded in `{own}`"),
                 format!(
-                    "restore the input and use --resume, or use --discard to drop {settled} settled rows"
+                    "restore the input{from} and use --resume, or use --discard to drop {settled} settled rows"
                 )
             ));
         }
@@ -160,7 +173,28 @@ impl Existing {
                 "use the same endpoint and region, or --discard to delete the journal of that run"
             ));
         }
-        Ok(Some((journal, history)))
+        self.unfinished = Some((journal, history));
+        Ok(())
+    }
+
+    /// What is forgotten if the run goes on, in words; `None` if nothing is. What a rehearsal has done is forgotten by
+    /// another rehearsal without a word.
+    #[must_use]
+    pub fn forgets(&self, is_simulated: bool) -> Option<String> {
+        let (_, history) = self.discarded.as_ref()?;
+        let is_rehearsal = is_simulated && history.header.target == self.header.target;
+        let begun = history.begun.map(|begun| format!(" started at {begun:.0}")).unwrap_or_default();
+        let doubts = match history.in_doubt() {
+            0 => String::new(),
+            doubts => format!(", and {} that may have been sent", counted(doubts, "row")),
+        };
+        let text = format!(
+            "the only record of the run{begun} on {}: {} of {} are settled{doubts}",
+            history.header.target,
+            HumanCount(history.settled()),
+            counted(history.header.rows.into(), "row"),
+        );
+        Some(text).filter(|_| !is_rehearsal)
     }
 
     /// Whether the row, if it can be sent at all, is not settled yet.
@@ -188,17 +222,30 @@ impl Existing {
         self.unfinished.as_ref().map_or(0, |(_, history)| history.settled())
     }
 
-    /// Starts the session: from here on, the job is recorded in the journal.
+    /// Starts the session: from here on, the job is recorded in the journal, and its input is the copy that is
+    /// returned.
     ///
     /// # Errors
-    /// If the journal cannot be created or written.
-    pub(crate) fn begin(self, at: Timestamp) -> anyhow::Result<Journal> {
-        let session = Entry::Session { at };
-        let Some((mut journal, _)) = self.unfinished else {
-            return Ok(Journal::create(&self.path, &[Entry::Header(self.header), session])?);
-        };
-        journal.note(&[session])?;
-        Ok(journal)
+    /// If the journal or the copy cannot be created or written.
+    pub(crate) fn begin(self, at: Timestamp, source: &Source) -> anyhow::Result<(Journal, Source)> {
+        if let Some((discarded, _)) = self.discarded {
+            discarded.remove()?;
+        }
+        let (session, digest) = (Entry::Session { at }, self.header.input_xxh3.clone());
+        let keep = || copy::keep(&self.path, source, &digest).context("cannot keep a copy of the input");
+        if let Some((mut journal, _)) = self.unfinished {
+            let source = keep()?;
+            journal.note(&[session])?;
+            return Ok((journal, source));
+        }
+        let journal = Journal::create(&self.path, &[Entry::Header(self.header), session])?;
+        match keep() {
+            Ok(source) => Ok((journal, source)),
+            Err(error) => {
+                journal.remove()?;
+                Err(error)
+            }
+        }
     }
 }
 

@@ -27,7 +27,7 @@ pub fn finish(
     input: &Input,
     stop: Option<StopReason>,
 ) -> anyhow::Result<Counted> {
-    let history = journal.history()?;
+    let history = journal.history(input.rows.len())?;
     let counted = files::replace(report, |file| write(file, &mut journal, &history, source, input, stop))?;
     if let Err(error) = journal.remove() {
         // The report is complete and the journal says so: the next run removes the journal.

@@ -46,13 +46,13 @@ pub(super) fn execute(
     let run = Run::open(settings, env, screen).map_err(nothing_sent)?;
     let existing = run.look().map_err(nothing_sent)?;
     let plan = Plan::new(&run.input.rows, |row| existing.is_outstanding(row), settings.batch_size);
-    run.ask(&plan, existing.settled()).map_err(nothing_sent)?;
+    run.ask(&plan, &existing).map_err(nothing_sent)?;
     let in_doubt = existing.in_doubt(&run.input.rows);
     let started_at = wall_clock();
-    let mut journal = existing.begin(started_at).map_err(nothing_sent)?;
+    let (mut journal, input) = existing.begin(started_at, &run.source).map_err(nothing_sent)?;
     let (end, worked) = run.work(&plan, in_doubt, &mut journal, started_at);
     drop(plan); // frees memory for the report
-    let finished = run.finish(end, &worked, journal);
+    let finished = run.finish(end, &worked, journal, &input);
     run.tell_hook(&worked, &finished);
     finished.map(|finished| finished.status)
 }
@@ -88,7 +88,8 @@ impl<'a> Run<'a> {
     /// Reads the input and opens the service; nothing is sent.
     fn open(settings: &'a JobSettings, env: &Environment, screen: &'a Screen) -> anyhow::Result<Self> {
         if let Some(log) = screen.log_path() {
-            let own = [&settings.input, &settings.report.path, &settings.report.journal()];
+            let report = &settings.report;
+            let own = [&settings.input, &report.path, &report.journal(), &report.input_copy()];
             let is_own = own.into_iter().any(|path| settings::same_file(log, path));
             anyhow::ensure!(!is_own, "the log file `{}` is one of the job's own files", log.display());
         }
@@ -116,16 +117,18 @@ impl<'a> Run<'a> {
     }
 
     /// Shows what is about to happen, and asks for consent.
-    fn ask(&self, plan: &Plan, settled: u64) -> anyhow::Result<()> {
+    fn ask(&self, plan: &Plan, existing: &Existing) -> anyhow::Result<()> {
         let settings = self.settings;
         let overview = Overview {
             target: Some(&self.service.target),
             identity: self.service.identity.as_ref(),
             time_limit: settings.time_limit,
-            settled,
+            settled: existing.settled(),
+            forgets: existing.forgets(self.service.is_simulated()),
             ..Overview::of(&settings.input, &self.source, &self.input, plan)
         };
-        if overview.numbers() > 0 && !settings.consent && !self.service.is_simulated() {
+        let removes = overview.numbers() > 0 && !self.service.is_simulated();
+        if (removes || overview.forgets.is_some()) && !settings.consent {
             consent::ask(&overview, self.screen, settings.reads_stdin())?;
         } else {
             self.screen.say(&overview);
@@ -214,6 +217,7 @@ impl<'a> Run<'a> {
         end: anyhow::Result<PoolEnd>,
         worked: &Worked,
         journal: Journal,
+        input: &Source,
     ) -> anyhow::Result<Finished> {
         let settings = self.settings;
         let kept = || next_steps::kept(settings, &worked.tally);
@@ -224,7 +228,7 @@ impl<'a> Run<'a> {
             return Ok(Finished { status: ExitStatus::of_run(end.stop, false), summary: None, is_aborted });
         }
         let report = &settings.report.path;
-        let counted = finish::finish(journal, report, &self.source, &self.input, end.stop)
+        let counted = finish::finish(journal, report, input, &self.input, end.stop)
             .map_err(|error| with_note(error, kept()))?;
         if let Some(rate) = end.rate_found {
             self.service.remember_rate(rate, wall_clock());

@@ -178,7 +178,7 @@ impl JobSettings {
 
     /// Compares paths: files that do not exist yet cannot be told apart by their contents.
     fn check_files(&self) -> anyhow::Result<()> {
-        let mut taken = vec![self.report.path.clone(), self.report.journal()];
+        let mut taken = vec![self.report.path.clone(), self.report.journal(), self.report.input_copy()];
         for (option, path) in self.outputs.files() {
             let is_taken = taken.iter().any(|other| same_file(other, path) || same_place(other, path));
             ensure!(

@@ -28,6 +28,9 @@ pub struct History {
     /// Each outcome once, without its rows.
     outcomes: Vec<Settlement>,
     settled: u64,
+    /// The job is for a larger input than the one at hand: its rows are only counted. A damaged header must not
+    /// decide how much memory is taken.
+    is_foreign: bool,
     /// Rows that the current session intended and has neither settled nor released.
     intended: RowFlags,
     /// Rows that an earlier process intended, and ended without settling.
@@ -65,17 +68,18 @@ pub struct Replayed {
     pub whole: u64,
 }
 
-/// Reads a journal.
+/// Reads a journal, for an input of `input_rows` rows.
 ///
 /// # Errors
 /// If it cannot be read, is not a journal, or is damaged anywhere but at its end.
-pub fn replay(mut file: impl BufRead) -> Result<Replayed, HistoryError> {
+pub fn replay(mut file: impl BufRead, input_rows: u32) -> Result<Replayed, HistoryError> {
     let mut line = Vec::new();
     file.read_until(b'\n', &mut line)?;
     if !line.ends_with(b"\n") && line.iter().zip(HEADER_START).all(|(byte, ours)| byte == ours) {
         return Ok(Replayed { history: None, whole: 0 });
     }
     let mut history = History::new(header(&line)?);
+    history.is_foreign = history.header.rows > input_rows;
     let (mut whole, mut torn) = (line.len() as u64, None);
     for number in 2.. {
         line.clear();
@@ -124,6 +128,7 @@ impl History {
             outcome_of: Vec::new(),
             outcomes: Vec::new(),
             settled: 0,
+            is_foreign: false,
             intended: RowFlags::default(),
             in_doubt: RowFlags::default(),
         }
@@ -140,6 +145,8 @@ impl History {
                 self.begun.get_or_insert(at);
                 self.in_doubt.add(&std::mem::take(&mut self.intended));
             }
+            Entry::Intent { .. } | Entry::Released { .. } if self.is_foreign => {}
+            Entry::Settled(settlement) if self.is_foreign => self.settled += settlement.rows.len() as u64,
             Entry::Intent { rows } => {
                 for &row in rows.iter() {
                     self.check_open(row)?;
@@ -199,6 +206,13 @@ impl History {
     #[must_use]
     pub fn is_in_doubt(&self, row: RowId) -> bool {
         self.outcome(row).is_none() && (self.in_doubt.get(row) || self.intended.get(row))
+    }
+
+    /// How many rows may have been sent without a recorded outcome.
+    #[must_use]
+    pub fn in_doubt(&self) -> u64 {
+        let rows = if self.is_foreign { 0 } else { self.header.rows };
+        (0..rows).filter(|row| self.is_in_doubt(RowId::new(*row))).count() as u64
     }
 
     /// How many rows are settled.

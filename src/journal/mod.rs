@@ -5,6 +5,7 @@
 
 pub mod entry;
 pub mod history;
+pub mod copy;
 pub mod writer;
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ fn place() -> (TempDir, PathBuf) {
 }
 
 fn read(bytes: &[u8]) -> Result<Replayed, HistoryError> {
-    replay(bytes)
+    replay(bytes, 100)
 }
 
 fn history(bytes: &[u8]) -> History {
@@ -210,11 +210,11 @@ fn a_torn_tail_is_cut_off_and_new_entries_are_appended() {
     drop(Journal::create(&path, &[Entry::Header(header())]).expect("creates"));
     let mut file = std::fs::OpenOptions::new().append(true).open(&path).expect("opens");
     file.write_all(b"{\"intent\":{\"ro").expect("writes");
-    let (mut journal, torn) = Journal::open(&path).expect("opens").expect("is there");
+    let (mut journal, torn) = Journal::open(&path, 100).expect("opens").expect("is there");
     assert_eq!(torn.whole, std::fs::metadata(&path).expect("is there").len(), "cut, not only overwritten");
     journal.append(&[Entry::Session { at: Timestamp::UNIX_EPOCH }]).expect("appends");
     drop(journal);
-    let (_, replayed) = Journal::open(&path).expect("opens").expect("is there");
+    let (_, replayed) = Journal::open(&path, 100).expect("opens").expect("is there");
     assert!(replayed.history.expect("has a header").begun.is_some());
     assert_eq!(replayed.whole, std::fs::metadata(&path).expect("is there").len());
 }
@@ -222,9 +222,9 @@ fn a_torn_tail_is_cut_off_and_new_entries_are_appended() {
 #[test]
 fn a_journal_is_private_and_has_one_owner() {
     let (_folder, path) = place();
-    assert!(Journal::open(&path).expect("nothing is wrong").is_none());
+    assert!(Journal::open(&path, 100).expect("nothing is wrong").is_none());
     let journal = Journal::create(&path, &[Entry::Header(header())]).expect("creates");
-    assert!(matches!(Journal::open(&path), Err(JournalError::InUse(_))));
+    assert!(matches!(Journal::open(&path, 100), Err(JournalError::InUse(_))));
     assert!(matches!(Journal::create(&path, &[Entry::Header(header())]), Err(JournalError::InUse(_))));
     #[cfg(unix)]
     {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::event::{Event, Inbox};
 use crate::files::{open_private, sync_folder};
 use crate::hint::Hint;
+use crate::journal::copy;
 use crate::journal::entry::Entry;
 use crate::journal::history::{History, HistoryError, Replayed, replay};
 
@@ -88,11 +89,12 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Opens and reads the journal; `None` if it does not exist. A torn tail is cut off.
+    /// Opens and reads the journal, for an input of `input_rows` rows; `None` if it does not exist. A torn tail is cut
+    /// off.
     ///
     /// # Errors
     /// If another process has locked it, or if it is damaged or not a journal.
-    pub fn open(path: &Path) -> Result<Option<(Self, Replayed)>, JournalError> {
+    pub fn open(path: &Path, input_rows: u32) -> Result<Option<(Self, Replayed)>, JournalError> {
         let failed = |action| move |source| JournalError::Io { action, path: path.to_owned(), source };
         let file = match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => file,
@@ -101,7 +103,7 @@ impl Journal {
         };
         let mut journal = Self { path: path.to_owned(), file };
         journal.lock()?;
-        let replayed = replay(BufReader::with_capacity(1 << 16, &journal.file))
+        let replayed = replay(BufReader::with_capacity(1 << 16, &journal.file), input_rows)
             .map_err(|source| JournalError::Unusable { path: path.to_owned(), source })?;
         let length = journal.file.metadata().map_err(failed("read"))?.len();
         if replayed.whole < length {
@@ -162,15 +164,15 @@ impl Journal {
         self.file.sync_data().map_err(self.unwritable())
     }
 
-    /// Reads the journal from its start, because only what is in the file counts.
+    /// Reads the journal of an input of `input_rows` rows from its start, because only what is in the file counts.
     ///
     /// # Errors
     /// If it cannot be read, or is damaged.
-    pub fn history(&mut self) -> Result<History, JournalError> {
+    pub fn history(&mut self, input_rows: u32) -> Result<History, JournalError> {
         let unusable = |source| JournalError::Unusable { path: self.path.clone(), source };
         let mut file = &self.file;
         file.rewind().map_err(|error| unusable(error.into()))?;
-        let replayed = replay(BufReader::with_capacity(1 << 16, file)).map_err(unusable)?;
+        let replayed = replay(BufReader::with_capacity(1 << 16, file), input_rows).map_err(unusable)?;
         file.seek(SeekFrom::Start(replayed.whole)).map_err(|error| unusable(error.into()))?;
         replayed.history.ok_or_else(|| unusable(HistoryError::NotAJournal))
     }
@@ -196,7 +198,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Removes the file, once the report has everything in it or there is nothing to report.
+    /// Removes the file and the copy of the input, once the report has everything in it or there is nothing to report.
     ///
     /// Not synced: if a power failure brings the journal back, the next run sees that its report was written, or asks
     /// again.
@@ -204,11 +206,12 @@ impl Journal {
     /// # Errors
     /// If it cannot be removed.
     pub fn remove(self) -> Result<(), JournalError> {
-        std::fs::remove_file(&self.path).map_err(|source| JournalError::Io {
-            action: "remove",
-            path: self.path,
-            source,
-        })
+        let remove = |path: &Path| std::fs::remove_file(path);
+        let removed = match remove(&copy::path_of(&self.path)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => remove(&self.path),
+        };
+        removed.map_err(|source| JournalError::Io { action: "remove", path: self.path, source })
     }
 }
 

@@ -5,13 +5,12 @@
 use std::borrow::Cow;
 
 use super::result::RowResult;
-use crate::input::COLUMNS;
 
 /// What makes a spreadsheet treat a cell as a formula; some accept the full-width forms too.
 const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
-/// The six cells of a row that earlier runs sent `prior_attempts` times.
-pub(super) fn cells<'a>(result: &'a RowResult<'_>, prior_attempts: u32) -> [Cow<'a, str>; COLUMNS.len()] {
+/// The cells of `result` from `status` to `completed_at`, of a row that earlier runs sent `prior_attempts` times.
+pub(super) fn cells<'a>(result: &'a RowResult<'_>, prior_attempts: u32) -> [Cow<'a, str>; 6] {
     [
         result.status.as_str().into(),
         armed(&result.code),
@@ -23,8 +22,20 @@ pub(super) fn cells<'a>(result: &'a RowResult<'_>, prior_attempts: u32) -> [Cow<
     ]
 }
 
+/// This tool's own text, in ASCII: programs that take a report for another encoding leave it whole.
+pub(super) fn ascii(text: &str) -> String {
+    text.chars().fold(String::new(), |mut ascii, c| {
+        if c.is_ascii() {
+            ascii.push(c)
+        } else {
+            ascii.extend(c.escape_unicode())
+        }
+        ascii
+    })
+}
+
 /// Makes outside text safe. Line breaks become spaces, so that they add no lines to the report.
-fn armed(text: &str) -> Cow<'_, str> {
+pub(super) fn armed(text: &str) -> Cow<'_, str> {
     let guard = if text.starts_with(FORMULA_STARTS) { "'" } else { "" };
     if guard.is_empty() && !text.contains(['\r', '\n']) {
         return text.into();

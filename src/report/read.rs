@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::cell::disarmed;
-use crate::input::{COLUMNS, Connector, Header, InputError, InputOptions, Prior, Source, Status};
+use crate::input::{Column, Connector, Header, InputError, InputOptions, Prior, Source, Status};
 use crate::number::PhoneNumber;
 
 /// A row of a report.
@@ -73,18 +73,19 @@ pub fn read(
     while let Some(record) = records.next()? {
         let row = record.fields;
         let prior = layout.prior(row);
-        let cells = prior.as_ref().map_or([b"" as &[u8]; COLUMNS.len()], |prior| prior.cells);
-        let [_, code, message, attempts, request_id, completed_at] = cells.map(String::from_utf8_lossy);
-        // In a row that is not as wide as the header, it is unclear which cell is which.
-        let own = |column| row.get(column).filter(|_| row.len() == layout.width).unwrap_or_default();
+        let cell = |column| prior.as_ref().map_or(b"" as &[u8], |prior| prior.cell(column));
+        let cell = |column| String::from_utf8_lossy(cell(column));
+        // In a row that has lost or gained a field, it is unclear which cell is which.
+        let is_aligned = prior.as_ref().is_some_and(Prior::is_aligned);
+        let own = |column| row.get(column).filter(|_| is_aligned).unwrap_or_default();
         each(Reported {
             line: record.line,
             status: prior.as_ref().and_then(Prior::status),
-            code: disarmed(code),
-            message: disarmed(message),
-            attempts,
-            request_id: disarmed(request_id),
-            completed_at,
+            code: disarmed(cell(Column::ErrorCode)),
+            message: disarmed(cell(Column::ErrorMessage)),
+            attempts: cell(Column::Attempts),
+            request_id: disarmed(cell(Column::RequestId)),
+            completed_at: cell(Column::CompletedAt),
             connector: match &layout.connector {
                 Connector::Given(connector) => Cow::Borrowed(connector),
                 Connector::Column(column) => String::from_utf8_lossy(own(*column).trim_ascii()),

@@ -1,3 +1,5 @@
+mod edited;
+
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -9,9 +11,21 @@ use super::*;
 use crate::files::replace;
 use crate::input::InputOptions;
 use crate::input::tests::nasty;
-use crate::input::{COLUMNS, Input, Records, RowId, Source, Status};
+use crate::input::{Column, Input, Records, RowId, RowKey, Source, Status};
+use crate::number::PhoneNumber;
 
+/// The columns of an older report.
 const SIX: &str = "status,error_code,error_message,attempts,request_id,completed_at";
+/// Those that came later.
+const MORE: &str = "action,account_id,region,row_key";
+
+/// The cells of a valid row in the later columns.
+fn more(connector: &str, number: &str) -> String {
+    format!("disassociate,,,{}", RowKey::new(connector, PhoneNumber::parse(number).unwrap()))
+}
+
+/// The cells of a row without a key.
+const NO_KEY: &str = "disassociate,,,";
 
 fn read(source: &Source) -> Input {
     Input::read(source, &InputOptions::default()).unwrap()
@@ -49,17 +63,19 @@ fn in_turn(row: RowId) -> RowResult<'static> {
 #[test]
 fn a_row_is_its_own_bytes_and_its_outcome() {
     let csv = "\u{feff}Phone;\"VC id\";note\r\n\r\n+10;vc; \"as is\" \r\n\"+11\";vc;\"a\r\nb\"\r\n10;vc;\r\n+12;vc;x";
-    let six = SIX.replace(',', ";");
+    let ten = format!("{SIX},{MORE}").replace(',', ";");
+    let [number_10, number_11, number_12] =
+        ["10", "11", "12"].map(|number| more("vc", number).replace(',', ";"));
     let (out, statuses) = report_on(csv.as_bytes(), in_turn);
     let done = "2;r;2023-11-14T22:13:20Z";
     assert_eq!(
         String::from_utf8(out).unwrap(),
         format!(
-            "\u{feff}Phone;\"VC id\";note;{six}\r\n\
-             +10;vc; \"as is\" ;succeeded;;\"'=no, \"\"never\"\" \";{done}\r\n\
-             \"+11\";vc;\"a\r\nb\";failed;Forbidden;\"'=no, \"\"never\"\" \";{done}\r\n\
-             10;vc;;duplicate;;line 6: same connector and number as line 3;0;;\r\n\
-             +12;vc;x;succeeded;;\"'=no, \"\"never\"\" \";{done}\r\n"
+            "\u{feff}Phone;\"VC id\";note;{ten}\r\n\
+             +10;vc; \"as is\" ;succeeded;;\"'=no, \"\"never\"\" \";{done};{number_10}\r\n\
+             \"+11\";vc;\"a\r\nb\";failed;Forbidden;\"'=no, \"\"never\"\" \";{done};{number_11}\r\n\
+             10;vc;;duplicate;;line 6: same connector and number as line 3;0;;;{number_10}\r\n\
+             +12;vc;x;succeeded;;\"'=no, \"\"never\"\" \";{done};{number_12}\r\n"
         )
     );
     assert_eq!(counted(&statuses), [2, 1, 0, 0, 0, 1]);
@@ -67,25 +83,25 @@ fn a_row_is_its_own_bytes_and_its_outcome() {
 
 #[test]
 fn a_header_alone_gives_a_header() {
-    assert_eq!(text("vc_id,phone", waiting), format!("vc_id,phone,{SIX}\n"));
-    assert_eq!(text("vc_id,phone\r", waiting), format!("vc_id,phone,{SIX}\r"));
+    assert_eq!(text("vc_id,phone", waiting), format!("vc_id,phone,{SIX},{MORE}\n"));
+    assert_eq!(text("vc_id,phone\r", waiting), format!("vc_id,phone,{SIX},{MORE}\r"));
 }
 
 #[test]
-fn a_ragged_row_keeps_its_fields_and_the_six_can_be_found_again() {
+fn a_ragged_row_keeps_its_fields_and_its_cells_can_be_found_again() {
     let short = "line 2: the row has 1 field, the header 3; after correcting it, clear its status";
     let long = "line 3: the row has 4 fields, the header 3";
     let report = text("vc_id,phone,note\nvc\nvc,+10,a,b\n", waiting);
     let expected = format!(
-        "vc_id,phone,note,{SIX}\n\
-         vc,,,invalid,RaggedRow,\"{short}\",0,,\n\
-         vc,+10,a,b,invalid,RaggedRow,\"{long}\",0,,\n"
+        "vc_id,phone,note,{SIX},{MORE}\n\
+         vc,,,invalid,RaggedRow,\"{short}\",0,,,{NO_KEY}\n\
+         vc,+10,a,b,invalid,RaggedRow,\"{long}\",0,,,{NO_KEY}\n"
     );
     assert_eq!(report, expected);
     assert_eq!(text(&report, waiting), expected);
     // Corrected by hand, one with a field more and one with a field less.
     let corrected = expected.replace("vc,,,invalid", "vc,+11,c,invalid").replace("a,b,", "ab,");
-    assert_eq!(text(&corrected, waiting).matches(",not_attempted,,,0,,\n").count(), 2);
+    assert_eq!(text(&corrected, waiting).matches(",not_attempted,,,0,,,disassociate").count(), 2);
 }
 
 #[test]
@@ -95,8 +111,8 @@ fn a_row_that_was_added_to_a_report_without_its_columns_loses_nothing() {
         report.lines().skip(1).map(|row| row.split_once(",line").unwrap_or((row, "")).0).collect();
     assert!(report.contains("\nvc,+10,,invalid,RaggedRow,"), "{report}");
     assert!(report.contains("\na,b,c,d,e,invalid,RaggedRow,"), "{report}");
-    // The six alone: a finished row that has lost everything else.
-    assert_eq!(rows[2], ",,,succeeded,,,1,,");
+    // A report's cells alone: a finished row that has lost everything else.
+    assert_eq!(rows[2], ",,,succeeded,,,1,,,disassociate,,,");
 }
 
 #[test]
@@ -117,9 +133,14 @@ fn a_rerun_keeps_what_is_finished_and_adds_up_the_attempts() {
         .replace("failed,Forbidden,\"not yours, sorry\",2,req-2,2024-05-01T22:00:01Z", "succeeded,,,5,req-9,")
         .lines()
         .map(|line| match line.split(',').nth(1).unwrap() {
-            "+12065550104" => format!("{vc},+12065550104,corrected,not_attempted,,,0,,\n"),
-            "+12065550106" => format!("{vc},+12065550106,,not_attempted,,,0,,\n"),
-            _ => format!("{line}\n"),
+            "phone_number" => format!("{line},{MORE}\n"),
+            number @ "+12065550104" => {
+                format!("{vc},{number},corrected,not_attempted,,,0,,,{}\n", more(vc, number))
+            }
+            number @ "+12065550106" => format!("{vc},{number},,not_attempted,,,0,,,{}\n", more(vc, number)),
+            number @ ("+12065550101" | "+12065550103") => format!("{line},{}\n", more(vc, number)),
+            number if line.contains(",duplicate,") => format!("{line},{}\n", more(vc, number)),
+            _ => format!("{line},{NO_KEY}\n"),
         })
         .collect::<String>();
     assert_eq!(String::from_utf8(out).unwrap(), expected);
@@ -127,16 +148,37 @@ fn a_rerun_keeps_what_is_finished_and_adds_up_the_attempts() {
 }
 
 #[test]
-fn the_six_columns_move_to_the_end() {
+fn the_columns_of_a_report_move_to_the_end() {
+    let (ten, columns) = (more("vc", "10"), format!("{SIX},{MORE}"));
     let csv =
         format!("vc_id,{SIX},phone\nvc,failed,x,\"a, b\",4,r,t,\"+10\"\nvc,succeeded,,\"a, b\",4,r,t,+11\n");
-    let expected =
-        format!("vc_id,phone,{SIX}\nvc,\"+10\",not_attempted,,,4,,\nvc,+11,succeeded,,\"a, b\",4,r,t\n");
+    let expected = format!(
+        "vc_id,phone,{columns}\nvc,\"+10\",not_attempted,,,4,,,{ten}\nvc,+11,succeeded,,\"a, b\",4,r,t,{NO_KEY}\n"
+    );
     assert_eq!(text(&csv, waiting), expected);
-    let csv = format!("{SIX},vc_id,phone\nfailed,,,1,,,vc,+10\n");
-    assert_eq!(text(&csv, waiting), format!("vc_id,phone,{SIX}\nvc,+10,not_attempted,,,1,,\n"));
+    let expected = format!("vc_id,phone,{columns}\nvc,+10,not_attempted,,,1,,,{ten}\n");
+    for csv in [
+        format!("{SIX},vc_id,phone\nfailed,,,1,,,vc,+10\n"),
+        format!("{MORE},vc_id,phone,{SIX}\n{ten},vc,+10,failed,,,1,,\n"),
+        format!("row_key,vc_id,ATTEMPTS,phone,error_message,Error_Code, STATUS \n,vc,1,+10,,,failed\n"),
+    ] {
+        assert_eq!(text(&csv, waiting), expected, "{csv}");
+    }
     // Only the last run of the six is the report's; the other belongs to the user.
     let csv = format!("{SIX},vc_id,phone,{SIX}\nfailed,,,1,,,vc,+10,unknown,,,2,,\n");
+    let expected = format!("{SIX},vc_id,phone,{columns}\nfailed,,,1,,,vc,+10,unknown,,,2,,,{NO_KEY}\n");
+    assert_eq!(text(&csv, waiting), expected);
+    // An older report's own columns are not the report's, whatever they are called.
+    let csv = format!("vc_id,region,phone,{SIX}\nvc,north,+10,failed,,,2,,\n");
+    let expected = format!("vc_id,region,phone,{columns}\nvc,north,+10,not_attempted,,,2,,,{ten}\n");
+    assert_eq!(text(&csv, waiting), expected);
+    assert_eq!(text(&expected, waiting), expected);
+}
+
+#[test]
+fn what_is_known_of_account_and_region_is_kept() {
+    let key = more("vc", "10").replace("disassociate,,,", "disassociate,123456789012,eu-west-2,");
+    let csv = format!("vc_id,phone,{SIX},{MORE}\nvc,10,not_attempted,,,0,,,{key}\n");
     assert_eq!(text(&csv, waiting), csv);
 }
 
@@ -192,7 +234,7 @@ fn a_report_replaces_its_own_source_and_is_for_its_owner_alone() {
     replace(&link, write_to).unwrap();
     assert_eq!(
         fs::read_to_string(&path).unwrap(),
-        format!("vc_id,phone,{SIX}\nvc,+10,not_attempted,,,0,,\n")
+        format!("vc_id,phone,{SIX},{MORE}\nvc,+10,not_attempted,,,0,,,{}\n", more("vc", "10"))
     );
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
@@ -229,18 +271,23 @@ proptest! {
         let after = records(&report);
         prop_assert_eq!(statuses.len(), before.len());
         prop_assert_eq!(after.len(), before.len());
-        for ((raw_before, fields), (raw, with_six)) in before.iter().zip(&after) {
-            prop_assert!(raw.starts_with(raw_before));
+        for ((raw_before, fields), (raw, reported)) in before.iter().zip(&after) {
+            // Delimiters that are too many at a row's end are dropped.
+            let empty = fields.iter().rev().take_while(|field| field.is_empty()).count();
+            let extra = fields.len().saturating_sub(width);
+            let dropped = if empty >= extra { extra } else { 0 };
+            prop_assert!(dropped > 0 || raw.starts_with(raw_before));
+            let fields = &fields[..fields.len() - dropped];
             let own = fields.len().max(width);
-            prop_assert_eq!(with_six.len(), own + COLUMNS.len());
-            prop_assert!(fields.iter().eq(with_six.iter().take(fields.len())));
-            prop_assert!(with_six.iter().take(own).skip(fields.len()).all(Vec::is_empty));
+            prop_assert_eq!(reported.len(), own + Column::ALL.len());
+            prop_assert!(fields.iter().eq(reported.iter().take(fields.len())));
+            prop_assert!(reported.iter().take(own).skip(fields.len()).all(Vec::is_empty));
         }
         // A report on the report: the same rows again, and from then on the same bytes.
         let (again, _) = report_on(&report, waiting);
         for ((_, one), (_, two)) in after.iter().zip(&records(&again)) {
             prop_assert_eq!(one.len(), two.len());
-            prop_assert!(one.iter().zip(two).take(one.len() - COLUMNS.len()).all(|(one, two)| one == two));
+            prop_assert!(one.iter().zip(two).take(one.len() - Column::ALL.len()).all(|(one, two)| one == two));
         }
         let (and_again, _) = report_on(&again, waiting);
         prop_assert_eq!(and_again, again);

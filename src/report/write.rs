@@ -2,18 +2,19 @@
 //!
 //! Reads the source a second time. Must not decide the outcome of a row that was sent, nor keep rows.
 //!
-//! For a malformed row, so that the six columns can still be identified:
+//! For a malformed row, so that a report's columns can still be identified:
 //! - A row with fewer fields than the header is padded with empty ones.
-//! - A row with more fields keeps them, and the six come last.
+//! - A row with more fields keeps them, and the report's columns come last. Empty ones at its end are dropped.
 
+use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use super::cell;
+use super::cell::{armed, ascii, cells};
 use super::result::RowResult;
 use crate::input::{
-    BYTE_ORDER_MARK, COLUMNS, Input, InputError, Layout, Prior, Record, Records, RowError, RowId, Source,
-    Standing, Status, Verdict, judge, text,
+    ACTION, BYTE_ORDER_MARK, Column, Input, InputError, Layout, Prior, Record, Records, RowId, RowKey, Said,
+    Source, Status, Verdict, judge, text,
 };
 
 /// A row as the report shows it, for counting.
@@ -73,23 +74,17 @@ pub fn write<'a>(
     if layout.dialect.byte_order_mark {
         lines.out.write_all(BYTE_ORDER_MARK)?;
     }
-    lines.write(&header, layout.prior(header.fields).as_ref(), &COLUMNS)?;
+    let names = Column::ALL.map(|column| column.name().as_bytes().into());
+    lines.write(&header, layout.prior(header.fields).as_ref(), &names)?;
     let mut ids = input.rows.ids();
     while let Some(record) = records.next()? {
         let row = ids.next().ok_or_else(changed)?;
         let prior = layout.prior(record.fields);
-        if let Some(result) = result(input, row, &record, &mut result_of).map_err(|Changed| changed())? {
-            let RowResult { status, code, message, request_id, .. } = &result;
-            written(Written { row, status: *status, code, message, request_id });
-            let cells = cell::cells(&result, prior.as_ref().map_or(0, Prior::attempts));
-            lines.write(&record, prior.as_ref(), &cells.each_ref().map(|cell| cell.as_bytes()))?;
-        } else {
-            let prior = prior.ok_or_else(changed)?;
-            let [_, code, message, _, request_id, _] = prior.cells.map(text);
-            let status = prior.status().ok_or_else(changed)?;
-            written(Written { row, status, code, message, request_id });
-            lines.write(&record, Some(&prior), &prior.cells)?;
-        }
+        let shown = shown(input, row, &record, &mut result_of).ok_or_else(changed)?;
+        let (status, cells) = shown.cells(prior.as_ref());
+        let [code, message, request_id] = shown.texts(prior.as_ref());
+        written(Written { row, status, code: &code, message: &message, request_id: &request_id });
+        lines.write(&record, prior.as_ref(), &cells)?;
     }
     lines.out.flush()?;
     if ids.next().is_some() || records.digest() != input.digest {
@@ -98,34 +93,126 @@ pub fn write<'a>(
     Ok(())
 }
 
-/// A row is not what it was when the input was read.
-struct Changed;
+/// What the report shows of a row.
+enum Shown<'a> {
+    /// What an earlier report says.
+    Prior(Status),
+    /// The same, but with this code and message.
+    Kept(Status, &'static str, String),
+    /// It cannot be sent.
+    Invalid(&'static str, String),
+    /// What became of it.
+    Result(RowResult<'a>, RowKey),
+}
 
-/// What the report says about a row; `None` if it keeps the cells of an earlier report.
-fn result<'a>(
+/// What the report shows of a row; `None` if it is not what it was when the input was read.
+fn shown<'a>(
     input: &Input,
     row: RowId,
     record: &Record<'_>,
     result_of: &mut impl FnMut(RowId) -> RowResult<'a>,
-) -> Result<Option<RowResult<'a>>, Changed> {
-    Ok(match input.rows.standing(row) {
-        Standing::Finished => None,
-        Standing::Pending { unanswered } => {
-            Some(result_of(row)).filter(|result| !(unanswered && result.status == Status::NotAttempted))
+) -> Option<Shown<'a>> {
+    let Input { rows, layout, .. } = input;
+    let line = record.line;
+    Some(match judge(layout, record.fields) {
+        Verdict::Finished { .. } => Shown::Prior(Status::Succeeded),
+        Verdict::Kept(status, error) if error.is_unchanged() => Shown::Prior(status),
+        Verdict::Kept(status, error) => {
+            Shown::Kept(status, error.code(), format!("line {line}: {error}; not sent, and still {status}"))
         }
-        Standing::Duplicate => {
-            let first = input.rows.line(input.rows.duplicate_of(row).ok_or(Changed)?);
-            let message = format!("line {}: same connector and number as line {first}", record.line);
-            Some(verdict(Status::Duplicate, "", message))
-        }
-        Standing::Invalid => match judge(&input.layout, record.fields) {
-            Verdict::Invalid(RowError::StillRagged | RowError::StillDamaged) => None,
-            Verdict::Invalid(error) => {
-                Some(verdict(Status::Invalid, error.code(), format!("line {}: {error}", record.line)))
+        Verdict::Invalid(error) if error.is_unchanged() => Shown::Prior(Status::Invalid),
+        Verdict::Invalid(error) => Shown::Invalid(error.code(), format!("line {line}: {error}")),
+        Verdict::Pending { number, .. } if rows.number(row) != Some(number) => return None,
+        Verdict::Pending { connector, number, unanswered, .. } => {
+            let key = RowKey::new(connector, number);
+            if let Some(first) = rows.duplicate_of(row) {
+                let first = rows.line(first);
+                let message = format!("line {line}: same connector and number as line {first}").into();
+                let duplicate = RowResult { status: Status::Duplicate, message, ..RowResult::NOT_ATTEMPTED };
+                return Some(Shown::Result(duplicate, key));
             }
-            Verdict::Pending { .. } | Verdict::Finished { .. } => return Err(Changed),
-        },
+            if let Some(other) = rows.suspect_of(row) {
+                let status = layout.prior(record.fields)?.status()?;
+                let message = format!(
+                    "line {line}: same connector and number as line {}, but it was not a duplicate when it was \
+                     reported: a spreadsheet may have rounded both; not sent, and still {status}",
+                    rows.line(other)
+                );
+                return Some(Shown::Kept(status, SUSPECT_NUMBER, message));
+            }
+            let result = result_of(row);
+            if unanswered && result.status == Status::NotAttempted {
+                return Some(Shown::Prior(Status::Unknown));
+            }
+            Shown::Result(result, key)
+        }
     })
+}
+
+/// `error_code` of a row whose number was once another row's only.
+const SUSPECT_NUMBER: &str = "SuspectNumber";
+
+impl Shown<'_> {
+    /// `error_code`, `error_message` and `request_id`, for counting.
+    fn texts(&self, prior: Option<&Prior<'_>>) -> [Cow<'_, str>; 3] {
+        let of_prior = |column| prior.map_or("", |prior| text(prior.cell(column))).to_owned().into();
+        match self {
+            Self::Prior(_) => [Column::ErrorCode, Column::ErrorMessage, Column::RequestId].map(of_prior),
+            Self::Kept(_, code, message) => [(*code).into(), message.into(), of_prior(Column::RequestId)],
+            Self::Invalid(code, message) => [(*code).into(), message.into(), "".into()],
+            Self::Result(result, _) => {
+                [&*result.code, &*result.message, result.request_id].map(Cow::Borrowed)
+            }
+        }
+    }
+
+    /// The status, and the cells in the order of [`Column::ALL`].
+    fn cells<'c>(&'c self, prior: Option<&Prior<'c>>) -> (Status, [Cow<'c, [u8]>; Column::ALL.len()]) {
+        let mut all =
+            Column::ALL.map(|column| Cow::Borrowed(prior.map_or(b"" as &[u8], |prior| prior.cell(column))));
+        let mut set = |column: Column, cell: Cow<'c, str>| {
+            all[column as usize] = match cell {
+                Cow::Borrowed(cell) => Cow::Borrowed(cell.as_bytes()),
+                Cow::Owned(cell) => Cow::Owned(cell.into_bytes()),
+            };
+        };
+        if prior.is_none_or(|prior| prior.cell(Column::Action).is_empty()) {
+            set(Column::Action, ACTION.into());
+        }
+        let status = match self {
+            Self::Prior(status) => *status,
+            Self::Kept(status, code, message) => {
+                set(Column::ErrorCode, (*code).into());
+                set(Column::ErrorMessage, armed(&ascii(message)).into_owned().into());
+                *status
+            }
+            Self::Invalid(code, message) => {
+                let attempts = prior.map_or(0, Prior::attempts);
+                let message: Cow<'_, str> = ascii(message).into();
+                let message = RowResult {
+                    status: Status::Invalid,
+                    code: (*code).into(),
+                    message,
+                    ..RowResult::NOT_ATTEMPTED
+                };
+                let six = cells(&message, attempts).map(|cell| Cow::Owned(cell.into_owned()));
+                Column::ALL.into_iter().zip(six).for_each(|(column, cell)| set(column, cell));
+                // Whoever cleared the status stands by the row as it is.
+                if prior.is_some_and(|prior| prior.said() == Said::Nothing) {
+                    set(Column::RowKey, "".into());
+                }
+                Status::Invalid
+            }
+            Self::Result(result, key) => {
+                let six = cells(result, prior.map_or(0, Prior::attempts));
+                Column::ALL.into_iter().zip(six).for_each(|(column, cell)| set(column, cell));
+                set(Column::RowKey, Cow::Owned(key.to_string()));
+                result.status
+            }
+        };
+        set(Column::Status, status.as_str().into());
+        (status, all)
+    }
 }
 
 /// Writes lines of the report; the buffer is reused.
@@ -137,44 +224,48 @@ struct Lines<'a, W: Write> {
 }
 
 impl<W: Write> Lines<'_, W> {
-    /// A record's own fields, byte for byte, and six `cells`.
-    fn write<T: AsRef<[u8]>>(
+    /// A record's own fields, byte for byte, and a report's `cells`.
+    fn write(
         &mut self,
         record: &Record<'_>,
         prior: Option<&Prior<'_>>,
-        cells: &[T; COLUMNS.len()],
+        cells: &[Cow<'_, [u8]>; Column::ALL.len()],
     ) -> io::Result<()> {
         let Self { layout, csv, line, .. } = self;
         let delimiter = layout.dialect.delimiter;
         line.clear();
         line.extend_from_slice(record.raw);
         line.push(delimiter);
-        let mut own = record.fields.len();
-        if let Some(Prior { range, .. }) = prior {
+        let fields = record.fields.len();
+        let empty =
+            record.fields.iter().skip(layout.width).rev().take_while(|field| field.is_empty()).count();
+        let is_dropped = |at: usize| match prior {
+            Some(prior) => prior.contains(at) || prior.is_aligned() && at >= layout.width,
+            None => empty + layout.width == fields && at >= layout.width,
+        };
+        let dropped: Vec<usize> = (0..fields).filter(|at| is_dropped(*at)).collect();
+        if !dropped.is_empty() {
             let starts = layout.dialect.field_starts(line);
-            line.drain(starts[range.start]..starts[range.end]);
-            own -= range.len();
+            for at in dropped.iter().rev() {
+                line.drain(starts[*at]..starts[at + 1]);
+            }
         }
+        let own = fields - dropped.len();
         line.resize(line.len() + layout.own_width().saturating_sub(own), delimiter);
-        for (index, cell) in cells.iter().map(AsRef::as_ref).enumerate() {
+        for (index, cell) in cells.iter().enumerate() {
             let mut end = line.len();
             line.resize(end + 2 * cell.len() + 8, 0); // if every byte is a quote
             if index > 0 {
                 end += csv.delimiter(&mut line[end..]).1;
             }
             end += csv.field(cell, &mut line[end..]).2;
-            if index + 1 == COLUMNS.len() {
+            if index + 1 == cells.len() {
                 end += csv.terminator(&mut line[end..]).1;
             }
             line.truncate(end);
         }
         self.out.write_all(line)
     }
-}
-
-/// The report's own verdict on a row that was not sent.
-fn verdict<'a>(status: Status, code: &'static str, message: String) -> RowResult<'a> {
-    RowResult { status, code: code.into(), message: message.into(), ..RowResult::NOT_ATTEMPTED }
 }
 
 /// Whether the file at `path` has the columns of a report.

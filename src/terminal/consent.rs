@@ -16,7 +16,7 @@ use crate::text::counted;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// There is no terminal to ask on.
-    #[error("removing numbers needs confirmation, but there is no terminal to ask on; nothing was sent")]
+    #[error("this needs confirmation, but there is no terminal to ask on; nothing was sent")]
     NobodyToAsk,
     /// The answer was not yes.
     #[error("not confirmed; nothing was sent")]
@@ -46,10 +46,7 @@ pub(crate) fn ask(overview: &Overview<'_>, screen: &Screen, stdin_is_input: bool
         return Err(Refused::NobodyToAsk);
     }
     forget_what_was_typed();
-    screen.ask(format_args!(
-        "{overview}\n\nCalls to these numbers will no longer be connected. {} ",
-        question(overview.numbers())
-    ));
+    screen.ask(format_args!("{overview}\n\n{} ", question(overview.numbers(), overview.forgets.is_some())));
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     match read {
@@ -58,12 +55,16 @@ pub(crate) fn ask(overview: &Overview<'_>, screen: &Screen, stdin_is_input: bool
     }
 }
 
-fn question(numbers: u64) -> String {
+fn question(numbers: u64, forgets: bool) -> String {
     let count = HumanCount(numbers);
-    if numbers <= YES_UP_TO {
-        format!("Remove {}? [y/N]", counted(numbers, "number"))
-    } else {
-        format!("Remove {count} numbers?\nType {count} to confirm, or anything else to cancel:")
+    let forget = if forgets { "What that run did can no longer be told. " } else { "" };
+    let calls = "Calls to these numbers will no longer be connected.";
+    match numbers {
+        0 => format!("{forget}Delete its journal? [y/N]"),
+        1..=YES_UP_TO => format!("{forget}{calls} Remove {}? [y/N]", counted(numbers, "number")),
+        _ => format!(
+            "{forget}{calls} Remove {count} numbers?\nType {count} to confirm, or anything else to cancel:"
+        ),
     }
 }
 
@@ -99,6 +100,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_forgotten_is_asked_for() {
+        assert_eq!(question(0, true), "What that run did can no longer be told. Delete its journal? [y/N]");
+        assert!(question(2, true).starts_with("What that run did"));
+        assert!(!question(2, false).contains("that run"));
+    }
+
+    #[test]
     fn a_big_job_needs_its_count_as_the_answer() {
         for (numbers, answer, expected) in [
             (1, "y\n", Ok(())),
@@ -114,7 +122,7 @@ mod tests {
             (1_001, "", Err(Refused::Declined)),
         ] {
             assert_eq!(judge(numbers, answer), expected, "{numbers} {answer:?}");
-            let typed = question(numbers).contains("Type ");
+            let typed = question(numbers, false).contains("Type ");
             assert_eq!(typed, numbers > 1_000);
         }
     }

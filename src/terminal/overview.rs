@@ -33,6 +33,8 @@ pub(crate) struct Overview<'a> {
     pub(crate) time_limit: Option<Duration>,
     /// Rows that an earlier run of the same job has settled.
     pub(crate) settled: u64,
+    /// What is forgotten with the journal that `--discard` deletes.
+    pub(crate) forgets: Option<String>,
 }
 
 /// The assumed limit of the service without `--rate`: AWS publishes no limit, but this one was observed.
@@ -46,8 +48,8 @@ impl<'a> Overview<'a> {
     #[must_use]
     pub(crate) fn of(path: &Path, source: &'a Source, input: &'a Input, plan: &'a Plan) -> Self {
         let directory = path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned()));
-        let (target, identity, time_limit, settled) = (None, None, None, 0);
-        Self { source, directory, input, plan, target, identity, time_limit, settled }
+        let (target, identity, time_limit, settled, forgets) = (None, None, None, 0, None);
+        Self { source, directory, input, plan, target, identity, time_limit, settled, forgets }
     }
 
     /// Numbers to be removed.
@@ -66,7 +68,8 @@ impl<'a> Overview<'a> {
         let (rows, invalid) = (&self.input.rows, &self.input.invalid);
         let mut lines = self.lines();
         lines.extend(invalid.iter().map(|(line, code)| format!("invalid     line {line}: {code}")));
-        lines.extend(more(self.count(Standing::Invalid), invalid.len()));
+        let unsent = [Standing::Invalid, Standing::Kept].map(|standing| self.count(standing));
+        lines.extend(more(unsent.iter().sum(), invalid.len()));
         for (row, first) in rows.duplicates().take(EXAMPLES) {
             lines.push(format!(
                 "duplicate   line {} is the same as line {}",
@@ -115,12 +118,14 @@ impl<'a> Overview<'a> {
             Some(_) => format!("credentials {}\nregion      {}", identity.credentials, identity.region),
             None => identity.to_string(),
         }));
+        lines.extend(self.forgets.iter().map(|forgets| format!("to forget   {forgets}")));
         let requests = counted(self.plan.batch_count() as u64, "request");
         lines.push(format!("to remove   {}, in {requests}", counted(self.numbers(), "number")));
         lines.extend(self.time_limit.map(|limit| format!("time limit  {}, then it stops", span(limit))));
         let not_sent = [
             ("already done", self.count(Standing::Finished) + self.settled),
             ("invalid", self.count(Standing::Invalid)),
+            ("altered, which keep their status", self.count(Standing::Kept)),
             ("duplicate", self.count(Standing::Duplicate)),
         ];
         let not_sent = not_sent.into_iter().filter(|(_, count)| *count > 0);

@@ -143,7 +143,7 @@ impl Trial {
             outstanding: outstanding.iter().filter_map(|row| rows.number(*row)).collect(),
             ..Session::default()
         };
-        let mut journal = existing.begin(wall()).expect("begins");
+        let (mut journal, source) = existing.begin(wall(), &source).expect("begins");
 
         let (outbox, inbox) = event::channel();
         let (stop, stopped) = watch::channel(None);
@@ -247,7 +247,7 @@ impl Trial {
 
     /// The status of each row.
     pub(super) fn statuses(&self) -> Vec<String> {
-        self.report().into_iter().map(|row| row[row.len() - 6].clone()).collect()
+        self.report().into_iter().map(|row| row[row.len() - 10].clone()).collect()
     }
 }
 

@@ -43,7 +43,8 @@ fn a_torn_journal_of_version_3_always_becomes_the_same_report() {
     let source = Source::open(&job.path("numbers.csv")).expect("opens");
     let options = InputOptions::default();
     let input = Input::read(&source, &options).expect("reads");
-    let (journal, replayed) = Journal::open(&job.path(JOURNAL)).expect("opens").expect("is there");
+    let (journal, replayed) =
+        Journal::open(&job.path(JOURNAL), input.rows.len()).expect("opens").expect("is there");
     assert_eq!(replayed.history.map(|history| history.settled()), Some(8));
     let path = job.path("numbers.simulated.csv");
     finish::finish(journal, &path, &source, &input, Some(StopReason::Interrupted)).expect("finishes");

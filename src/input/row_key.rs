@@ -1,0 +1,61 @@
+//! A short digest of what a row asks for, by which a later run sees that somebody, or a spreadsheet, has changed it.
+//!
+//! Of the action, the connector and the number, and of nothing else: a key must not change when more becomes known
+//! about a row. Must not be used against an adversary.
+
+use std::fmt;
+
+use twox_hash::XxHash3_128;
+
+use crate::number::PhoneNumber;
+
+/// What is done with a number.
+pub(crate) const ACTION: &str = "disassociate";
+
+/// No vowels, so that a key is never a word such as `true`, and no digits, so that it is never a number or a date.
+const LETTERS: &[u8; 20] = b"bcdfghjklmnpqrstvwxz";
+
+const LENGTH: usize = 10;
+
+/// `row_key` of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RowKey([u8; LENGTH]);
+
+impl RowKey {
+    pub(crate) fn new(connector: &str, number: PhoneNumber) -> Self {
+        let mut rest = XxHash3_128::oneshot(format!("{ACTION}\n{connector}\n{}", number.e164()).as_bytes());
+        Self(std::array::from_fn(|_| {
+            let letter = LETTERS[(rest % 20) as usize];
+            rest /= 20;
+            letter
+        }))
+    }
+
+    /// Whether a cell holds this key. A spreadsheet may have begun it with a capital letter.
+    pub(super) fn fits(self, cell: &str) -> bool {
+        cell.trim().as_bytes().eq_ignore_ascii_case(&self.0)
+    }
+}
+
+impl fmt::Display for RowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|letter| write!(f, "{}", char::from(*letter)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(connector: &str, number: &str) -> String {
+        RowKey::new(connector, PhoneNumber::parse(number).unwrap()).to_string()
+    }
+
+    #[test]
+    fn a_key_is_ten_consonants_and_the_same_in_every_version() {
+        assert_eq!(key("abcdef1ghij2klmno3pqr4", "+12065550100"), "mnnprfvfqv");
+        assert_eq!(key("a", "+10"), key("a", " 10 "));
+        assert_ne!(key("a", "+10"), key("b", "+10"));
+        assert_ne!(key("a", "+10"), key("a", "+11"));
+    }
+}

@@ -200,14 +200,12 @@ fn compare<'a>(
     asked: Result<Asked<'a>, RowError<'a>>,
 ) -> Result<(Asked<'a>, Trace), RowError<'a>> {
     let key = prior.word(Column::RowKey);
-    match asked {
-        Ok(asked @ (connector, number)) if RowKey::new(connector, number).fits(key) => {
-            return Ok((asked, Trace::Key));
-        }
-        _ => {}
-    }
-    let Some(status) = prior.status() else {
-        return Ok((asked?, Trace::New)); // an empty status means: as it stands
+    let fits = asked.as_ref().is_ok_and(|(connector, number)| RowKey::new(connector, *number).fits(key));
+    let status = match prior.status() {
+        Some(Status::Duplicate) if fits => return Ok((asked?, Trace::Repeat)),
+        _ if fits => return Ok((asked?, Trace::Key)),
+        None => return Ok((asked?, Trace::New)), // an empty status means: as it stands
+        Some(status) => status,
     };
     let code = prior.word(Column::ErrorCode);
     if code == RAGGED_ROW && is_untouched_padding(layout, row, prior) {

@@ -202,7 +202,7 @@ impl Rows {
         // If one is finished, the others need not be sent, not even an earlier one.
         let done = |row| match trace(row) {
             Trace::Key => finished_with_key,
-            Trace::Repeat => finished,
+            Trace::Repeat => finished_with_key.or(finished),
             Trace::New | Trace::Nothing => None,
         };
         let to_send = || open.clone().filter(|row| done(*row).is_none());

@@ -231,7 +231,7 @@ fn the_first_of_equal_rows_counts_and_a_finished_one_before_it() {
 fn equal_rows_of_a_report_are_duplicates_only_if_their_keys_say_so() {
     let (sent, unanswered) = (Pending { unanswered: false }, Pending { unanswered: true });
     // The status of each row, with `+` if its key fits and `-` if it has none.
-    let table: [(&str, &[Standing]); 12] = [
+    let table: [(&str, &[Standing]); 13] = [
         ("+succeeded +failed", &[Finished, Duplicate]),
         ("+failed +succeeded", &[Duplicate, Finished]),
         ("+succeeded -failed", &[Finished, Kept]),
@@ -239,6 +239,7 @@ fn equal_rows_of_a_report_are_duplicates_only_if_their_keys_say_so() {
         ("-succeeded -failed -unknown -not_attempted", &[Finished, Kept, Kept, Kept]),
         ("-failed -unknown", &[Kept, Kept]),
         ("-succeeded -duplicate", &[Finished, Duplicate]),
+        ("-succeeded +duplicate", &[Finished, Duplicate]),
         ("-failed -duplicate -", &[sent, Duplicate, Duplicate]),
         ("+failed +unknown +unknown", &[Duplicate, unanswered, Duplicate]),
         ("+succeeded -invalid -", &[Finished, sent, Duplicate]),

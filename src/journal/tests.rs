@@ -170,6 +170,26 @@ fn a_journal_that_contradicts_itself_is_refused() {
     }
 }
 
+/// A few damaged bytes of a header must not decide how much memory is taken.
+#[test]
+fn the_rows_of_a_larger_input_are_only_counted() {
+    let header = Header::new("ab".into(), u32::MAX, "the simulator".into());
+    let mut journal = Vec::new();
+    let last = u32::MAX - 2..u32::MAX;
+    for entry in [
+        Entry::Header(header),
+        Entry::Session { at: Timestamp::UNIX_EPOCH },
+        Entry::of(&Event::Intent { rows: rows(last.clone()) }).expect("is recorded"),
+        Entry::of(&settled(last.clone(), Outcome::Succeeded)).expect("is recorded"),
+        Entry::of(&Event::Released { rows: rows(last.clone()) }).expect("is recorded"),
+    ] {
+        entry.write_line(&mut journal);
+    }
+    let history = history(&journal);
+    assert_eq!((history.settled(), history.in_doubt()), (2, 0));
+    assert!(history.outcome(RowId::new(last.start)).is_none());
+}
+
 #[test]
 fn other_versions_and_other_files_are_refused() {
     for version in [2, 4] {

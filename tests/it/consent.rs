@@ -196,6 +196,45 @@ fn a_rehearsal_and_a_job_without_work_do_not_ask() {
     job.command(&job.run_arguments("")).exits(3).statuses(&["invalid"]);
 }
 
+/// A journal of a real run, in which two of its rows are settled.
+const CUT_SHORT: &str = "\
+{\"header\":{\"format\":\"chime-sweep-journal\",\"version\":3,\"input_xxh3\":\"x\",\"rows\":9,\"target\":\"AWS (us-east-1)\"}}\n\
+{\"session\":{\"at\":\"2026-11-23T21:00:00Z\"}}\n\
+{\"intent\":{\"rows\":[0,1,2]}}\n\
+{\"settled\":{\"rows\":[0,1],\"outcome\":\"succeeded\",\"code\":\"\",\"message\":\"\",\"attempts\":1,\"at\":\"2026-11-23T21:00:01Z\"}}\n";
+
+#[test]
+fn a_journal_is_deleted_only_with_consent() {
+    let service = Service::playing("");
+    let told = "the only record of the run started at 2026-11-23T21:00:00Z on AWS (us-east-1): 2 of 9 rows are settled";
+    let journal = "numbers.report.csv.journal";
+    let start = || {
+        let job = Job::on(&service, csv(9));
+        job.write(journal, CUT_SHORT);
+        job
+    };
+    // Neither for a run nor for a rehearsal, nor where nothing is to be sent.
+    let job = start();
+    for (file, arguments) in [
+        (csv(9), job.run_arguments("--discard")),
+        (csv(9), "run numbers.csv --simulate -o numbers.report.csv --discard".to_owned()),
+        (csv(0), job.run_arguments("--discard")),
+    ] {
+        job.write("numbers.csv", file);
+        let ended = job.command(&arguments);
+        ended.exits(2).says("no terminal to ask on").same("journal", job.read(journal), CUT_SHORT);
+    }
+    assert_eq!(service.requests(), 0);
+    let Some(terminal) = Terminal::find() else { return };
+    for (answer, code) in [("n\n", 2), ("y\n", 0)] {
+        let job = start();
+        let dialogue = [("[y/N]", Typed::Keys(answer))];
+        let (ended, shown) = terminal.run(&job, &job.run_arguments("--discard"), &dialogue);
+        assert!(shown.contains(told) && shown.contains("can no longer be told"), "{shown}");
+        assert_eq!((ended, job.path(journal).exists()), (Some(code), code == 2), "{shown}");
+    }
+}
+
 #[test]
 fn a_yes_in_the_environment_counts_only_without_a_terminal() {
     let Some(terminal) = Terminal::find() else { return };

@@ -15,6 +15,7 @@ mod command_line;
 mod consent;
 #[cfg(unix)]
 mod durability;
+mod edited;
 #[cfg(unix)]
 mod errors;
 mod input;

@@ -23,14 +23,14 @@ fn line_of<'a>(report: &'a str, number: &str) -> &'a str {
 }
 
 #[test]
-fn a_report_has_the_rows_of_the_input_in_order_and_six_more_columns() {
+fn a_report_has_the_rows_of_the_input_in_order_and_its_own_columns() {
     let file = "id,phone_number,voice_connector_id\n\
                 9,+12065550002,b\n8,+12065550001,a\n7,oops,a\n6,+12065550000,b\n5,12065550002,b\n";
     let (_, job, ended) = reported(ONE_REFUSED, file, "--batch-size 1");
     ended.exits(3);
     let report = ended.report.as_deref().unwrap_or_default();
     let expected = [
-        "id,phone_number,voice_connector_id,status,error_code,error_message,attempts,request_id,completed_at",
+        "id,phone_number,voice_connector_id,status,error_code,error_message,attempts,request_id,completed_at,action,account_id,region,row_key",
         "9,+12065550002,b,succeeded,,,1,sim-",
         "8,+12065550001,a,failed,Forbidden,protected,1,sim-",
         "7,oops,a,invalid,InvalidNumber,\"line 4: `oops` contains 'o', which is neither a digit nor a separator\",0,,",
@@ -103,10 +103,18 @@ fn a_rerun_carries_over_what_succeeded_and_tries_only_the_rest() {
 }
 
 #[test]
-fn a_number_edited_after_it_failed_is_tried_as_it_now_is() {
+fn a_number_edited_after_it_failed_is_tried_once_its_status_is_cleared() {
     let (service, job, _) = reported(ONE_REFUSED, &csv(3), "");
     let report = job.read("numbers.report.csv");
     job.write("numbers.report.csv", report.replace(&number(1), &number(7)));
+    for _ in 0..2 {
+        let ended = job.rerun("");
+        ended.exits(3).statuses(&["succeeded", "invalid", "succeeded"]);
+        ended.column_is("error_code", &["", "Edited", ""]).says("clear its status");
+        ended.same("requests", service.requests(), 1);
+    }
+    let report = job.read("numbers.report.csv");
+    job.write("numbers.report.csv", report.replace(",invalid,", ",,"));
     let ended = job.rerun("");
     ended.exits(0).column_is("attempts", &["1", "2", "1"]);
     ended.same("applied", service.applied(), [number(0), number(2), number(7)]);

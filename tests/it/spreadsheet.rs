@@ -21,7 +21,7 @@ const STATUSES: [&str; 12] = [
     "succeeded",
     "succeeded",
     "succeeded",
-    "invalid",
+    "unknown",
     "succeeded",
     "succeeded",
     "invalid",
@@ -49,7 +49,8 @@ fn a_report_that_libreoffice_saved_is_rerun_as_if_it_had_not() {
                     ended.same(own, &after[own], &before[own]);
                 }
                 let kept = before["status"] == "succeeded";
-                ended.check(!kept || before == after, &format!("{times}: a settled row changed: {after:?}"));
+                let same = before.iter().all(|(column, cell)| after[column] == *cell);
+                ended.check(!kept || same, &format!("{times}: a settled row changed: {after:?}"));
             }
             let code: Vec<_> = [6, 9, 11].map(|row: usize| after[row]["error_code"].clone()).into();
             ended.same("codes", code, ["SpreadsheetDamage", "SpreadsheetDamage", "RaggedRow"]);
@@ -68,7 +69,11 @@ fn in_another_format(report: &str) -> String {
 #[test]
 fn an_input_that_libreoffice_saved_is_the_same_job() {
     let service = Service::playing("");
-    let job = Job::on(&service, fixture("saved.csv").replace(",status,", ",state,"));
+    let job = Job::on(
+        &service,
+        fixture("saved.csv")
+            .replace("status,error_code,error_message,attempts,request_id,completed_at", "a,b,c,d,e,f"),
+    );
     let ended = job.sweep("");
     ended.exits(3).same("rows", ended.rows().len(), 12);
     ended.check(service.is_gone("calm", "+12065550100"), "a lost plus does not change the number");

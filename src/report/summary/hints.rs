@@ -69,6 +69,14 @@ pub(super) fn hint(code: &str) -> Option<&'static str> {
         "RaggedRow" => {
             "the row has lost or gained a field: correct it in the report, clear its status, then rerun"
         }
+        "Edited" => {
+            "restore the connector and the number from the input, or clear the status to have the row sent as it stands"
+        }
+        "UnknownStatus" => "clear the status of a row that is to be sent; the others are not sent",
+        "SuspectNumber" => {
+            "take the numbers from their source again, as text, or clear the status of a row that is right"
+        }
+        "UnknownAction" => "the report is of a later version of chime-sweep",
         "BrokenUtf8" => "save the file as CSV in UTF-8",
         "EmptyConnector" | "InvalidConnector" => "fill in the connector's id in the report, then rerun",
         "Deadline" | "Interrupted" | "Terminated" | "NotSent" => "these were not sent: rerun sends them",

@@ -38,8 +38,21 @@ impl Drop for SmallDisk {
 
 #[test]
 fn a_disk_that_fills_up_ends_the_run_and_loses_nothing() {
-    // 4,000 rows: too little for the journal; enough for the journal and not for the report; or neither.
-    for kilobytes in [16, 64, 128, 160, 200] {
+    // 4,000 rows: too little for the copy of the input.
+    {
+        let (service, job) = job(4000, "");
+        let Some(_disk) = SmallDisk::mount(&job.path("disk"), 16) else { return };
+        let ended = job.sweep("--output disk/report.csv");
+        ended.exits(1).says_all(&[
+            "cannot keep a copy of the input",
+            "No space left on device",
+            "nothing was sent",
+        ]);
+        assert_eq!(fs::read_dir(job.path("disk")).expect("is there").count(), 0);
+        assert_eq!(service.requests(), 0);
+    }
+    // Too little for the journal; enough for the journal and not for the report; or neither.
+    for kilobytes in [112, 160, 224, 256, 300] {
         let (service, job) = job(4000, "");
         let Some(disk) = SmallDisk::mount(&job.path("disk"), kilobytes) else { return };
         let arguments = "--output disk/report.csv --batch-size 10";
@@ -159,7 +172,7 @@ fn killed() -> (Service, Job) {
 }
 
 #[test]
-fn an_input_that_changed_since_the_crash_is_refused() {
+fn an_input_that_changed_since_the_crash_is_refused_and_can_be_restored() {
     let (service, job) = killed();
     let input = job.read("numbers.csv");
     let (header, rows) = input.split_once('\n').expect("a header");
@@ -167,32 +180,42 @@ fn an_input_that_changed_since_the_crash_is_refused() {
     let requests = service.requests();
     for changed in [sorted, format!("{input}vc1,+12065550100\n"), input.replacen("vc2", "vc1", 1)] {
         job.write("numbers.csv", changed);
-        job.sweep("--resume").exits(1).says_all(&["the input has changed", "--discard"]);
+        job.sweep("--resume").exits(1).says_all(&[
+            "the input has changed",
+            "restore the input from `numbers.report.csv.input`",
+            "--discard",
+        ]);
     }
     assert_eq!(service.requests(), requests, "nothing was sent");
-    job.write("numbers.csv", input);
+    fs::copy(job.path("numbers.report.csv.input"), job.path("numbers.csv")).expect("copies");
+    assert_eq!(job.read("numbers.csv"), input);
     job.sweep("--resume --region eu-central-1").exits(1).says_all(&["eu-central-1", "nothing was sent"]);
     job.sweep("--resume").exits(0);
     assert_eq!(count(&job.true_rows(REPORT, &service), "succeeded"), 400);
 }
 
+/// What is written after the rows were sent does not matter: the run has its own copy.
 #[test]
-fn an_input_that_changes_during_the_run_keeps_the_journal_until_it_is_back() {
-    let (service, job) = job(300, "[latency]\nmean = \"20ms\"\n");
-    let input = job.read("numbers.csv");
-    let running = under_way(&service, &job, 4);
-    let mut file = fs::OpenOptions::new().append(true).open(job.path("numbers.csv")).expect("opens");
-    file.write_all(b"vc9,+12065550199\n").expect("writes");
-    let ended = running.end();
-    let texts = ["no report was written; 300 of 300 rows", "has changed since the run began", "--resume"];
-    ended.exits(1).says_all(&texts);
-    assert!(!job.path(REPORT).exists());
-    job.sweep("--resume").exits(1).says_all(&["the input has changed", "restore the input"]);
-    job.write("numbers.csv", input);
-    let requests = service.requests();
-    job.sweep("--resume").exits(0);
-    assert_eq!(count(&job.true_rows(REPORT, &service), "succeeded"), 300);
-    assert_eq!(service.requests(), requests);
+fn an_input_that_is_overwritten_during_the_run_does_not_change_its_report() {
+    for resumed in [false, true] {
+        let (service, job) = job(300, "[latency]\nmean = \"20ms\"\n");
+        let input = job.read("numbers.csv");
+        let running = under_way(&service, &job, 4);
+        let mut file = fs::OpenOptions::new().append(true).open(job.path("numbers.csv")).expect("opens");
+        file.write_all(b"vc9,+12065550199\n").expect("writes");
+        if resumed {
+            running.kill();
+            // The copy is an input, too.
+            let name = "numbers.report.csv.input";
+            let arguments = job.run_arguments("--output numbers.report.csv --resume --yes");
+            job.command(&arguments.replacen("numbers.csv", name, 1)).exits(0);
+        } else {
+            running.end().exits(0);
+        }
+        job.write("numbers.csv", input);
+        assert_eq!(count(&job.true_rows(REPORT, &service), "succeeded"), 300);
+        assert_eq!(job.files(), ["numbers.csv", REPORT]);
+    }
 }
 
 /// The process dies after the report was put in place and before the journal was removed.

@@ -68,14 +68,21 @@ A number is in E.164 format: a country code and the subscriber's number, at most
 +12065550100. Spaces, dashes, dots and parentheses are removed where a leading `+` makes the rest unambiguous. A \
 number that a spreadsheet has damaged (1.20656E+10) is marked `invalid`, not guessed: export the column as text.
 
-The report has the input's columns and rows, in order, and six more columns:
+The report has the input's columns and rows, in order, and ten more columns:
   status          succeeded, failed, unknown (it may have happened),
                   not_attempted, invalid, or duplicate
   error_code      the service's code, or this tool's
   error_message   the error as text
   attempts        requests for the row over all runs, without throttled ones
   request_id      of the last request, for AWS support
-  completed_at    UTC";
+  completed_at    UTC
+  action          disassociate
+  account_id      empty if it is not known
+  region          empty if it is not known
+  row_key         tells an edited row from an untouched one
+
+They may be moved, and further columns added. A row that was edited, or that a spreadsheet has damaged, is not sent; \
+clear its status to have it sent as it stands.";
 
 pub(super) const ENVIRONMENT: &str = "\
 Every option can also be set by a variable: CHIME_SWEEP_ and its name in capitals, with _ for -.

@@ -175,9 +175,8 @@ impl Columns {
         let has_word =
             |prior: &Prior<'_>| prior.said() != Said::Nothing && prior.word(Attempts).parse::<u32>().is_ok();
         match (status(self.status), shifted) {
-            (_, Some(Status::Succeeded)) => from_end(),
+            (_, Some(Status::Succeeded)) | (None, Some(_)) => from_end(),
             (Some(_), _) => from_start,
-            (None, Some(_)) => from_end(),
             (None, None) => from_start.filter(|prior| has_word(prior) || is_new(prior)),
         }
     }

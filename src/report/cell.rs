@@ -26,9 +26,9 @@ pub(super) fn cells<'a>(result: &'a RowResult<'_>, prior_attempts: u32) -> [Cow<
 pub(super) fn ascii(text: &str) -> String {
     text.chars().fold(String::new(), |mut ascii, c| {
         if c.is_ascii() {
-            ascii.push(c)
+            ascii.push(c);
         } else {
-            ascii.extend(c.escape_unicode())
+            ascii.extend(c.escape_unicode());
         }
         ascii
     })

@@ -160,7 +160,7 @@ fn the_columns_of_a_report_move_to_the_end() {
     for csv in [
         format!("{SIX},vc_id,phone\nfailed,,,1,,,vc,+10\n"),
         format!("{MORE},vc_id,phone,{SIX}\n{ten},vc,+10,failed,,,1,,\n"),
-        format!("row_key,vc_id,ATTEMPTS,phone,error_message,Error_Code, STATUS \n,vc,1,+10,,,failed\n"),
+        "row_key,vc_id,ATTEMPTS,phone,error_message,Error_Code, STATUS \n,vc,1,+10,,,failed\n".to_owned(),
     ] {
         assert_eq!(text(&csv, waiting), expected, "{csv}");
     }

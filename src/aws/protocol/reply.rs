@@ -280,7 +280,7 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     (!text.is_empty()).then_some(text)
 }
 
-/// At most `limit` characters of the text, and `…` if there are more; what is not visible becomes one space.
+/// At most `limit` characters of the text, and `...` if there are more; what is not visible becomes one space.
 fn one_line(text: &str, limit: usize) -> Box<str> {
     if text.len() <= limit && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return text.into(); // as every name and request id is
@@ -296,7 +296,7 @@ fn one_line(text: &str, limit: usize) -> Box<str> {
         if hidden(c) {
             space = usize::from(length > 0);
         } else if length + space >= limit {
-            line.push('…');
+            line.push_str("...");
             break;
         } else {
             line.push_str(&" "[..space]);

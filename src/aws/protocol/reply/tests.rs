@@ -198,7 +198,7 @@ fn messages_are_short_lines_without_secrets() {
     let exact = "é".repeat(300);
     assert_eq!(*message(400, &[], &format!(r#"{{"Message":"{exact}"}}"#)), *exact);
     let long = format!(r#"{{"Message":"{exact} é"}}"#);
-    assert_eq!(*message(400, &[], &long), format!("{exact}…"));
+    assert_eq!(*message(400, &[], &long), format!("{exact}..."));
     assert_eq!(
         &*message(302, &[("location", "https://h/p?token=secret#x")], ""),
         "redirected to `https://h/p`; redirects are not followed"

@@ -154,36 +154,40 @@ impl Columns {
     /// - A row that has more fields than the header, all of them empty, or fewer, is read from its start: programs add
     ///   delimiters to the end of a row, and drop empty cells there.
     /// - A row that has gained or lost a field elsewhere is read from its end, where the report put its columns, if it
-    ///   has a status there.
+    ///   has a status there; else from its start, if it has one there. It is not aligned.
     /// - A row with nothing in a report's columns is new. One with somebody's own word for a status is a report's only if
     ///   it also has attempts; its cells may be the user's own otherwise.
     pub(super) fn prior<'r>(&self, row: &'r ByteRecord, width: usize) -> Option<Prior<'r>> {
         let status = |at: usize| row.get(at).and_then(Status::of_cell);
-        let read = |start| Some(Prior { columns: *self, start, row });
-        let from_start = read(Start { right: 0, left: 0 });
+        let read = |start, is_aligned| Some(Prior { columns: *self, start, row, is_aligned });
+        let from_start = |is_aligned| read(Start { right: 0, left: 0 }, is_aligned);
         let (right, left) = (row.len().saturating_sub(width), width.saturating_sub(row.len()));
         let shifted = (self.status + right).checked_sub(left).and_then(status);
-        let from_end = || read(Start { right, left });
+        let from_end = || read(Start { right, left }, false);
         if row.len() == width {
-            return from_start;
+            return from_start(true);
         }
         if row.len() > width {
             let is_empty = row.iter().skip(width).all(<[u8]>::is_empty);
-            return if shifted.is_some() { from_end() } else { from_start.filter(|_| is_empty) };
+            return match (shifted, status(self.status)) {
+                (Some(_), _) => from_end(),
+                (None, Some(_)) => from_start(is_empty),
+                (None, None) => from_start(true).filter(|_| is_empty),
+            };
         }
         let is_new = |prior: &Prior<'_>| row.len() >= self.first() && prior.is_empty();
         let has_word =
             |prior: &Prior<'_>| prior.said() != Said::Nothing && prior.word(Attempts).parse::<u32>().is_ok();
         match (status(self.status), shifted) {
             (_, Some(Status::Succeeded)) | (None, Some(_)) => from_end(),
-            (Some(_), _) => from_start,
-            (None, None) => from_start.filter(|prior| has_word(prior) || is_new(prior)),
+            (Some(_), _) => from_start(true),
+            (None, None) => from_start(true).filter(|prior| has_word(prior) || is_new(prior)),
         }
     }
 }
 
 /// How far a row's fields are from where its header has them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 struct Start {
     right: usize,
     left: usize,
@@ -194,6 +198,7 @@ pub(crate) struct Prior<'r> {
     columns: Columns,
     start: Start,
     row: &'r ByteRecord,
+    is_aligned: bool,
 }
 
 impl<'r> Prior<'r> {
@@ -213,7 +218,7 @@ impl<'r> Prior<'r> {
 
     /// Whether the row's own fields are where the header says.
     pub(crate) fn is_aligned(&self) -> bool {
-        self.start == Start { right: 0, left: 0 }
+        self.is_aligned
     }
 
     /// Whether the field at `at` belongs to the report.

@@ -8,24 +8,24 @@
 //! People edit reports, and spreadsheets rewrite them: form is no proof of intent. **What cannot be read keeps its old
 //! standing, and is never sent.** `row_key` tells an edited cell from an untouched one.
 //!
-//! | status → | `succeeded` | `unknown` | `failed`, `not_attempted` | `duplicate` | `invalid` | empty | another word |
-//! |---|---|---|---|---|---|---|---|
-//! | untouched | done | sent | sent | compared, sent | sent | sent | `UnknownStatus` |
-//! | number or connector edited | done | stays, `Edited` | `Edited` | `Edited` | sent¹ | sent | `UnknownStatus` |
-//! | damaged by a spreadsheet | done | stays, why | stays, why | why | why | why | `UnknownStatus` |
-//! | not UTF-8 | done | stays, why | stays, why | why | why | why | `UnknownStatus` |
-//! | too long, the extra cells empty | as the row without them | | | | | | |
-//! | cut short at its end | as with empty cells there | | | | | sent² | `UnknownStatus`, `RaggedRow` |
-//! | the input's own columns only | | | | | | sent: a new row | |
+//! | status, in any letters → | `succeeded` | `unknown` | `failed`, `not_attempted` | `duplicate`, `invalid` | empty | another word |
+//! |---|---|---|---|---|---|---|
+//! | untouched, or only in cells that are not needed | done | sent | sent | sent | sent | `UnknownStatus` |
+//! | the same, and empty cells at its end, or dropped there | done | sent | sent | sent | sent¹ | `UnknownStatus`¹ |
+//! | number or connector edited | done | stays, `Edited` | `Edited` | `Edited`² | sent | `UnknownStatus` |
+//! | damaged by a spreadsheet, or not UTF-8 | done | stays, why | stays, why | why | why | `UnknownStatus` |
+//! | has gained or lost a field | done | stays, `RaggedRow` | stays, `RaggedRow` | `RaggedRow` | `RaggedRow` | `RaggedRow` |
+//! | of the input's own columns only: a new row | | | | | sent | |
 //!
 //! *done*: not sent, and keeps all its cells. *stays*: not sent, and keeps its status; code and message say why.
-//! Everything else that is not sent becomes `invalid`, with the code or *why*.
+//! Everything else that is not sent becomes `invalid`, with the code, or *why*. *sent*: unless it repeats another row.
 //!
-//! ¹ A row that was always invalid has no key, and may be corrected freely. One that was once valid is `Edited`.
-//! ² If a report's cells are all empty; otherwise `RaggedRow`.
+//! ¹ `RaggedRow` if cells of the report were dropped and others are not empty.
+//! ² Not a row that was always invalid: it has no key, and may be corrected freely.
 //!
-//! `Edited` and `UnknownStatus` hold until the status is emptied, which means: send the row as it stands. What is `unknown`
-//! stays so until it is sent again, so that a later `NotFound` still means that an earlier attempt worked.
+//! `Edited` and `UnknownStatus` hold until the status is emptied, which means: send the row as it stands. What is
+//! `unknown` stays so until it is sent again, so that a `NotFound` still means that an earlier attempt worked. The rows
+//! of an older report have no keys: they are sent as they stand, unless an exponent or equal rows show damage.
 
 use csv::ByteRecord;
 

@@ -247,10 +247,10 @@ fn equal_rows_of_a_report_are_duplicates_only_if_their_keys_say_so() {
         ("- -", &[sent, Duplicate]),
     ];
     for (statuses, expected) in table {
-        let key = RowKey::new("a", crate::number::PhoneNumber::parse("+10").unwrap()).to_string();
+        let key = RowKey::new("a", crate::number::PhoneNumber::parse("+20").unwrap()).to_string();
         let rows = statuses.split(' ').map(|status| match status.split_at(1) {
-            ("+", status) => format!("a,+10,{status},,,{key}\n"),
-            (_, status) => format!("a,+10,{status},,,\n"),
+            ("+", status) => format!("a,+20,{status},,,{key}\n"),
+            (_, status) => format!("a,+20,{status},,,\n"),
         });
         let input = read(format!("vc_id,phone,status,error_code,error_message,row_key\n{}", rows.collect::<String>()));
         let standings: Vec<_> = input.rows.ids().map(|row| input.rows.standing(row)).collect();

@@ -62,20 +62,20 @@ fn in_turn(row: RowId) -> RowResult<'static> {
 
 #[test]
 fn a_row_is_its_own_bytes_and_its_outcome() {
-    let csv = "\u{feff}Phone;\"VC id\";note\r\n\r\n+10;vc; \"as is\" \r\n\"+11\";vc;\"a\r\nb\"\r\n10;vc;\r\n+12;vc;x";
+    let csv = "\u{feff}Phone;\"VC id\";note\r\n\r\n+20;vc; \"as is\" \r\n\"+21\";vc;\"a\r\nb\"\r\n20;vc;\r\n+22;vc;x";
     let ten = format!("{SIX},{MORE}").replace(',', ";");
-    let [number_10, number_11, number_12] =
-        ["10", "11", "12"].map(|number| more("vc", number).replace(',', ";"));
+    let [number_20, number_21, number_22] =
+        ["20", "21", "22"].map(|number| more("vc", number).replace(',', ";"));
     let (out, statuses) = report_on(csv.as_bytes(), in_turn);
     let done = "2;r;2023-11-14T22:13:20Z";
     assert_eq!(
         String::from_utf8(out).unwrap(),
         format!(
             "\u{feff}Phone;\"VC id\";note;{ten}\r\n\
-             +10;vc; \"as is\" ;succeeded;;\"'=no, \"\"never\"\" \";{done};{number_10}\r\n\
-             \"+11\";vc;\"a\r\nb\";failed;Forbidden;\"'=no, \"\"never\"\" \";{done};{number_11}\r\n\
-             10;vc;;duplicate;;line 6: same connector and number as line 3;0;;;{number_10}\r\n\
-             +12;vc;x;succeeded;;\"'=no, \"\"never\"\" \";{done};{number_12}\r\n"
+             +20;vc; \"as is\" ;succeeded;;\"'=no, \"\"never\"\" \";{done};{number_20}\r\n\
+             \"+21\";vc;\"a\r\nb\";failed;Forbidden;\"'=no, \"\"never\"\" \";{done};{number_21}\r\n\
+             20;vc;;duplicate;;line 6: same connector and number as line 3;0;;;{number_20}\r\n\
+             +22;vc;x;succeeded;;\"'=no, \"\"never\"\" \";{done};{number_22}\r\n"
         )
     );
     assert_eq!(counted(&statuses), [2, 1, 0, 0, 0, 1]);
@@ -91,25 +91,25 @@ fn a_header_alone_gives_a_header() {
 fn a_ragged_row_keeps_its_fields_and_its_cells_can_be_found_again() {
     let short = "line 2: the row has 1 field, the header 3; after correcting it, clear its status";
     let long = "line 3: the row has 4 fields, the header 3";
-    let report = text("vc_id,phone,note\nvc\nvc,+10,a,b\n", waiting);
+    let report = text("vc_id,phone,note\nvc\nvc,+20,a,b\n", waiting);
     let expected = format!(
         "vc_id,phone,note,{SIX},{MORE}\n\
          vc,,,invalid,RaggedRow,\"{short}\",0,,,{NO_KEY}\n\
-         vc,+10,a,b,invalid,RaggedRow,\"{long}\",0,,,{NO_KEY}\n"
+         vc,+20,a,b,invalid,RaggedRow,\"{long}\",0,,,{NO_KEY}\n"
     );
     assert_eq!(report, expected);
     assert_eq!(text(&report, waiting), expected);
     // Corrected by hand, one with a field more and one with a field less.
-    let corrected = expected.replace("vc,,,invalid", "vc,+11,c,invalid").replace("a,b,", "ab,");
+    let corrected = expected.replace("vc,,,invalid", "vc,+21,c,invalid").replace("a,b,", "ab,");
     assert_eq!(text(&corrected, waiting).matches(",not_attempted,,,0,,,disassociate").count(), 2);
 }
 
 #[test]
 fn a_row_that_was_added_to_a_report_without_its_columns_loses_nothing() {
-    let report = text(&format!("vc_id,phone,note,{SIX}\nvc,+10\na,b,c,d,e\nsucceeded,,,1,,\n"), waiting);
+    let report = text(&format!("vc_id,phone,note,{SIX}\nvc,+20\na,b,c,d,e\nsucceeded,,,1,,\n"), waiting);
     let rows: Vec<_> =
         report.lines().skip(1).map(|row| row.split_once(",line").unwrap_or((row, "")).0).collect();
-    assert!(report.contains("\nvc,+10,,invalid,RaggedRow,"), "{report}");
+    assert!(report.contains("\nvc,+20,,invalid,RaggedRow,"), "{report}");
     assert!(report.contains("\na,b,c,d,e,invalid,RaggedRow,"), "{report}");
     // A report's cells alone: a finished row that has lost everything else.
     assert_eq!(rows[2], ",,,succeeded,,,1,,,disassociate,,,");
@@ -149,52 +149,52 @@ fn a_rerun_keeps_what_is_finished_and_adds_up_the_attempts() {
 
 #[test]
 fn the_columns_of_a_report_move_to_the_end() {
-    let (ten, columns) = (more("vc", "10"), format!("{SIX},{MORE}"));
+    let (more_20, columns) = (more("vc", "20"), format!("{SIX},{MORE}"));
     let csv =
-        format!("vc_id,{SIX},phone\nvc,failed,x,\"a, b\",4,r,t,\"+10\"\nvc,succeeded,,\"a, b\",4,r,t,+11\n");
+        format!("vc_id,{SIX},phone\nvc,failed,x,\"a, b\",4,r,t,\"+20\"\nvc,succeeded,,\"a, b\",4,r,t,+21\n");
     let expected = format!(
-        "vc_id,phone,{columns}\nvc,\"+10\",not_attempted,,,4,,,{ten}\nvc,+11,succeeded,,\"a, b\",4,r,t,{NO_KEY}\n"
+        "vc_id,phone,{columns}\nvc,\"+20\",not_attempted,,,4,,,{more_20}\nvc,+21,succeeded,,\"a, b\",4,r,t,{NO_KEY}\n"
     );
     assert_eq!(text(&csv, waiting), expected);
-    let expected = format!("vc_id,phone,{columns}\nvc,+10,not_attempted,,,1,,,{ten}\n");
+    let expected = format!("vc_id,phone,{columns}\nvc,+20,not_attempted,,,1,,,{more_20}\n");
     for csv in [
-        format!("{SIX},vc_id,phone\nfailed,,,1,,,vc,+10\n"),
-        format!("{MORE},vc_id,phone,{SIX}\n{ten},vc,+10,failed,,,1,,\n"),
-        "row_key,vc_id,ATTEMPTS,phone,error_message,Error_Code, STATUS \n,vc,1,+10,,,failed\n".to_owned(),
+        format!("{SIX},vc_id,phone\nfailed,,,1,,,vc,+20\n"),
+        format!("{MORE},vc_id,phone,{SIX}\n{more_20},vc,+20,failed,,,1,,\n"),
+        "row_key,vc_id,ATTEMPTS,phone,error_message,Error_Code, STATUS \n,vc,1,+20,,,failed\n".to_owned(),
     ] {
         assert_eq!(text(&csv, waiting), expected, "{csv}");
     }
     // Only the last run of the six is the report's; the other belongs to the user.
-    let csv = format!("{SIX},vc_id,phone,{SIX}\nfailed,,,1,,,vc,+10,unknown,,,2,,\n");
-    let expected = format!("{SIX},vc_id,phone,{columns}\nfailed,,,1,,,vc,+10,unknown,,,2,,,{NO_KEY}\n");
+    let csv = format!("{SIX},vc_id,phone,{SIX}\nfailed,,,1,,,vc,+20,unknown,,,2,,\n");
+    let expected = format!("{SIX},vc_id,phone,{columns}\nfailed,,,1,,,vc,+20,unknown,,,2,,,{NO_KEY}\n");
     assert_eq!(text(&csv, waiting), expected);
     // An older report's own columns are not the report's, whatever they are called.
-    let csv = format!("vc_id,region,phone,{SIX}\nvc,north,+10,failed,,,2,,\n");
-    let expected = format!("vc_id,region,phone,{columns}\nvc,north,+10,not_attempted,,,2,,,{ten}\n");
+    let csv = format!("vc_id,region,phone,{SIX}\nvc,north,+20,failed,,,2,,\n");
+    let expected = format!("vc_id,region,phone,{columns}\nvc,north,+20,not_attempted,,,2,,,{more_20}\n");
     assert_eq!(text(&csv, waiting), expected);
     assert_eq!(text(&expected, waiting), expected);
 }
 
 #[test]
 fn what_is_known_of_account_and_region_is_kept() {
-    let key = more("vc", "10").replace("disassociate,,,", "disassociate,123456789012,eu-west-2,");
-    let csv = format!("vc_id,phone,{SIX},{MORE}\nvc,10,not_attempted,,,0,,,{key}\n");
+    let key = more("vc", "20").replace("disassociate,,,", "disassociate,123456789012,eu-west-2,");
+    let csv = format!("vc_id,phone,{SIX},{MORE}\nvc,20,not_attempted,,,0,,,{key}\n");
     assert_eq!(text(&csv, waiting), csv);
 }
 
 #[test]
 fn a_source_that_changed_gives_no_report() {
-    let before = Source::from_bytes("numbers.csv", b"vc_id,phone\nvc,+10\nvc,1\n".to_vec());
+    let before = Source::from_bytes("numbers.csv", b"vc_id,phone\nvc,+20\nvc,1\n".to_vec());
     let input = read(&before);
     for after in
-        ["vc_id,phone\nvc,+11\nvc,1\n", "vc_id,phone\nvc,+10\n", "vc_id,phone\nvc,+10\nvc,1\nvc,2\n", ""]
+        ["vc_id,phone\nvc,+21\nvc,1\n", "vc_id,phone\nvc,+20\n", "vc_id,phone\nvc,+20\nvc,1\nvc,2\n", ""]
     {
         let after = Source::from_bytes("numbers.csv", after.into());
         let error = write(io::sink(), &after, &input, waiting, |_| {}).unwrap_err();
         assert!(matches!(error, ReportError::Changed { .. }), "{error:?}");
     }
     // Even with the same digest a row never gets another row's verdict.
-    let after = Source::from_bytes("numbers.csv", b"vc_id,phone\nvc,+10\nvc,+11\n".to_vec());
+    let after = Source::from_bytes("numbers.csv", b"vc_id,phone\nvc,+20\nvc,+21\n".to_vec());
     let input = Input { digest: read(&after).digest, ..input };
     assert!(matches!(write(io::sink(), &after, &input, waiting, |_| {}), Err(ReportError::Changed { .. })));
 }
@@ -203,7 +203,7 @@ fn a_source_that_changed_gives_no_report() {
 fn a_report_that_cannot_be_written_leaves_the_old_one() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("numbers.report.csv");
-    let source = Source::from_bytes("numbers.csv", b"vc_id,phone\nvc,+10\n".to_vec());
+    let source = Source::from_bytes("numbers.csv", b"vc_id,phone\nvc,+20\n".to_vec());
     let input = read(&source);
     fs::write(&path, "old").unwrap();
     fs::write(directory.path().join("numbers.report.csv.partial"), "left by a crash").unwrap();
@@ -223,18 +223,18 @@ fn a_report_replaces_its_own_source_and_is_for_its_owner_alone() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let directory = tempfile::tempdir().unwrap();
     let (path, link) = (directory.path().join("r.csv"), directory.path().join("link.csv"));
-    fs::write(&path, "vc_id,phone\nvc,+10\n").unwrap();
+    fs::write(&path, "vc_id,phone\nvc,+20\n").unwrap();
     symlink(&path, &link).unwrap();
     let source = Source::open(&link).unwrap();
     let input = read(&source);
     let write_to = |file: &mut fs::File| {
-        assert_eq!(fs::read_to_string(&path).unwrap(), "vc_id,phone\nvc,+10\n", "until it is whole");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "vc_id,phone\nvc,+20\n", "until it is whole");
         write(file, &source, &input, waiting, |_| {})
     };
     replace(&link, write_to).unwrap();
     assert_eq!(
         fs::read_to_string(&path).unwrap(),
-        format!("vc_id,phone,{SIX},{MORE}\nvc,+10,not_attempted,,,0,,,{}\n", more("vc", "10"))
+        format!("vc_id,phone,{SIX},{MORE}\nvc,+20,not_attempted,,,0,,,{}\n", more("vc", "20"))
     );
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
@@ -272,10 +272,8 @@ proptest! {
         prop_assert_eq!(statuses.len(), before.len());
         prop_assert_eq!(after.len(), before.len());
         for ((raw_before, fields), (raw, reported)) in before.iter().zip(&after) {
-            // Delimiters that are too many at a row's end are dropped.
-            let empty = fields.iter().rev().take_while(|field| field.is_empty()).count();
-            let extra = fields.len().saturating_sub(width);
-            let dropped = if empty >= extra { extra } else { 0 };
+            // Empty cells beyond the header's are dropped.
+            let dropped = fields.iter().skip(width).rev().take_while(|field| field.is_empty()).count();
             prop_assert!(dropped > 0 || raw.starts_with(raw_before));
             let fields = &fields[..fields.len() - dropped];
             let own = fields.len().max(width);
@@ -313,7 +311,7 @@ fn a_report_that_cannot_take_its_name_leaves_nothing_behind() {
 fn a_delimiter_that_is_in_the_words_of_a_report_leaves_them_whole() {
     let options =
         InputOptions { delimiter: Some(b'_'), connector: Some("a".into()), ..InputOptions::default() };
-    let source = Source::from_bytes("numbers.csv", b"phone_note\n+10_x\n+11_y\n".to_vec());
+    let source = Source::from_bytes("numbers.csv", b"phone_note\n+20_x\n+21_y\n".to_vec());
     let input = Input::read(&source, &options).unwrap();
     let mut out = Vec::new();
     write(&mut out, &source, &input, waiting, |_| {}).unwrap();

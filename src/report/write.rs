@@ -241,7 +241,7 @@ impl<W: Write> Lines<'_, W> {
             record.fields.iter().skip(layout.width).rev().take_while(|field| field.is_empty()).count();
         let is_dropped = |at: usize| match prior {
             Some(prior) => prior.contains(at) || prior.is_aligned() && at >= layout.width,
-            None => empty + layout.width == fields && at >= layout.width,
+            None => at >= fields - empty,
         };
         let dropped: Vec<usize> = (0..fields).filter(|at| is_dropped(*at)).collect();
         if !dropped.is_empty() {

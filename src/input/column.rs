@@ -104,32 +104,24 @@ impl Columns {
         let columns: Vec<_> = fields.iter().map(|field| Column::of(field)).collect();
         let written = Column::ALL.map(Some);
         let run = columns.windows(OLD).rposition(|run| *run == written[..OLD]);
+        // Beside an older report's columns, the later ones are the input's own.
+        let is_old = !columns.contains(&Some(RowKey));
         let (mut at, mut twice) = ([None; Column::ALL.len()], None);
         for (index, column) in Column::ALL.into_iter().enumerate() {
             let side_by_side = run.map(|start| start + index);
-            let side_by_side = side_by_side.filter(|at| columns.get(*at) == Some(&Some(column)));
-            let mut named = (0..columns.len()).filter(|at| columns[*at] == Some(column));
-            at[index] = side_by_side.or(named.next());
-            if side_by_side.is_none() && named.next().is_some() {
-                twice = twice.or(Some(column));
+            at[index] = side_by_side.filter(|at| columns.get(*at) == Some(&Some(column)));
+            if at[index].is_none() && (index < OLD || !is_old) {
+                let mut named = (0..columns.len()).filter(|at| columns[*at] == Some(column));
+                at[index] = named.next();
+                twice = twice.or(named.next().map(|_| column));
             }
         }
         let has = |column: &Column| at[*column as usize].is_some();
         let missing: Vec<_> = NEEDED.into_iter().filter(|column| !has(column)).collect();
-        let tells = has(&RowKey) || TELLING.iter().filter(|column| has(column)).count() >= 2;
-        match (&*missing, at[Column::Status as usize]) {
-            ([], Some(status)) => {
-                if let Some(column) = twice {
-                    return Err(Unclear::Twice(column));
-                }
-                // Beside an older report's columns, these are the input's own.
-                if at[RowKey as usize].is_none() {
-                    for index in OLD..at.len() {
-                        at[index] = at[index].filter(|at| run.is_some_and(|start| start + index == *at));
-                    }
-                }
-                Ok(Some(Self { at, status }))
-            }
+        let tells = !is_old || TELLING.iter().filter(|column| has(column)).count() >= 2;
+        match (at[Column::Status as usize], twice) {
+            (Some(_), Some(column)) if missing.is_empty() => Err(Unclear::Twice(column)),
+            (Some(status), None) if missing.is_empty() => Ok(Some(Self { at, status })),
             _ if tells => Err(Unclear::Missing(missing)),
             _ => Ok(None),
         }

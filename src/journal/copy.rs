@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use crate::files::{self, Digest};
 use crate::input::Source;
 
-/// Where the copy is: `numbers.report.csv.input` beside `numbers.report.csv.journal`.
+/// Where the copy is: `numbers.report.csv.journal.input` beside `numbers.report.csv.journal`.
 #[must_use]
 pub fn path_of(journal: &Path) -> PathBuf {
-    journal.with_extension("input")
+    let mut path = journal.as_os_str().to_owned();
+    path.push(".input");
+    path.into()
 }
 
 /// Copies `source`, whose digest is `digest`, and returns the copy. It is kept if it is there.

@@ -173,6 +173,8 @@ fn the_columns_of_a_report_move_to_the_end() {
     let expected = format!("vc_id,region,phone,{columns}\nvc,north,+20,not_attempted,,,2,,,{more_20}\n");
     assert_eq!(text(&csv, waiting), expected);
     assert_eq!(text(&expected, waiting), expected);
+    let csv = format!("vc_id,region,phone,Region,{SIX}\nvc,north,+20,east,failed,,,2,,\n");
+    assert!(text(&csv, waiting).contains("\nvc,north,+20,east,not_attempted,,,2,,,disassociate,,,"));
 }
 
 #[test]

@@ -81,10 +81,8 @@ pub fn write<'a>(
         let row = ids.next().ok_or_else(changed)?;
         let prior = layout.prior(record.fields);
         let shown = shown(input, row, &record, &mut result_of).ok_or_else(changed)?;
-        let (status, cells) = shown.cells(prior.as_ref());
-        let [code, message, request_id] = shown.texts(prior.as_ref());
-        written(Written { row, status, code: &code, message: &message, request_id: &request_id });
-        lines.write(&record, prior.as_ref(), &cells)?;
+        written(shown.written(row, prior.as_ref()));
+        lines.write(&record, prior.as_ref(), &shown.cells(prior.as_ref()))?;
     }
     lines.out.flush()?;
     if ids.next().is_some() || records.digest() != input.digest {
@@ -95,14 +93,10 @@ pub fn write<'a>(
 
 /// What the report shows of a row.
 enum Shown<'a> {
-    /// What an earlier report says.
-    Prior(Status),
-    /// The same, but with this code and message.
-    Kept(Status, &'static str, String),
-    /// It cannot be sent.
-    Invalid(&'static str, String),
-    /// What became of it.
-    Result(RowResult<'a>, RowKey),
+    /// What an earlier report says, with this status, and code and message if there are new ones.
+    Prior(Status, Option<(&'static str, String)>),
+    /// What became of it, and its key if it is valid.
+    Result(RowResult<'a>, Option<RowKey>),
 }
 
 /// What the report shows of a row; `None` if it is not what it was when the input was read.
@@ -113,38 +107,41 @@ fn shown<'a>(
     result_of: &mut impl FnMut(RowId) -> RowResult<'a>,
 ) -> Option<Shown<'a>> {
     let Input { rows, layout, .. } = input;
-    let line = record.line;
+    let on_line = |text: String| ascii(&format!("line {}: {text}", record.line));
+    let kept = |status, code, why: String| {
+        Shown::Prior(status, Some((code, on_line(format!("{why}; not sent, and still {status}")))))
+    };
+    let of_report = |status, code: &'static str, text, key| {
+        let (code, message) = (code.into(), on_line(text).into());
+        Shown::Result(RowResult { status, code, message, ..RowResult::NOT_ATTEMPTED }, key)
+    };
     Some(match judge(layout, record.fields) {
-        Verdict::Finished { .. } => Shown::Prior(Status::Succeeded),
-        Verdict::Kept(status, error) if error.is_unchanged() => Shown::Prior(status),
-        Verdict::Kept(status, error) => {
-            Shown::Kept(status, error.code(), format!("line {line}: {error}; not sent, and still {status}"))
-        }
-        Verdict::Invalid(error) if error.is_unchanged() => Shown::Prior(Status::Invalid),
-        Verdict::Invalid(error) => Shown::Invalid(error.code(), format!("line {line}: {error}")),
+        Verdict::Finished { .. } => Shown::Prior(Status::Succeeded, None),
+        Verdict::Kept(status, error) if error.is_unchanged() => Shown::Prior(status, None),
+        Verdict::Kept(status, error) => kept(status, error.code(), error.to_string()),
+        Verdict::Invalid(error) if error.is_unchanged() => Shown::Prior(Status::Invalid, None),
+        Verdict::Invalid(error) => of_report(Status::Invalid, error.code(), error.to_string(), None),
         Verdict::Pending { number, .. } if rows.number(row) != Some(number) => return None,
         Verdict::Pending { connector, number, unanswered, .. } => {
-            let key = RowKey::new(connector, number);
+            let key = Some(RowKey::new(connector, number));
             if let Some(first) = rows.duplicate_of(row) {
-                let first = rows.line(first);
-                let message = format!("line {line}: same connector and number as line {first}").into();
-                let duplicate = RowResult { status: Status::Duplicate, message, ..RowResult::NOT_ATTEMPTED };
-                return Some(Shown::Result(duplicate, key));
-            }
-            if let Some(other) = rows.suspect_of(row) {
-                let status = layout.prior(record.fields)?.status()?;
-                let message = format!(
-                    "line {line}: same connector and number as line {}, but it was not a duplicate when it was \
-                     reported: a spreadsheet may have rounded both; not sent, and still {status}",
+                let text = format!("same connector and number as line {}", rows.line(first));
+                of_report(Status::Duplicate, "", text, key)
+            } else if let Some(other) = rows.suspect_of(row) {
+                let why = format!(
+                    "same connector and number as line {}, but it was not a duplicate when it was reported: a \
+                     spreadsheet may have rounded both",
                     rows.line(other)
                 );
-                return Some(Shown::Kept(status, SUSPECT_NUMBER, message));
+                kept(layout.prior(record.fields)?.status()?, SUSPECT_NUMBER, why)
+            } else {
+                let result = result_of(row);
+                if unanswered && result.status == Status::NotAttempted {
+                    Shown::Prior(Status::Unknown, None)
+                } else {
+                    Shown::Result(result, key)
+                }
             }
-            let result = result_of(row);
-            if unanswered && result.status == Status::NotAttempted {
-                return Some(Shown::Prior(Status::Unknown));
-            }
-            Shown::Result(result, key)
         }
     })
 }
@@ -152,66 +149,58 @@ fn shown<'a>(
 /// `error_code` of a row whose number was once another row's only.
 const SUSPECT_NUMBER: &str = "SuspectNumber";
 
+/// A row's cells in the order of [`Column::ALL`].
+type Cells<'a> = [Cow<'a, [u8]>; Column::ALL.len()];
+
 impl Shown<'_> {
-    /// `error_code`, `error_message` and `request_id`, for counting.
-    fn texts(&self, prior: Option<&Prior<'_>>) -> [Cow<'_, str>; 3] {
-        let of_prior = |column| prior.map_or("", |prior| text(prior.cell(column))).to_owned().into();
+    /// The row as it is shown, for counting.
+    fn written<'s>(&'s self, row: RowId, prior: Option<&Prior<'s>>) -> Written<'s> {
+        let of_prior = |column| prior.map_or("", |prior| text(prior.cell(column)));
         match self {
-            Self::Prior(_) => [Column::ErrorCode, Column::ErrorMessage, Column::RequestId].map(of_prior),
-            Self::Kept(_, code, message) => [(*code).into(), message.into(), of_prior(Column::RequestId)],
-            Self::Invalid(code, message) => [(*code).into(), message.into(), "".into()],
-            Self::Result(result, _) => {
-                [&*result.code, &*result.message, result.request_id].map(Cow::Borrowed)
+            Self::Prior(status, why) => {
+                let old = (of_prior(Column::ErrorCode), of_prior(Column::ErrorMessage));
+                let (code, message) = why.as_ref().map_or(old, |(code, message)| (*code, &**message));
+                Written { row, status: *status, code, message, request_id: of_prior(Column::RequestId) }
+            }
+            Self::Result(RowResult { status, code, message, request_id, .. }, _) => {
+                Written { row, status: *status, code, message, request_id }
             }
         }
     }
 
-    /// The status, and the cells in the order of [`Column::ALL`].
-    fn cells<'c>(&'c self, prior: Option<&Prior<'c>>) -> (Status, [Cow<'c, [u8]>; Column::ALL.len()]) {
-        let mut all =
-            Column::ALL.map(|column| Cow::Borrowed(prior.map_or(b"" as &[u8], |prior| prior.cell(column))));
-        let mut set = |column: Column, cell: Cow<'c, str>| {
+    fn cells<'s>(&'s self, prior: Option<&Prior<'s>>) -> Cells<'s> {
+        let of_prior = |column| prior.map_or(&b""[..], |prior| prior.cell(column));
+        let mut all = Column::ALL.map(|column| Cow::Borrowed(of_prior(column)));
+        let mut set = |column: Column, cell: Cow<'s, str>| {
             all[column as usize] = match cell {
-                Cow::Borrowed(cell) => Cow::Borrowed(cell.as_bytes()),
-                Cow::Owned(cell) => Cow::Owned(cell.into_bytes()),
+                Cow::Borrowed(cell) => cell.as_bytes().into(),
+                Cow::Owned(cell) => cell.into_bytes().into(),
             };
         };
-        if prior.is_none_or(|prior| prior.cell(Column::Action).is_empty()) {
+        if of_prior(Column::Action).is_empty() {
             set(Column::Action, ACTION.into());
         }
-        let status = match self {
-            Self::Prior(status) => *status,
-            Self::Kept(status, code, message) => {
-                set(Column::ErrorCode, (*code).into());
-                set(Column::ErrorMessage, armed(&ascii(message)).into_owned().into());
-                *status
-            }
-            Self::Invalid(code, message) => {
-                let attempts = prior.map_or(0, Prior::attempts);
-                let message: Cow<'_, str> = ascii(message).into();
-                let message = RowResult {
-                    status: Status::Invalid,
-                    code: (*code).into(),
-                    message,
-                    ..RowResult::NOT_ATTEMPTED
-                };
-                let six = cells(&message, attempts).map(|cell| Cow::Owned(cell.into_owned()));
-                Column::ALL.into_iter().zip(six).for_each(|(column, cell)| set(column, cell));
-                // Whoever cleared the status stands by the row as it is.
-                if prior.is_some_and(|prior| prior.said() == Said::Nothing) {
-                    set(Column::RowKey, "".into());
+        match self {
+            Self::Prior(status, why) => {
+                set(Column::Status, status.as_str().into());
+                if let Some((code, message)) = why {
+                    set(Column::ErrorCode, (*code).into());
+                    set(Column::ErrorMessage, armed(message));
                 }
-                Status::Invalid
             }
             Self::Result(result, key) => {
                 let six = cells(result, prior.map_or(0, Prior::attempts));
                 Column::ALL.into_iter().zip(six).for_each(|(column, cell)| set(column, cell));
-                set(Column::RowKey, Cow::Owned(key.to_string()));
-                result.status
+                // Whoever clears the status of an invalid row stands by the row as it is.
+                let is_cleared = prior.is_some_and(|prior| prior.said() == Said::Nothing);
+                match key {
+                    Some(key) => set(Column::RowKey, key.to_string().into()),
+                    None if is_cleared => set(Column::RowKey, "".into()),
+                    None => {}
+                }
             }
-        };
-        set(Column::Status, status.as_str().into());
-        (status, all)
+        }
+        all
     }
 }
 
@@ -225,12 +214,7 @@ struct Lines<'a, W: Write> {
 
 impl<W: Write> Lines<'_, W> {
     /// A record's own fields, byte for byte, and a report's `cells`.
-    fn write(
-        &mut self,
-        record: &Record<'_>,
-        prior: Option<&Prior<'_>>,
-        cells: &[Cow<'_, [u8]>; Column::ALL.len()],
-    ) -> io::Result<()> {
+    fn write(&mut self, record: &Record<'_>, prior: Option<&Prior<'_>>, cells: &Cells<'_>) -> io::Result<()> {
         let Self { layout, csv, line, .. } = self;
         let delimiter = layout.dialect.delimiter;
         line.clear();

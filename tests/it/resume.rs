@@ -5,7 +5,7 @@ use super::harness::{Ended, Job, Running, Service, csv, number, wait_until};
 const ROWS: usize = 12;
 const JOURNAL: &str = "numbers.report.csv.journal";
 /// The run's own copy of its input.
-const COPY: &str = "numbers.report.csv.input";
+const COPY: &str = "numbers.report.csv.journal.input";
 /// One number after the other, so that some are settled and some are not whenever the run is killed.
 const ONE_BY_ONE: &str = "--batch-size 1 --concurrency 1";
 
@@ -23,7 +23,7 @@ fn cut_short() -> (Service, Job, Vec<usize>) {
     start(&job).kill();
     let settled = settled(&job);
     assert!((3..ROWS).contains(&settled.len()), "{settled:?}");
-    assert_eq!(job.files(), ["numbers.csv", COPY, JOURNAL]);
+    assert_eq!(job.files(), ["numbers.csv", JOURNAL, COPY]);
     (service, job, settled)
 }
 

@@ -182,12 +182,12 @@ fn an_input_that_changed_since_the_crash_is_refused_and_can_be_restored() {
         job.write("numbers.csv", changed);
         job.sweep("--resume").exits(1).says_all(&[
             "the input has changed",
-            "restore the input from `numbers.report.csv.input`",
+            "restore the input from `numbers.report.csv.journal.input`",
             "--discard",
         ]);
     }
     assert_eq!(service.requests(), requests, "nothing was sent");
-    fs::copy(job.path("numbers.report.csv.input"), job.path("numbers.csv")).expect("copies");
+    fs::copy(job.path("numbers.report.csv.journal.input"), job.path("numbers.csv")).expect("copies");
     assert_eq!(job.read("numbers.csv"), input);
     job.sweep("--resume --region eu-central-1").exits(1).says_all(&["eu-central-1", "nothing was sent"]);
     job.sweep("--resume").exits(0);
@@ -206,7 +206,7 @@ fn an_input_that_is_overwritten_during_the_run_does_not_change_its_report() {
         if resumed {
             running.kill();
             // The copy is an input, too.
-            let name = "numbers.report.csv.input";
+            let name = "numbers.report.csv.journal.input";
             let arguments = job.run_arguments("--output numbers.report.csv --resume --yes");
             job.command(&arguments.replacen("numbers.csv", name, 1)).exits(0);
         } else {

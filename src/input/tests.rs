@@ -247,7 +247,7 @@ fn equal_rows_of_a_report_are_duplicates_only_if_their_keys_say_so() {
         ("- -", &[sent, Duplicate]),
     ];
     for (statuses, expected) in table {
-        let key = RowKey::new("a", crate::number::PhoneNumber::parse("+20").unwrap()).to_string();
+        let key = RowKey::new("a", crate::number::PhoneNumber::parse("+20").unwrap()).as_str().to_owned();
         let rows = statuses.split(' ').map(|status| match status.split_at(1) {
             ("+", status) => format!("a,+20,{status},,,{key}\n"),
             (_, status) => format!("a,+20,{status},,,\n"),

@@ -21,7 +21,7 @@ const MORE: &str = "action,account_id,region,row_key";
 
 /// The cells of a valid row in the later columns.
 fn more(connector: &str, number: &str) -> String {
-    format!("disassociate,,,{}", RowKey::new(connector, PhoneNumber::parse(number).unwrap()))
+    format!("disassociate,,,{}", RowKey::new(connector, PhoneNumber::parse(number).unwrap()).as_str())
 }
 
 /// The cells of a row without a key.

@@ -194,7 +194,7 @@ impl Shown<'_> {
                 // Whoever clears the status of an invalid row stands by the row as it is.
                 let is_cleared = prior.is_some_and(|prior| prior.said() == Said::Nothing);
                 match key {
-                    Some(key) => set(Column::RowKey, key.to_string().into()),
+                    Some(key) => set(Column::RowKey, key.as_str().into()),
                     None if is_cleared => set(Column::RowKey, "".into()),
                     None => {}
                 }

@@ -109,7 +109,7 @@ fn header() -> String {
 
 /// A row of a report with this status, as it was written.
 fn reported(status: &str) -> Vec<Vec<u8>> {
-    let key = RowKey::new(CONNECTOR, PhoneNumber::parse(NUMBER).unwrap()).to_string();
+    let key = RowKey::new(CONNECTOR, PhoneNumber::parse(NUMBER).unwrap()).as_str().to_owned();
     let cells = [CONNECTOR, NUMBER, "n", status, "Code", "text", "1", "r", "", "disassociate", "", "", &key];
     cells.map(|cell| cell.as_bytes().to_vec()).into()
 }
@@ -138,6 +138,30 @@ fn a_row_that_was_always_invalid_may_be_corrected_freely() {
     for (number, expected) in [(NUMBER, "sent"), ("+23", "sent"), ("x", "invalid InvalidNumber")] {
         let row = format!("{CONNECTOR},{number},n,invalid,InvalidNumber,text,0,,,disassociate,,,");
         assert_eq!(result(&header(), row.as_bytes()), expected, "{number}");
+    }
+}
+
+#[test]
+fn a_key_and_an_action_are_read_as_people_leave_them() {
+    for (status, column, cell, expected) in [
+        ("failed", 12, &b" MNNPRFVFQV "[..], "sent"),
+        ("failed", 12, b"Mnnprfvfqv", "sent"),
+        ("failed", 12, b"", "sent"),
+        ("failed", 12, b"\xff", "invalid Edited"),
+        ("failed", 12, b"0", "invalid Edited"),
+        ("unknown", 12, b"#N/A", "unknown Edited"),
+        ("succeeded", 12, b"#N/A", "done"),
+        ("", 12, b"#N/A", "sent"),
+        ("failed", 9, b" Disassociate", "sent"),
+        ("failed", 9, b"", "sent"),
+        ("failed", 9, b"associate", "failed UnknownAction"),
+        ("unknown", 9, b"delete", "unknown UnknownAction"),
+        ("", 9, b"associate", "invalid UnknownAction"),
+        ("succeeded", 9, b"associate", "done"),
+    ] {
+        let mut row = reported(status);
+        row[column] = cell.into();
+        assert_eq!(result(&header(), &row.join(&b',')), expected, "{status} {}", cell.escape_ascii());
     }
 }
 
@@ -260,7 +284,7 @@ fn any_row() -> impl Strategy<Value = Vec<Vec<u8>>> {
         row[1] = format!("+{number}").into_bytes();
         row[4] = code.into();
         let key = RowKey::new(CONNECTOR, PhoneNumber::parse(&format!("+{number}")).unwrap());
-        row[12] = if keyed { key.to_string().into() } else { Vec::new() };
+        row[12] = if keyed { key.as_str().into() } else { Vec::new() };
         row
     })
 }

@@ -30,7 +30,7 @@ pub enum Column {
     AccountId,
     /// The AWS region; empty if it is not known.
     Region,
-    /// See [`RowKey`](super::row_key::RowKey).
+    /// A digest of what the row asks for; empty if it is not valid.
     RowKey,
 }
 

@@ -97,7 +97,7 @@ pub(crate) enum RowError<'a> {
     StillRagged,
     /// An earlier report says so, and the cell now holds what a spreadsheet makes of the damage: `2.0655E+10` saved
     /// again becomes `20655000000`, a valid number, but the wrong one.
-    #[error("the phone number is still what a spreadsheet made of it")]
+    #[error("the number or connector is still what a spreadsheet made of it")]
     StillDamaged,
     #[error("the {0} is not UTF-8")]
     BrokenUtf8(&'static str),
@@ -109,8 +109,8 @@ pub(crate) enum RowError<'a> {
     /// An earlier report says so, and nobody has cleared the status since.
     #[error("its status was not one of a report's; to have the row sent, clear its status")]
     StillUnknownStatus,
-    #[error("{} is not an action of this version", quoted(.0))]
-    UnknownAction(&'a str),
+    #[error("{} is not an action of this version", quoted(&String::from_utf8_lossy(.0)))]
+    UnknownAction(&'a [u8]),
     #[error("the voice connector is empty")]
     EmptyConnector,
     #[error("{} is not a voice connector's id", quoted(.0))]
@@ -176,8 +176,8 @@ fn check<'a>(layout: &Layout, row: &'a ByteRecord, prior: Option<&Prior<'a>>) ->
         let own = (0..row.len()).filter(|at| !prior.contains(*at)).count();
         return Err(ragged(layout, own));
     }
-    let action = prior.word(Column::Action);
-    if !action.is_empty() && !action.eq_ignore_ascii_case(ACTION) {
+    let action = prior.cell(Column::Action).trim_ascii();
+    if !action.is_empty() && !action.eq_ignore_ascii_case(ACTION.as_bytes()) {
         return Err(RowError::UnknownAction(action));
     }
     let is_refused =
@@ -233,11 +233,13 @@ fn is_untouched_padding(layout: &Layout, row: &ByteRecord, prior: &Prior<'_>) ->
     last_own.is_some_and(|at| row.get(at).is_none_or(<[u8]>::is_empty))
 }
 
-/// Whether the number is the one of the earlier report's message, without its exponent.
+/// Whether the number or the connector is the one of the earlier report's message, without its exponent.
 fn is_expanded_damage(layout: &Layout, row: &ByteRecord, prior: &Prior<'_>) -> bool {
     let damaged = prior.word(Column::ErrorMessage).split('`').nth(1).and_then(expanded);
-    let now = text(row.get(layout.number).unwrap_or_default()).trim().trim_start_matches('+');
-    damaged.is_some_and(|damaged| damaged == now)
+    let connector = if let Connector::Column(column) = layout.connector { Some(column) } else { None };
+    let cells = [Some(layout.number), connector].into_iter().flatten().filter_map(|column| row.get(column));
+    let mut now = cells.map(|cell| text(cell).trim().trim_start_matches('+'));
+    damaged.is_some_and(|damaged| now.any(|now| now == damaged))
 }
 
 /// `2.0655E+10` → `20655000000`; `None` for any other text.

@@ -1,3 +1,4 @@
+mod any_edit;
 mod edited;
 
 use std::fs;

@@ -44,7 +44,7 @@ impl ReportSettings {
 
     /// The run's own copy of its input.
     #[must_use]
-    pub fn input_copy(&self) -> PathBuf {
+    pub(super) fn input_copy(&self) -> PathBuf {
         copy::path_of(&self.journal())
     }
 }
@@ -180,7 +180,7 @@ impl Existing {
     /// What is forgotten if the run goes on, in words; `None` if nothing is. What a rehearsal has done is forgotten by
     /// another rehearsal without a word.
     #[must_use]
-    pub fn forgets(&self, is_simulated: bool) -> Option<String> {
+    pub(super) fn forgets(&self, is_simulated: bool) -> Option<String> {
         let (_, history) = self.discarded.as_ref()?;
         let is_rehearsal = is_simulated && history.header.target == self.header.target;
         let begun = history.begun.map(|begun| format!(" started at {begun:.0}")).unwrap_or_default();

@@ -7,6 +7,7 @@ use super::header::{Header, InputOptions, Layout};
 use super::row::{Verdict, judge};
 use super::rows::{EXAMPLES, Rows};
 use super::source::Source;
+use super::swallowed::{check_header, check_record};
 
 /// What an input holds.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Input {
     pub digest: Box<str>,
     /// The lines of the first few invalid rows, each with the report's `error_code`.
     pub invalid: Vec<(u64, &'static str)>,
+    /// How many rows have a cell of several lines.
+    pub multiline: u32,
 }
 
 impl Input {
@@ -28,11 +31,14 @@ impl Input {
     /// If the source cannot be read, or its header does not say where the connectors and numbers are, or a quote is
     /// not closed.
     pub fn read(source: &Source, options: &InputOptions) -> Result<Self, InputError> {
-        let (header, mut records) = Header::read(source, options.delimiter)?;
+        let (header, mut records) = Header::read(source, options)?;
         let layout = header.layout(options)?;
+        check_header(&header, &layout)?;
         let mut rows = Rows::default();
-        let mut invalid = Vec::new();
+        let (mut invalid, mut multiline) = (Vec::new(), 0);
         while let Some(record) = records.next()? {
+            check_record(source.name(), &layout, &record)?;
+            multiline += u32::from(record.spans_lines);
             let verdict = judge(&layout, record.fields);
             if let Verdict::Invalid(error) = &verdict
                 && invalid.len() < EXAMPLES
@@ -43,7 +49,7 @@ impl Input {
             rows.push(&verdict, record.line).map_err(too_large)?;
         }
         rows.compare();
-        Ok(Self { rows, digest: records.digest(), layout, invalid })
+        Ok(Self { rows, digest: records.digest(), layout, invalid, multiline })
     }
 
     /// Whether the source's header has the columns of a report.
@@ -51,7 +57,7 @@ impl Input {
     /// # Errors
     /// If it cannot be read.
     pub fn is_report(source: &Source) -> Result<bool, InputError> {
-        match Header::read(source, None) {
+        match Header::read(source, &InputOptions::default()) {
             Ok((header, _)) => Ok(header.is_report()),
             Err(error @ InputError::Read { .. }) => Err(error),
             Err(_) => Ok(false),

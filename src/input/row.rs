@@ -5,9 +5,12 @@
 
 use csv::ByteRecord;
 
-use super::header::{Connector, Layout, Prior, is_connector, text};
+use super::connector::{self, ConnectorError};
+use super::header::{Connector, Layout, Prior, text};
+use super::ignored::is_ignored;
 use super::status::Status;
 use crate::number::{NumberError, PhoneNumber};
+use crate::text::{escaped, plain};
 
 /// The most characters of a cell that a message quotes.
 const QUOTED_CHARS: usize = 40;
@@ -32,6 +35,8 @@ pub(crate) enum Verdict<'a> {
         number: Option<PhoneNumber>,
     },
     Invalid(RowError<'a>),
+    /// It asks for nothing.
+    Ignored,
 }
 
 /// Why a row cannot be sent. Its text is the report's `error_message`, without the line.
@@ -54,8 +59,8 @@ pub(crate) enum RowError<'a> {
     BrokenUtf8,
     #[error("the voice connector is empty")]
     EmptyConnector,
-    #[error("{} is not a voice connector's id", quoted(.0))]
-    InvalidConnector(&'a str),
+    #[error("{} {error}", quoted(.text))]
+    Connector { text: &'a str, error: ConnectorError<'a> },
     /// An id of digits alone, as a spreadsheet saves it.
     #[error("{} {}", quoted(.0), NumberError::ScientificNotation)]
     DamagedConnector(&'a str),
@@ -70,6 +75,9 @@ pub(crate) enum RowError<'a> {
 /// A row of a report that `succeeded` is finished, whatever else it contains: its number is off the connector, even
 /// if a spreadsheet has since damaged the cells. All other rows are judged again.
 pub(crate) fn judge<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Verdict<'a> {
+    if is_ignored(layout, row) {
+        return Verdict::Ignored;
+    }
     let prior = layout.prior(row);
     let status = prior.as_ref().and_then(Prior::status);
     if status == Some(Status::Succeeded) {
@@ -88,7 +96,9 @@ pub(crate) fn judge<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Verdict<'a> 
 
 /// Checks that the row is complete.
 fn check(layout: &Layout, row: &ByteRecord, prior: Option<&Prior<'_>>) -> Result<(), RowError<'static>> {
-    if row.len() != layout.width {
+    // Delimiters at the end of a row are harmless.
+    let extra_is_empty = || row.iter().skip(layout.width).all(<[u8]>::is_empty);
+    if row.len() < layout.width || row.len() > layout.width && !(prior.is_none() && extra_is_empty()) {
         // As the report's reader counts: without the report's own columns.
         let fields = row.len() - prior.map_or(0, |prior| prior.range.len());
         return Err(RowError::Ragged { fields, header: layout.own_width() });
@@ -134,15 +144,17 @@ fn connector<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Result<&'a str, Row
         Connector::Given(connector) => return Ok(connector),
         Connector::Column(column) => row.get(*column).unwrap_or_default(),
     };
-    match text(cell).trim() {
+    match plain(text(cell)) {
         "" => Err(RowError::EmptyConnector),
         text if text.contains('+') && expanded(text).is_some() => Err(RowError::DamagedConnector(text)),
-        text if is_connector(text) => Ok(text),
-        text => Err(RowError::InvalidConnector(text)),
+        text => match connector::check(text) {
+            Ok(()) => Ok(text),
+            Err(error) => Err(RowError::Connector { text, error }),
+        },
     }
 }
 
-fn number<'a>(layout: &Layout, row: &'a ByteRecord) -> Result<PhoneNumber, RowError<'a>> {
+pub(super) fn number<'a>(layout: &Layout, row: &'a ByteRecord) -> Result<PhoneNumber, RowError<'a>> {
     let text = text(row.get(layout.number).unwrap_or_default());
     PhoneNumber::parse(text).map_err(|error| match text {
         "" => RowError::EmptyNumber,
@@ -151,13 +163,18 @@ fn number<'a>(layout: &Layout, row: &'a ByteRecord) -> Result<PhoneNumber, RowEr
 }
 
 impl RowError<'_> {
+    /// What is wrong with the number, if that is the reason.
+    pub(super) fn number_error(self) -> Option<NumberError> {
+        if let Self::Number { error, .. } = self { Some(error) } else { None }
+    }
+
     /// The report's `error_code`.
     pub(crate) fn code(self) -> &'static str {
         match self {
             Self::Ragged { .. } | Self::StillRagged => RAGGED_ROW,
             Self::BrokenUtf8 => "BrokenUtf8",
             Self::EmptyConnector => "EmptyConnector",
-            Self::InvalidConnector(_) => "InvalidConnector",
+            Self::Connector { .. } => "InvalidConnector",
             Self::StillDamaged | Self::DamagedConnector(_) => SPREADSHEET_DAMAGE,
             Self::Number { error, .. } if error.is_spreadsheet_damage() => SPREADSHEET_DAMAGE,
             Self::EmptyNumber | Self::Number { .. } => "InvalidNumber",
@@ -165,10 +182,10 @@ impl RowError<'_> {
     }
 }
 
-/// A cell in backticks, cut if long.
+/// A cell in backticks, cut if long, with the characters that are not seen as escapes.
 fn quoted(text: &str) -> String {
     match text.char_indices().nth(QUOTED_CHARS) {
-        None => format!("`{text}`"),
-        Some((end, _)) => format!("`{}…`", text.get(..end).unwrap_or_default()),
+        None => format!("`{}`", escaped(text)),
+        Some((end, _)) => format!("`{}…`", escaped(text.get(..end).unwrap_or_default())),
     }
 }

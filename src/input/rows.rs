@@ -36,6 +36,8 @@ pub enum Standing {
     Invalid,
     /// Another row has the same connector and number, and comes first or is finished.
     Duplicate,
+    /// It is empty or a comment, and asks for nothing.
+    Ignored,
 }
 
 /// The rows of an input.
@@ -110,6 +112,7 @@ impl Rows {
             }
             Verdict::Finished { connector, number } => (Standing::Finished, connector, number),
             Verdict::Invalid(_) => (Standing::Invalid, None, None),
+            Verdict::Ignored => (Standing::Ignored, None, None),
         };
         let connector = connector.map(|name| {
             let index =

@@ -12,8 +12,8 @@ use std::path::Path;
 use super::cell;
 use super::result::RowResult;
 use crate::input::{
-    BYTE_ORDER_MARK, COLUMNS, Input, InputError, Layout, Prior, Record, Records, RowError, RowId, Source,
-    Standing, Status, Verdict, judge, text,
+    COLUMNS, Input, InputError, Layout, Prior, Record, Records, RowError, RowId, Source, Standing, Status,
+    Verdict, judge, text,
 };
 
 /// A row as the report shows it, for counting.
@@ -69,15 +69,17 @@ pub fn write<'a>(
     let mut lines = Lines { out: BufWriter::new(out), layout, csv, line: Vec::new() };
     let mut records = Records::open(source, layout.dialect)?;
 
+    lines.out.write_all(records.preamble())?;
     let header = records.next()?.ok_or_else(changed)?;
-    if layout.dialect.byte_order_mark {
-        lines.out.write_all(BYTE_ORDER_MARK)?;
-    }
     lines.write(&header, layout.prior(header.fields).as_ref(), &COLUMNS)?;
     let mut ids = input.rows.ids();
     while let Some(record) = records.next()? {
         let row = ids.next().ok_or_else(changed)?;
         let prior = layout.prior(record.fields);
+        if input.rows.standing(row) == Standing::Ignored {
+            lines.write(&record, prior.as_ref(), &[b""; COLUMNS.len()])?;
+            continue;
+        }
         if let Some(result) = result(input, row, &record, &mut result_of).map_err(|Changed| changed())? {
             let RowResult { status, code, message, request_id, .. } = &result;
             written(Written { row, status: *status, code, message, request_id });
@@ -123,8 +125,9 @@ fn result<'a>(
             Verdict::Invalid(error) => {
                 Some(verdict(Status::Invalid, error.code(), format!("line {}: {error}", record.line)))
             }
-            Verdict::Pending { .. } | Verdict::Finished { .. } => return Err(Changed),
+            Verdict::Pending { .. } | Verdict::Finished { .. } | Verdict::Ignored => return Err(Changed),
         },
+        Standing::Ignored => return Err(Changed),
     })
 }
 
@@ -154,6 +157,11 @@ impl<W: Write> Lines<'_, W> {
             let starts = layout.dialect.field_starts(line);
             line.drain(starts[range.start]..starts[range.end]);
             own -= range.len();
+        }
+        // Delimiters at the end of a row would move the results below other headers.
+        while own > layout.own_width() && line.ends_with(&[delimiter, delimiter]) {
+            line.pop();
+            own -= 1;
         }
         line.resize(line.len() + layout.own_width().saturating_sub(own), delimiter);
         for (index, cell) in cells.iter().map(AsRef::as_ref).enumerate() {

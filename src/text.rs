@@ -60,3 +60,66 @@ pub(crate) fn escaped(text: &str) -> String {
     let shown = |c: char| if is_hidden(c) { c.escape_default().to_string() } else { c.to_string() };
     text.chars().map(shown).collect()
 }
+
+/// `text` with all digits but the last four hidden, so that its form can still be seen.
+pub(crate) fn masked_digits(text: &str) -> String {
+    let digits = text.chars().filter(|c| c.is_numeric()).count();
+    let mut at = 0;
+    let shown = |c: char| {
+        at += usize::from(c.is_numeric());
+        if c.is_numeric() && at + 4 <= digits { '•' } else { c }
+    };
+    text.chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_seen_is_shown() {
+        for (text, shown) in [
+            ("abc", "abc"),
+            ("a b \"c\" é 日", "a b \"c\" é 日"),
+            ("abc\u{200b}", "abc\\u{200b}"),
+            ("\u{feff}a\u{a0}b", "\\u{feff}a\\u{a0}b"),
+            ("\u{1b}[31m\n", "\\u{1b}[31m\\n"),
+            ("\u{202e}abc", "\\u{202e}abc"),
+        ] {
+            assert_eq!(escaped(text), shown);
+        }
+        for (c, name) in
+            [('x', "'x'"), ('é', "'é'"), ('\u{2011}', "U+2011"), ('\u{200b}', "U+200B"), ('\n', "U+000A")]
+        {
+            assert_eq!(named(c), name);
+        }
+    }
+
+    #[test]
+    fn only_the_last_four_digits_of_a_number_are_shown() {
+        for (text, shown) in [
+            ("+1 206 555 0128-0137", "+• ••• ••• ••••-0137"),
+            ("+12065550100x12", "+•••••••••00x12"),
+            ("1.20656E+10", "•.•••56E+10"),
+            ("123", "123"),
+            ("x", "x"),
+        ] {
+            assert_eq!(masked_digits(text), shown);
+        }
+    }
+
+    #[test]
+    fn what_spreadsheets_put_around_text_is_dropped() {
+        for (cell, text) in [
+            (" abc ", "abc"),
+            ("'abc", "abc"),
+            ("=\"abc\"", "abc"),
+            ("=\" 'abc \"", "abc"),
+            ("=abc", "=abc"),
+            ("\"abc\"", "\"abc\""),
+            ("", ""),
+        ] {
+            assert_eq!(plain(cell), text);
+        }
+    }
+}

@@ -1,9 +1,12 @@
-//! Files that are written whole or not at all, and digests to tell them apart.
+//! Files that are written whole or not at all, checks that they can be, and digests to tell them apart.
 //!
 //! Must not know what is in them.
 
 mod digest;
+mod place;
 mod replace;
 
 pub(crate) use digest::{Digest, hexadecimal};
-pub use replace::{ReplaceError, check_folder, replace};
+pub(crate) use place::is_pipe;
+pub use place::{check_output, check_regular};
+pub use replace::{ReplaceError, replace};

@@ -179,6 +179,11 @@ impl<'a> Header<'a> {
         self.prior.is_some()
     }
 
+    /// The input's own columns.
+    pub(super) fn own_columns(&self) -> Vec<usize> {
+        self.positions(|_| true)
+    }
+
     /// What messages call the source.
     pub(crate) fn name(&self) -> &str {
         self.name

@@ -21,6 +21,7 @@ mod row;
 mod swallowed;
 mod rows;
 mod flags;
+mod notes;
 mod load;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -30,11 +31,13 @@ pub use error::InputError;
 pub use flags::RowFlags;
 pub use foreign::ForeignFormat;
 pub use header::{InputOptions, Layout};
-pub use load::Input;
+pub use load::{Input, InvalidRow};
+pub use notes::Notes;
 pub use rows::{ConnectorId, RowId, Rows, Standing};
 pub use source::Source;
 pub use status::{COLUMNS, Status};
 
+pub(crate) use connector::is_like_those_of_aws;
 pub(crate) use header::{Connector, Header, Prior, text};
 pub(crate) use ignored::is_ignored;
 pub(crate) use reader::{Record, Records};

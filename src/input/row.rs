@@ -10,7 +10,7 @@ use super::header::{Connector, Layout, Prior, text};
 use super::ignored::is_ignored;
 use super::status::Status;
 use crate::number::{NumberError, PhoneNumber};
-use crate::text::{escaped, plain};
+use crate::text::{escaped, masked_digits, plain};
 
 /// The most characters of a cell that a message quotes.
 const QUOTED_CHARS: usize = 40;
@@ -163,6 +163,14 @@ pub(super) fn number<'a>(layout: &Layout, row: &'a ByteRecord) -> Result<PhoneNu
 }
 
 impl RowError<'_> {
+    /// Its text, with only the last digits of the number.
+    pub(super) fn masked(self) -> String {
+        match self {
+            Self::Number { text, error } => format!("{} {error}", quoted(&masked_digits(text))),
+            error => error.to_string(),
+        }
+    }
+
     /// What is wrong with the number, if that is the reason.
     pub(super) fn number_error(self) -> Option<NumberError> {
         if let Self::Number { error, .. } = self { Some(error) } else { None }

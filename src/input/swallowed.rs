@@ -75,13 +75,13 @@ fn number_of(layout: &Layout, line: &str, width: usize) -> Option<Vec<u8>> {
 mod tests {
     use crate::input::{Input, InputOptions, Source};
 
-    fn read(csv: &str) -> Result<u32, String> {
+    fn read(csv: &str) -> Result<u64, String> {
         let options = InputOptions {
             connector: (!csv.contains("vc_id")).then(|| "vc".into()),
             ..InputOptions::default()
         };
         let input = Input::read(&Source::from_bytes("n.csv", csv.as_bytes().to_vec()), &options);
-        input.map(|input| input.multiline).map_err(|error| error.to_string())
+        input.map(|input| input.notes.multiline).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -11,7 +11,8 @@ use anyhow::{Context, bail};
 use indicatif::HumanCount;
 use jiff::Timestamp;
 
-use crate::files::Digest;
+use super::shell::quoted_path;
+use crate::files::{self, Digest};
 use crate::hint::Hinted;
 use crate::input::Status;
 use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source, Standing};
@@ -102,6 +103,11 @@ impl Existing {
         let header = Header::new(input.digest.to_string(), input.rows.len(), target.to_owned());
         let path = settings.journal();
         let mut existing = Self { header, path, unfinished: None };
+        files::check_regular(
+            "the journal",
+            &existing.path,
+            "move it away, or name another report with --output",
+        )?;
         if let Some((journal, replayed)) = Journal::open(&existing.path)? {
             existing.unfinished = existing.judge(settings, journal, replayed)?;
         }
@@ -209,9 +215,6 @@ fn check_report(settings: &ReportSettings) -> anyhow::Result<()> {
     if settings.existing == ExistingReport::Update || !path.try_exists().with_context(looked)? {
         return Ok(());
     }
-    if path.is_dir() {
-        bail!(Hinted::new(format!("the report `{shown}` is a directory"), "--output names a file in it"));
-    }
     if !report::is_report(path).with_context(looked)? {
         bail!(Hinted::new(
             format!("`{shown}` is not a chime-sweep report; it is not overwritten"),
@@ -222,8 +225,9 @@ fn check_report(settings: &ReportSettings) -> anyhow::Result<()> {
         bail!(Hinted::new(
             format!("the report `{shown}` already exists"),
             format!(
-                "`chime-sweep rerun {shown}` retries its failed rows; --output names another file; \
-                 --overwrite replaces it"
+                "`chime-sweep rerun {}` retries its failed rows; --output names another file; \
+                 --overwrite replaces it",
+                quoted_path(path)
             )
         ));
     }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::files;
+
 /// A log file that is open.
 #[derive(Debug, Clone)]
 pub(super) struct LogFile(Arc<Inner>);
@@ -21,6 +23,10 @@ struct Inner {
 impl LogFile {
     /// Opens it, or creates it if it does not exist.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
+        // A pipe that nobody reads would stop the run once it is full.
+        if path == Path::new("-") || files::is_pipe(path) {
+            return Err(io::Error::other("it is a pipe; `2>` redirects messages without --log-file"));
+        }
         let mut options = OpenOptions::new();
         options.append(true).create(true).read(true);
         #[cfg(unix)]

@@ -18,6 +18,7 @@ mod durability;
 mod errors;
 mod input;
 mod memory;
+mod odd_inputs;
 mod readme;
 mod replies;
 mod report;

@@ -81,7 +81,10 @@ impl PhoneNumber {
         if text.is_empty() {
             return Err(NumberError::Empty);
         }
-        let text = text.strip_prefix("tel:").filter(|rest| rest.starts_with('+')).unwrap_or(text);
+        let text = match text.split_at_checked("tel:".len()) {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("tel:") && rest.starts_with('+') => rest,
+            _ => text,
+        };
         let rest = ["+", "%2B", "%2b"].iter().find_map(|plus| text.strip_prefix(plus));
         let (has_plus, rest) = (rest.is_some(), rest.unwrap_or(text));
         let mut digits = Cow::Borrowed(rest);
@@ -221,6 +224,7 @@ mod tests {
             "=\"+12065550100\"",
             "=\"12065550100\"",
             "tel:+1-206-555-0100",
+            "TEL:+12065550100",
             "\u{202a}+12065550100\u{202c}",
             "+1\u{200b}2065550100",
             "\u{feff}12065550100",

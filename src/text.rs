@@ -46,13 +46,14 @@ pub(crate) fn plain(cell: &str) -> &str {
     text.strip_prefix('\'').unwrap_or(text)
 }
 
+/// Whether `c` is recognized where it is displayed.
+pub(crate) fn is_recognized(c: char) -> bool {
+    c.is_ascii_graphic() || c == ' ' || c.is_alphabetic() && !is_hidden(c)
+}
+
 /// A character by name: `'x'`, or `U+200B` if it may not be recognized on a screen.
 pub(crate) fn named(c: char) -> String {
-    if c.is_ascii_graphic() || c == ' ' || c.is_alphabetic() && !is_hidden(c) {
-        format!("{c:?}")
-    } else {
-        format!("U+{:04X}", u32::from(c))
-    }
+    if is_recognized(c) { format!("{c:?}") } else { format!("U+{:04X}", u32::from(c)) }
 }
 
 /// `text` with the characters that are not seen as escapes, such as `\u{200b}`.

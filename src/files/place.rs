@@ -39,7 +39,9 @@ pub fn check_regular(what: &str, path: &Path, instead: &str) -> anyhow::Result<b
     let found = match fs::metadata(path) {
         _ if path == Path::new("-") => "standard output",
         Ok(found) if found.is_file() => return Ok(true),
-        Ok(found) if found.is_dir() => "a directory",
+        Ok(found) if found.is_dir() => {
+            return Err(Hinted::new(format!("{what} `{shown}` is a directory"), "name a file in it").into());
+        }
         Ok(found) => kind(found.file_type()),
         Err(_) if is_dangling(path) => "a symbolic link to a file that does not exist",
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),

@@ -3,7 +3,7 @@
 //! Must not ask more than the service's API page does: any id without white space is allowed there. What AWS's own ids
 //! look like is only a reason for a warning.
 
-use crate::text::named;
+use crate::text::{is_recognized, named};
 
 /// Why a text is not a connector's id. Reads on from the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,9 +31,7 @@ pub(super) fn check(text: &str) -> Result<(), ConnectorError<'_>> {
         |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     // What begins with `arn:` has a shorter last part, so this comes to an end.
     let id_in_arn = || text.rsplit(['/', ':']).next().filter(|id| check(id).is_ok());
-    let is_foreign = |c: char| {
-        c.is_whitespace() || c.is_control() || c == '#' || named(c).starts_with("U+") || c == '\u{fffd}'
-    };
+    let is_foreign = |c: char| matches!(c, ' ' | '#' | '"') || !is_recognized(c);
     match text {
         "" | "." | ".." => Err(ConnectorError::NotAnId),
         _ if starts_with("arn:") => Err(id_in_arn().map_or(ConnectorError::NotAnId, ConnectorError::Arn)),
@@ -83,6 +81,7 @@ mod tests {
             ("abc\u{a0}def", Character('\u{a0}')), ("abc\u{200b}", Character('\u{200b}')),
             ("\u{feff}abc", Character('\u{feff}')), ("abc\u{202a}", Character('\u{202a}')),
             ("abc\u{202e}", Character('\u{202e}')), ("abc\u{ad}def", Character('\u{ad}')),
+            ("\"abc\"", Character('"')),
             ("abc\u{2011}def", Character('\u{2011}')), ("abc\u{fffd}", Character('\u{fffd}')),
         ] {
             assert_eq!(check(text), Err(expected), "{text:?}");

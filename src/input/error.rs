@@ -34,8 +34,8 @@ pub enum InputError {
     #[error("`{name}` has no column for the {what}: name it with {option}; its headers are {headers}")]
     MissingColumn { name: String, what: &'static str, option: &'static str, headers: String },
     #[error(
-        "`{name}` has several columns for the {what}, {columns}: name one with {option}, by its header or its \
-         position; its headers are {headers}"
+        "`{name}` has several columns for the {what}, {columns}: name one, by its header or its position, with \
+         {option}; its headers are {headers}"
     )]
     AmbiguousColumn {
         name: String,
@@ -44,7 +44,9 @@ pub enum InputError {
         columns: String,
         headers: String,
     },
-    #[error("`{name}` has no column `{column}`: name one of its headers, which are {headers}")]
+    #[error(
+        "`{name}` has no column `{column}`: name one of its headers, or its position; its headers are {headers}"
+    )]
     NamedColumn { name: String, column: String, headers: String },
     #[error(
         "column `{column}` of `{name}` cannot be both the voice connector and the phone number: name two columns"

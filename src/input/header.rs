@@ -122,8 +122,8 @@ struct Wanted {
 const CONNECTOR: Wanted = Wanted {
     what: "voice connector",
     option: "`--connector-column`, or all rows' with `--connector`",
-    headers: &["voiceconnectorid", "voiceconnector", "connector", "connectorid", "vcid"],
-    others: &[],
+    headers: &["voiceconnectorid", "connector", "connectorid", "vcid"],
+    others: &["voiceconnector"],
 };
 const NUMBER: Wanted = Wanted {
     what: "phone number",

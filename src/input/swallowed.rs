@@ -43,11 +43,11 @@ fn check(
     let text = String::from_utf8_lossy(raw).replace("\r\n", "\n").replace('\r', "\n");
     let lines: Vec<&str> = text.split('\n').collect();
     let is_row = |(at, line): (usize, &&str)| {
-        // On its first line a quote opens that does not close there.
-        let line = if at == 0 { line.replace('"', "") } else { (*line).to_owned() };
+        // A quote may open on its line and not close there, or close there and not open.
+        let as_read = [(*line).to_owned(), line.replace('"', "")];
         // A report's columns are at the end of its last line.
         let width = if at + 1 == lines.len() { layout.width } else { layout.own_width() };
-        number_of(layout, &line, width).is_some_and(|cell| !is_kept(&cell))
+        as_read.iter().filter_map(|line| number_of(layout, line, width)).any(|cell| !is_kept(&cell))
     };
     let Some(at) = lines.iter().enumerate().position(is_row) else { return Ok(()) };
     // The quote is at the start of the last cell that begins above the row, or on the first line.
@@ -98,6 +98,7 @@ mod tests {
             ("vc_id,phone,note\na,+12065550102,\"urgent\na,(206) 555-0103,\"none\"\n", 2, 3),
             ("vc_id,phone,note\na,+12065550102,\"urgent\na,1.20656E+10,\"none\"\n", 2, 3),
             ("vc_id,phone,note\na,+12065550102,\"urgent\na,\"+12065550103\",none\n", 2, 3),
+            ("vc_id,phone,note\na,\"+12065550102\na,+12065550103\",b\n", 2, 3),
             ("vc_id,phone,note\na,\"+12065550102,x\na,\"+12065550103\",y\n", 2, 2),
             (
                 "\"vc_id\",\"phone\",\"note\"\n\"a\",\"+12065550102\",\"x\n\"a\",\"+12065550103\",\"y\"\n",

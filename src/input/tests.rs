@@ -104,7 +104,7 @@ fn an_unclear_header_is_refused() {
         (
             b"phone,vc_id\n",
             &connector_column("desk"),
-            "no column `desk`: name one of its headers, which are `phone`, `vc_id`",
+            "no column `desk`: name one of its headers, or its position; its headers are `phone`, `vc_id`",
         ),
         (b"phone,vc_id\n", &both, "column `phone` of `numbers.csv` cannot be both"),
         (b"phone,vc_id\n", &connector("vc"), "`--connector` is given, and column `vc_id`"),

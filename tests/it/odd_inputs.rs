@@ -71,6 +71,11 @@ fn the_plan_names_the_columns_and_what_is_odd() {
             ("vc_id,phone\nVC,+12065550100\n", "", &["1 connector is not like an id of AWS", "`VC`"]),
             ("vc_id,phone,phone\nID,x,+12065550109\n", "--number-column 3", &["…0109"]),
             (
+                "Voice Connector,Voice Connector ID,phone\nMain,ID,+12065550109\n",
+                "",
+                &["`Voice Connector ID`"],
+            ),
+            (
                 "PhoneNumberId,E164PhoneNumber,Voice Connector\n%2B1,+12065550109,ID\n",
                 "",
                 &["`E164PhoneNumber`"],
@@ -203,7 +208,7 @@ fn a_file_in_another_format_is_named() {
             ),
             (
                 b"vc_id,phone,phone\n",
-                "columns for the phone number, 2 and 3: name one with `--number-column`",
+                "columns for the phone number, 2 and 3: name one, by its header or its position",
             ),
         ],
         |(file, message)| {

@@ -2,9 +2,10 @@
 //!
 //! Must not create or change anything.
 
+use std::ffi::OsString;
 use std::fs::{self, FileType};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -25,9 +26,22 @@ pub fn check_output(what: &str, path: &Path, instead: &str) -> anyhow::Result<bo
         folder.is_dir(),
         Hinted::new(format!("the directory of `{shown}` does not exist"), "create it first")
     );
-    check_folder(folder, is_there.then_some(&target))
+    let partial = match fs::symlink_metadata(partial_of(&target)) {
+        Ok(found) if found.is_dir() => Err(io::Error::other(format!("`{shown}.partial` is a directory"))),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    partial
+        .and_then(|()| check_folder(folder, is_there.then_some(&target)))
         .with_context(|| format!("{what} `{shown}` cannot be written"))?;
     Ok(is_there)
+}
+
+/// Where a file is written before it replaces `target`.
+pub(super) fn partial_of(target: &Path) -> PathBuf {
+    let mut name = target.file_name().map(OsString::from).unwrap_or_default();
+    name.push(".partial");
+    target.with_file_name(name)
 }
 
 /// Whether a regular file is at `path`.

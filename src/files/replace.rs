@@ -3,12 +3,11 @@
 //! Must not know what is in a file.
 
 use std::error::Error;
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::place::is_dangling;
+use super::place::{is_dangling, partial_of};
 
 /// Why a file was not replaced. Its previous content is unchanged.
 #[derive(Debug, thiserror::Error)]
@@ -44,9 +43,7 @@ where
         }
         Err(_) => path.to_path_buf(),
     };
-    let mut name = target.file_name().map(OsString::from).unwrap_or_default();
-    name.push(".partial");
-    let partial = target.with_file_name(name);
+    let partial = partial_of(&target);
 
     let mut file = create(&partial).map_err(untouched)?;
     let written = write(&mut file).map_err(Into::into).and_then(|value| {

@@ -81,7 +81,7 @@ impl Dialect {
             [b'\r', ..] => Terminator::Any(b'\r'),
             _ => Terminator::Any(b'\n'),
         };
-        let count = |candidate: &u8| header.iter().filter(|byte| *byte == candidate).count();
+        let count = |candidate: &u8| header.split(|byte| byte == candidate).count();
         let mut delimiters = DELIMITERS;
         delimiters.sort_by_key(|candidate| std::cmp::Reverse(count(candidate)));
         let delimiters = match delimiter.or_else(|| report_delimiter(header)) {

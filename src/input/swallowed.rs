@@ -51,8 +51,7 @@ fn check(
     };
     let Some(at) = lines.iter().enumerate().position(is_row) else { return Ok(()) };
     // The quote is at the start of the last cell that begins above the row, or on the first line.
-    let above =
-        lines.get(..at).unwrap_or_default().iter().map(|line| format!("{line}\n")).collect::<String>();
+    let above: String = lines.get(..at).unwrap_or_default().iter().flat_map(|line| [line, "\n"]).collect();
     let starts = layout.dialect.field_starts(above.as_bytes());
     let cell = starts.iter().rev().find(|start| **start < above.len()).copied().unwrap_or_default();
     let opens = above.as_bytes().iter().take(cell).filter(|byte| **byte == b'\n').count();

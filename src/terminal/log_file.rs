@@ -25,7 +25,7 @@ impl LogFile {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         // A pipe that nobody reads would stop the run once it is full.
         if path == Path::new("-") || files::is_pipe(path) {
-            return Err(io::Error::other("it is a pipe; `2>` redirects messages without --log-file"));
+            return Err(io::Error::other("it is a pipe or standard output; `2>` redirects messages"));
         }
         let mut options = OpenOptions::new();
         options.append(true).create(true).read(true);

@@ -71,9 +71,9 @@ fn the_plan_names_the_columns_and_what_is_odd() {
             ("vc_id,phone\nVC,+12065550100\n", "", &["1 connector is not like an id of AWS", "`VC`"]),
             ("vc_id,phone,phone\nID,x,+12065550109\n", "--number-column 3", &["…0109"]),
             (
-                "Voice Connector,Voice Connector ID,phone\nMain,ID,+12065550109\n",
+                "Voice Connector,Voice Connector Id,phone\nMain,ID,+12065550109\n",
                 "",
-                &["`Voice Connector ID`"],
+                &["`Voice Connector Id`"],
             ),
             (
                 "PhoneNumberId,E164PhoneNumber,Voice Connector\n%2B1,+12065550109,ID\n",
@@ -278,6 +278,14 @@ fn what_is_not_a_regular_file_is_not_opened() {
         let script = format!("\"$0\" {} {output} | cat", job.run_arguments("--yes"));
         let piped = job.spawn(&mut job.prepare("sh", &["-c", &script, super::harness::BINARY])).end();
         piped.exits(0).says("is a pipe, not a regular file").same("files", job.files(), ["numbers.csv"]);
+    }
+    // What is written first cannot be.
+    std::fs::create_dir(job.path("page.html.partial")).expect("a folder");
+    let long = format!("--html {}", "a".repeat(250));
+    for (option, message) in
+        [("--html page.html", "`page.html.partial` is a directory"), (&*long, "File name too long")]
+    {
+        job.sweep(option).exits(1).says(message).says("cannot be written").says("nothing was sent");
     }
     // A journal that is none.
     let job = new();

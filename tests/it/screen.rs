@@ -155,6 +155,6 @@ fn a_plan_needs_no_credentials_and_names_those_a_run_would_use() {
     has(&ended, "role arn:aws:iam::123456789012:role/ops");
     has(&ended, "us-west-2 (--region)");
     let ended = job.command("plan numbers.csv --profile nobody");
-    ended.exits(0);
+    ended.exits(3);
     has(&ended, "profile `nobody`");
 }

@@ -145,7 +145,10 @@ impl<'a> Header<'a> {
             found.is_ok_and(|(header, _)| header.layout(options).is_ok())
         };
         let candidates = Dialect::candidates(source, options.delimiter)?;
-        let likely = candidates.iter().find(|dialect| fits(dialect)).or(candidates.first());
+        let is_report =
+            |dialect: &&Dialect| Self::read_as(source, **dialect).is_ok_and(|found| found.0.is_report());
+        let likely = candidates.iter().find(|dialect| fits(dialect));
+        let likely = likely.or_else(|| candidates.iter().find(is_report)).or(candidates.first());
         let likely = *likely.ok_or_else(|| InputError::Empty { name: source.name().into() })?;
         let found = Self::read_as(source, likely)?;
         if matches!(found.0.layout(options), Err(InputError::MissingColumn { .. })) {

@@ -254,6 +254,21 @@ fn a_report_says_what_is_finished() {
 }
 
 #[test]
+fn a_report_is_known_without_its_columns_and_below_other_lines() {
+    let six = "status,error_code,error_message,attempts,request_id,completed_at";
+    for (header, is_report) in [
+        (format!("#,a,b,{six}\n1,x,y,,,,,,\n"), true),
+        (format!("sep=;\na;b;{}\n", six.replace(',', ";")), true),
+        (format!("#TYPE X\na,b,{six}\n"), true),
+        ("#,a,b\n1,x,y\n".into(), false),
+        (six.into(), true),
+    ] {
+        let source = Source::from_bytes("r.csv", header.clone().into_bytes());
+        assert_eq!(Input::is_report(&source).unwrap(), is_report, "{header}");
+    }
+}
+
+#[test]
 fn a_padded_row_stays_invalid_until_it_is_touched() {
     let header = "vc_id,phone,note,status,error_code,error_message,attempts,request_id,completed_at";
     for (row, stays) in [

@@ -284,6 +284,6 @@ mod tests {
         let shown = shown(csv, |overview| overview.to_string());
         assert!(shown.contains("vc-39: 49\n") && shown.ends_with("vc-17: 1"), "{shown}");
         assert!(shown.contains("… 28 more, each with 15 to 43 …"), "{shown}");
-        assert_eq!(shown.lines().count(), 3 + 13, "{shown}");
+        assert_eq!(shown.lines().count(), 4 + 13, "{shown}");
     }
 }

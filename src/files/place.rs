@@ -26,8 +26,8 @@ pub fn check_output(what: &str, path: &Path, instead: &str) -> anyhow::Result<bo
         folder.is_dir(),
         Hinted::new(format!("the directory of `{shown}` does not exist"), "create it first")
     );
+    // Its name may be too long.
     let partial = match fs::symlink_metadata(partial_of(&target)) {
-        Ok(found) if found.is_dir() => Err(io::Error::other(format!("`{shown}.partial` is a directory"))),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     };

@@ -16,7 +16,7 @@ use crate::text::{escaped, masked_digits, plain};
 const QUOTED_CHARS: usize = 40;
 
 /// `error_code` of a row whose number of fields differs from the header's.
-const RAGGED_ROW: &str = "RaggedRow";
+pub(super) const RAGGED_ROW: &str = "RaggedRow";
 
 /// `error_code` of a row in which a spreadsheet has lost digits.
 const SPREADSHEET_DAMAGE: &str = "SpreadsheetDamage";

@@ -3,9 +3,9 @@
 //! Must not refuse a cell of several lines that is only text, such as an address.
 
 use super::error::InputError;
-use super::header::{Header, Layout};
+use super::header::{Header, Layout, text};
 use super::reader::Record;
-use super::row::number;
+use super::row::{RAGGED_ROW, number};
 use crate::number::NumberError;
 
 /// The fewest digits that are taken for a phone number, valid or not: notes and addresses have shorter ones.
@@ -29,7 +29,19 @@ pub(crate) fn check_record(name: &str, layout: &Layout, record: &Record<'_>) -> 
         true => cell == own,
         false => record.fields.iter().any(|field| field.trim_ascii() == cell),
     };
-    check(name, layout, record.raw, record.line, is_kept)
+    match layout.prior(record.fields) {
+        // What the report added to the row is not the input's. It has no line breaks, and it completes a row that is
+        // too short.
+        Some(prior) if !prior.cells.iter().any(|cell| cell.contains(&b'\n') || cell.contains(&b'\r')) => {
+            let mut own = [record.raw, &[layout.dialect.delimiter]].concat();
+            let starts = layout.dialect.field_starts(&own);
+            own.drain(starts[prior.range.start]..starts[prior.range.end]);
+            own.pop();
+            let is_padded = text(prior.cells[1]).trim() == RAGGED_ROW;
+            if is_padded { Ok(()) } else { check(name, layout, &own, record.line, is_kept) }
+        }
+        _ => check(name, layout, record.raw, record.line, is_kept),
+    }
 }
 
 /// Checks the lines of `raw`, which begins on line `first`. `is_kept`: whether a number is a cell of the record.
@@ -42,14 +54,12 @@ fn check(
 ) -> Result<(), InputError> {
     let text = String::from_utf8_lossy(raw).replace("\r\n", "\n").replace('\r', "\n");
     let lines: Vec<&str> = text.split('\n').collect();
-    let is_row = |(at, line): (usize, &&str)| {
+    let is_row = |line: &&str| {
         // A quote may open on its line and not close there, or close there and not open.
         let as_read = [(*line).to_owned(), line.replace('"', "")];
-        // A report's columns are at the end of its last line.
-        let width = if at + 1 == lines.len() { layout.width } else { layout.own_width() };
-        as_read.iter().filter_map(|line| number_of(layout, line, width)).any(|cell| !is_kept(&cell))
+        as_read.iter().filter_map(|line| number_of(layout, line)).any(|cell| !is_kept(&cell))
     };
-    let Some(at) = lines.iter().enumerate().position(is_row) else { return Ok(()) };
+    let Some(at) = lines.iter().position(is_row) else { return Ok(()) };
     // The quote is at the start of the last cell that begins above the row, or on the first line.
     let above: String = lines.get(..at).unwrap_or_default().iter().flat_map(|line| [line, "\n"]).collect();
     let starts = layout.dialect.field_starts(above.as_bytes());
@@ -58,8 +68,8 @@ fn check(
     Err(InputError::SwallowedRow { name: name.into(), line: first + opens as u64, row: first + at as u64 })
 }
 
-/// Something like a phone number, if the line has at least `width` fields and one is where a row has it.
-fn number_of(layout: &Layout, line: &str, width: usize) -> Option<Vec<u8>> {
+/// Something like a phone number, if the line has the fields of a row and one is where a row has it.
+fn number_of(layout: &Layout, line: &str) -> Option<Vec<u8>> {
     let row = layout.dialect.reader(line.as_bytes()).into_byte_records().next()?.ok()?;
     let is_number = match number(layout, &row) {
         Ok(_) => true,
@@ -67,7 +77,7 @@ fn number_of(layout: &Layout, line: &str, width: usize) -> Option<Vec<u8>> {
     };
     let cell = row.get(layout.number)?;
     let digits = cell.iter().filter(|byte| byte.is_ascii_digit()).count();
-    (row.len() >= width && is_number && digits >= DIGITS).then(|| cell.trim_ascii().to_vec())
+    (row.len() >= layout.own_width() && is_number && digits >= DIGITS).then(|| cell.trim_ascii().to_vec())
 }
 
 #[cfg(test)]
@@ -114,6 +124,12 @@ mod tests {
             (
                 "vc_id,phone,status,error_code,error_message,attempts,request_id,completed_at\n\
                  a,+12065550102,failed,X,\"no,1,r,\na,+12065550103,failed,X,\"no\",1,r,\n",
+                2,
+                3,
+            ),
+            (
+                "vc_id,phone,note,status,error_code,error_message,attempts,request_id,completed_at\n\
+                 a,+12065550102,\"x,failed,X,no,1,r,\na,+12065550103,\"y\",failed,X,no,1,r,\n",
                 2,
                 3,
             ),

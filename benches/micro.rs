@@ -87,7 +87,7 @@ fn events(plan: &Plan) -> Vec<Event> {
 }
 
 fn numbers() -> Vec<PhoneNumber> {
-    (0..BATCH.get()).map(|n| PhoneNumber::parse(&format!("+1206{n:08}")).unwrap()).collect()
+    (0..BATCH.get()).map(|n| PhoneNumber::parse(&format!("+1206{n:07}")).unwrap()).collect()
 }
 
 #[divan::bench]

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU64;
 
+use crate::text::{is_invisible, named, plain};
+
 /// A phone number that the service's pattern `^\+?[1-9]\d{1,14}$` accepts: 2 to 15 digits, the first not 0.
 ///
 /// `+12065550100`, `12065550100` and `%2B12065550100` are the same number. `Debug` shows only the last four digits:
@@ -29,6 +31,15 @@ pub enum NumberError {
     /// No country code begins with 0.
     #[error("begins with 0: an E.164 number begins with its country code")]
     LeadingZero,
+    /// `0044…`: what is dialed instead of the `+` in much of the world, but not everywhere.
+    #[error("begins with 00: if that stands for the `+`, write the `+`")]
+    DialingPrefix,
+    /// Every number of country code 1 has ten digits after it.
+    #[error("has {0} digits: a number that begins with +1 has 11")]
+    NorthAmerica(usize),
+    /// `+12065550100-0199`, `+12065550100 x12`: more than one number, or more than a number.
+    #[error("may be a range of numbers or have an extension: a row holds one number, without an extension")]
+    RangeOrExtension,
     /// `+44 (0)20 …`: the 0 is dialed only within the country, but some countries keep it.
     #[error("has a 0 in parentheses, which may or may not be part of the number")]
     OptionalZero,
@@ -41,8 +52,8 @@ pub enum NumberError {
     /// `12065550100.0`.
     #[error("has decimal places, which a spreadsheet adds to numbers: export the column as text")]
     DecimalPlaces,
-    /// Anything else; full-width digits and invisible marks are named by their escapes.
-    #[error("contains {0:?}, which is neither a digit nor a separator")]
+    /// Anything else.
+    #[error("contains {}, which is neither a digit nor a separator", named(*.0))]
     Character(char),
 }
 
@@ -56,19 +67,24 @@ impl NumberError {
 
 impl PhoneNumber {
     /// Parses `+12065550100`, `12065550100`, `%2B12065550100` or, because of its `+`, `+1 (206) 555-0100`.
-    /// White space around it is ignored.
+    /// White space around it is ignored, and so is what a spreadsheet puts around text (see [`plain`]).
     ///
-    /// One leading `'` is dropped: spreadsheets write it to mark text, and exporters write it so that a cell that
-    /// begins with `+` is not a formula. It is never part of a number, so nothing is guessed.
+    /// Full-width characters, the many dashes and spaces, and invisible marks are read as what they stand for: digits
+    /// stay digits, so nothing is guessed.
     ///
     /// # Errors
     /// If the text is anything else.
     pub fn parse(text: &str) -> Result<Self, NumberError> {
-        let text = text.trim();
-        let text = text.strip_prefix('\'').unwrap_or(text);
+        let text =
+            if text.is_ascii() { Cow::Borrowed(text) } else { text.chars().filter_map(typed).collect() };
+        let text = plain(&text);
         if text.is_empty() {
             return Err(NumberError::Empty);
         }
+        let text = match text.split_at_checked("tel:".len()) {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("tel:") && rest.starts_with('+') => rest,
+            _ => text,
+        };
         let rest = ["+", "%2B", "%2b"].iter().find_map(|plus| text.strip_prefix(plus));
         let (has_plus, rest) = (rest.is_some(), rest.unwrap_or(text));
         let mut digits = Cow::Borrowed(rest);
@@ -76,11 +92,16 @@ impl PhoneNumber {
             check_separators(rest, has_plus)?;
             digits.to_mut().retain(|character| character.is_ascii_digit());
         }
-        from_digits(&digits).ok_or(match digits.len() {
+        let number = from_digits(&digits).ok_or(match digits.len() {
+            _ if digits.starts_with("00") && !has_plus => NumberError::DialingPrefix,
             _ if digits.starts_with('0') => NumberError::LeadingZero,
             0 | 1 => NumberError::TooShort,
             _ => NumberError::TooLong,
-        })
+        })?;
+        match digits.len() {
+            length if digits.starts_with('1') && length != 11 => Err(NumberError::NorthAmerica(length)),
+            _ => Ok(number),
+        }
     }
 
     /// The number as the service takes it: `+` and the digits.
@@ -124,18 +145,52 @@ fn check_separators(rest: &str, has_plus: bool) -> Result<(), NumberError> {
     if rest.rsplit_once(['.', ',']).is_some_and(|(_, last)| matches!(last, "0" | "00")) {
         return Err(NumberError::DecimalPlaces);
     }
-    if let Some(other) = rest.chars().find(|&c| !c.is_ascii_digit() && !is_separator(c)) {
-        return Err(NumberError::Character(other));
+    if let Some((at, other)) = rest.char_indices().find(|(_, c)| !c.is_ascii_digit() && !is_separator(*c)) {
+        let (before, after) = rest.split_at(at);
+        let is_extension = matches!(other, 'x' | 'X' | '#' | ';') || after.to_lowercase().starts_with("ext");
+        let is_after_number = before.bytes().filter(u8::is_ascii_digit).count() >= 7;
+        return Err(match is_extension && is_after_number {
+            true => NumberError::RangeOrExtension,
+            false => NumberError::Character(other),
+        });
     }
     if rest.split('(').skip(1).any(|inner| inner.trim_start().starts_with('0')) {
         return Err(NumberError::OptionalZero);
     }
-    if has_plus { Ok(()) } else { Err(NumberError::NoCountryCode) }
+    match has_plus {
+        false => Err(NumberError::NoCountryCode),
+        true if has_more(rest) => Err(NumberError::RangeOrExtension),
+        true => Ok(()),
+    }
 }
 
-/// Spaces as people and web pages write them (U+00A0 and U+202F are non-breaking), and `-`, `.`, `(`, `)`.
+/// Whether more digits follow what may be a whole number, as in `44 20 7946 0000-0099` or `442079460000 12`.
+///
+/// Numbers of ten digits and more are whole; but where `-` separates all groups, the last but one of a number of twelve
+/// digits ends after ten (`380-44-123-45-67`).
+fn has_more(rest: &str) -> bool {
+    let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
+    let first_group = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let before_dash =
+        |(before, _): (&str, &str)| digits(before) >= if before.contains('-') { 11 } else { 10 };
+    first_group >= 10 && digits(rest) > first_group || rest.rsplit_once('-').is_some_and(before_dash)
+}
+
+/// A space as people write it, `-`, `.`, `(`, `)`: what [`typed`] leaves of the others.
 fn is_separator(c: char) -> bool {
-    matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '-' | '.' | '(' | ')')
+    matches!(c, ' ' | '-' | '.' | '(' | ')')
+}
+
+/// The character of a plain keyboard that `c` stands for; `None` for a mark that is not displayed.
+fn typed(c: char) -> Option<char> {
+    match c {
+        _ if is_invisible(c) => None,
+        '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{3000}' => Some(' '),
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => Some('-'),
+        // The full-width forms are in the order of ASCII.
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0),
+        _ => Some(c),
+    }
 }
 
 /// Whether `text` is like `1.20656E+10` or, where the comma is the decimal point, `1,20656E+10`.
@@ -166,6 +221,16 @@ mod tests {
             "'+12065550100",
             "'12065550100",
             "%2B1-206-555-0100",
+            "=\"+12065550100\"",
+            "=\"12065550100\"",
+            "tel:+1-206-555-0100",
+            "TEL:+12065550100",
+            "\u{202a}+12065550100\u{202c}",
+            "+1\u{200b}2065550100",
+            "\u{feff}12065550100",
+            "+1\u{2011}206\u{2013}555\u{2212}0100",
+            "＋１ （２０６） ５５５－０１００",
+            "1\u{ff12}065550100",
         ] {
             let number = PhoneNumber::parse(text).unwrap_or_else(|e| panic!("`{text}` {e}"));
             assert_eq!(number.e164().to_string(), "+12065550100", "{text}");
@@ -175,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_shortest_and_longest_numbers_are_accepted() {
-        assert_eq!(PhoneNumber::parse("+10").unwrap().e164().to_string(), "+10");
+        assert_eq!(PhoneNumber::parse("+20").unwrap().e164().to_string(), "+20");
         assert_eq!(PhoneNumber::parse("999999999999999").unwrap().e164().to_string(), "+999999999999999");
     }
 
@@ -187,7 +252,10 @@ mod tests {
             ("", Empty), (" \u{a0}", Empty), ("'", Empty),
             ("+", TooShort), ("+1", TooShort), ("7", TooShort), ("+-", TooShort),
             ("+1206555010012345", TooLong), ("99999999999999999999999999", TooLong), ("+1 206 555 0100 12345", TooLong),
-            ("0", LeadingZero), ("+0", LeadingZero), ("0012065550100", LeadingZero), ("+0 206 555 0100", LeadingZero),
+            ("0", LeadingZero), ("+0", LeadingZero), ("02079460000", LeadingZero), ("+0 206 555 0100", LeadingZero),
+            ("0012065550100", DialingPrefix), ("00442079460000", DialingPrefix), ("+0044207946", LeadingZero),
+            ("+1206555010", NorthAmerica(10)), ("120655501000", NorthAmerica(12)), ("1206", NorthAmerica(4)),
+            ("+1 206 555 0100 12", NorthAmerica(13)),
             ("+44 (0)20 7946 0000", OptionalZero), ("+44 ( 020) 7946 0000", OptionalZero),
             ("(206) 555-0100", NoCountryCode), ("1 206 555 0100", NoCountryCode), ("555-0142", NoCountryCode),
             ("-12065550100", NoCountryCode),
@@ -195,11 +263,61 @@ mod tests {
             ("+1.20656E+10", ScientificNotation),
             ("12065550100.0", DecimalPlaces), ("+12065550100.00", DecimalPlaces), ("12065550100,00", DecimalPlaces),
             ("12,065,550,100", Character(',')), ("+1 206 CALL", Character('C')), ("++12065550100", Character('+')),
-            ("+1206555010x", Character('x')), ("tel:+12065550100", Character('t')), ("E+10", Character('E')),
-            ("''+12065550100", Character('\'')), ("1\u{ff12}065550100", Character('\u{ff12}')),
-            ("\u{202a}+12065550100", Character('\u{202a}')), ("+1206\n5550100", Character('\n')),
+            ("+12x", Character('x')), ("tel:12065550100", Character('t')), ("E+10", Character('E')),
+            ("''+12065550100", Character('\'')), ("+1206\n5550100", Character('\n')),
+            ("\u{202e}+12065550100", Character('\u{202e}')), ("+1206555\u{661}100", Character('\u{661}')),
+            ("+12065550100/0199", Character('/')), ("+12065550100,+12065550101", Character(',')),
+            ("+12065550100 to 0199", Character('t')), ("=\"+12065550100", Character('=')),
         ] {
             assert_eq!(PhoneNumber::parse(text), Err(expected), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_range_or_an_extension_is_not_another_number() {
+        for text in [
+            "+1 206 555 0128-0137",
+            "+1 206 555 0159-107",
+            "+12065550138-39",
+            "+12065550100-0199",
+            "+12065550100–0199",
+            "+1-206-555-0100-0199",
+            "+442079460000-99",
+            "+44 20 7946 0000-0099",
+            "+44 20 7946 0000 - 99",
+            "+442079460000 12",
+            "+442079460000.05",
+            "+442079460000..05",
+            "+47 22 22 22 22-25",
+            "+49 30 1234567-89",
+            "+12065550100x12",
+            "+1 206 555 0100 X12",
+            "+1 206 555 0100 ext. 5",
+            "+1 206 555 0100 Ext 5",
+            "12065550100x12",
+            "+12065550100;ext=5",
+            "tel:+12065550100;ext=5",
+            "+12065550100#5",
+        ] {
+            let refused = PhoneNumber::parse(text).unwrap_err();
+            let is_too_long = refused == NumberError::TooLong && text.len() > 16;
+            assert!(refused == NumberError::RangeOrExtension || is_too_long, "{text}: {refused:?}");
+        }
+        for whole in [
+            "+1-206-555-0100",
+            "+1 206-555-0100",
+            "+44 20-7946-0000",
+            "+49 30 1234-5678",
+            "+55 11 91234-5678",
+            "+52 1 55 1234-5678",
+            "+86-138-1234-5678",
+            "+7 999 123-45-67",
+            "+380 44 123-45-67",
+            "+380-44-123-45-67",
+            "+375 (29) 123-45-67",
+            "+33.1.23.45.67.89",
+        ] {
+            assert!(PhoneNumber::parse(whole).is_ok(), "{whole}: {:?}", PhoneNumber::parse(whole));
         }
     }
 
@@ -224,7 +342,7 @@ mod tests {
         fn a_parsed_number_has_the_digits_of_its_text(text in "\\PC{0,24}|[+]?[0-9 ().-]{0,20}") {
             if let Ok(number) = PhoneNumber::parse(&text) {
                 let text = text.replace("%2B", "+").replace("%2b", "+");
-                let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+                let digits: String = text.chars().filter_map(typed).filter(char::is_ascii_digit).collect();
                 proptest::prop_assert_eq!(number.e164().to_string(), format!("+{digits}"));
             }
         }

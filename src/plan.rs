@@ -90,7 +90,7 @@ mod tests {
 
     /// Rows on these connectors, each with its own number; `-` makes the number invalid.
     fn rows(connectors: &[String]) -> Rows {
-        let row = |(at, connector): (usize, &String)| format!("{connector},{}\n", 1_000_000 + at);
+        let row = |(at, connector): (usize, &String)| format!("{connector},{}\n", 2_000_000 + at);
         let csv: String = connectors.iter().enumerate().map(row).collect();
         let csv = format!("vc_id,phone\n{}", csv.replace("-,", "vc,x"));
         Input::read(&Source::from_bytes("x", csv.into_bytes()), &InputOptions::default()).unwrap().rows

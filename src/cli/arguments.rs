@@ -125,6 +125,12 @@ pub struct PlanArgs {
     /// Requests per second, for an estimate of the time
     #[arg(long, value_name = "N", default_value = "auto", value_parser = parse_rate)]
     pub(crate) rate: Rate,
+    /// Show all invalid rows, duplicates and shared numbers instead of the first few
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print JSON instead of text, with all of them
+    #[arg(long)]
+    pub(crate) json: bool,
     /// See [`InputArgs`].
     #[command(flatten)]
     pub(crate) columns: InputArgs,

@@ -75,10 +75,10 @@ pub(crate) struct JobArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Input")]
 pub(crate) struct InputArgs {
-    /// The column with the connector's id [default: voice_connector_id or similar]
+    /// The column with the connector's id, by header or position [default: voice_connector_id or similar]
     #[arg(long, value_name = "NAME")]
     pub(crate) connector_column: Option<String>,
-    /// The column with the phone number [default: phone_number or similar]
+    /// The column with the phone number, by header or position [default: phone_number or similar]
     #[arg(long, value_name = "NAME")]
     pub(crate) number_column: Option<String>,
     /// The connector of all numbers, for a file without a connector column

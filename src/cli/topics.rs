@@ -43,6 +43,8 @@ pub(super) const PLAN_EXAMPLES: &str = "\
 Examples:
   chime-sweep plan numbers.csv --rate 10
       how many numbers, on which connectors, and how long they take at 10 requests per second
+  chime-sweep plan numbers.csv --all
+      also every row that cannot be sent, and why; the exit code is 3 if there is one
   chime-sweep plan numbers.report.csv
       what `rerun` would send";
 
@@ -57,16 +59,20 @@ pub(super) const CSV: &str = "\
 The input is a CSV file with a header, in UTF-8. So is the report that a run writes.
 
 Two columns are found by name (case, `_`, `-` and spaces do not matter); the others are copied unchanged:
-  voice_connector_id  or connector, connector_id, vc_id       --connector-column
-  phone_number        or phone, number, e164, PhoneNumberId   --number-column
-For a file with numbers only, use --connector ID.
+  voice_connector_id  or voice_connector, connector, connector_id, vc_id
+                      --connector-column
+  phone_number        or telephone, phone, number, e164, PhoneNumberId
+                      --number-column
+The options take a header or a position, from 1. For a file with numbers only, use --connector ID.
 
-Fields are separated by `,` `;` or tabs, whichever the header has (--delimiter). Quoted fields, both kinds of line \
-ending, and a byte order mark are supported.
+Fields are separated by `,` `;` `|` or tabs, whichever yields the columns (--delimiter). Quoted fields, all kinds of \
+line ending, a byte order mark, a line `sep=;` and comments (`# text`) are supported. A quote that closes so late that rows \
+are in a cell is an error.
 
 A number is in E.164 format: a country code and the subscriber's number, at most 15 digits, such as \
 +12065550100. Spaces, dashes, dots and parentheses are removed where a leading `+` makes the rest unambiguous. A \
-number that a spreadsheet has damaged (1.20656E+10) is marked `invalid`, not guessed: export the column as text.
+number that a spreadsheet has damaged (1.20656E+10), a range, an extension, and a +1 number without 11 digits are marked \
+`invalid`, not guessed: export the column as text.
 
 The report has the input's columns and rows, in order, and ten more columns:
   status          succeeded, failed, unknown (it may have happened),

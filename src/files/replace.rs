@@ -3,27 +3,12 @@
 //! Must not know what is in a file.
 
 use std::error::Error;
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::files::private::open_private;
-use crate::hint::Hinted;
-
-/// Checks that the directory of `path` exists, so that a mistake shows before the run and not after it.
-///
-/// # Errors
-/// If the directory does not exist.
-pub fn check_folder(path: &Path) -> anyhow::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let is_there = folder.is_none_or(Path::is_dir);
-    anyhow::ensure!(
-        is_there,
-        Hinted::new(format!("the directory of `{}` does not exist", path.display()), "create it first")
-    );
-    Ok(())
-}
+use super::place::{is_dangling, partial_of};
+use super::private::open_private;
 
 /// Why a file was not replaced. Its previous content is unchanged.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +23,7 @@ const UNTOUCHED: &str = "any previous content is unchanged";
 
 /// Replaces the content of `path` with what `write` writes, atomically: it goes to a file beside `path`
 /// (`<name>.partial`, readable only by its owner), which is synced and renamed once it is complete. A symbolic link is
-/// followed. The caller must be the only writer of `path`; a partial file left by a crash is removed.
+/// followed, unless its target does not exist. The caller must be the only writer of `path`; a partial file left by a crash is removed.
 ///
 /// # Errors
 /// If `path` is not a regular file, the file beside it cannot be created, written, synced or renamed, or `write`
@@ -54,11 +39,12 @@ where
             return Err(untouched(io::Error::other("it is not a regular file")));
         }
         Ok(_) => fs::canonicalize(path).map_err(untouched)?,
+        Err(_) if is_dangling(path) => {
+            return Err(untouched(io::Error::other("it is a symbolic link to a file that does not exist")));
+        }
         Err(_) => path.to_path_buf(),
     };
-    let mut name = target.file_name().map(OsString::from).unwrap_or_default();
-    name.push(".partial");
-    let partial = target.with_file_name(name);
+    let partial = partial_of(&target);
 
     let mut file = create(&partial).map_err(untouched)?;
     let written = write(&mut file).map_err(Into::into).and_then(|value| {

@@ -1,6 +1,7 @@
-//! The first bytes of a source → how it is written: its byte order mark, its delimiter and its line ends.
+//! The first bytes of a source → the ways in which it may be written, the most likely one first: what is above its
+//! header, its delimiter and its line ends.
 //!
-//! Must not know which columns matter.
+//! Must not know which columns matter: the header decides between the candidates.
 
 use std::io::Read;
 
@@ -8,15 +9,17 @@ use csv_core::{ReadFieldResult, Terminator};
 
 use super::column::Column;
 use super::error::InputError;
+use super::foreign::{BYTE_ORDER_MARK, foreign_format};
 use super::source::Source;
-
-pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How much of a source is searched for its first line's delimiter and end.
 const HEADER_BYTES: u64 = 64 * 1024;
 
 /// The delimiters to look for. Of equally frequent ones, the first wins.
-const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// How many lines above the header are searched through, to say where the header is.
+const TITLE_LINES: usize = 10;
 
 /// How the file is written. A report is written in the same way.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +27,8 @@ pub(crate) struct Dialect {
     pub delimiter: u8,
     /// What ends the header's line.
     pub line_end: Terminator,
-    pub byte_order_mark: bool,
+    /// How many bytes are above the header: byte order marks, a line `sep=;`, comments.
+    pub preamble: usize,
 }
 
 /// Whether `byte` can separate fields. A letter or digit cannot: it would split the report's own words and counts.
@@ -39,34 +43,52 @@ pub(crate) fn is_line_end(byte: u8) -> bool {
 }
 
 impl Dialect {
-    /// Detects how `source` is written. `delimiter`, if given, replaces the one detected from the header.
-    pub(crate) fn of(source: &Source, delimiter: Option<u8>) -> Result<Self, InputError> {
-        let mut bytes = Vec::new();
-        let read = source.reader()?.take(HEADER_BYTES).read_to_end(&mut bytes);
-        read.map_err(|error| InputError::Read { name: source.name().into(), source: error })?;
-        if let Some(what) = foreign_format(&bytes) {
-            return Err(InputError::NotCsv { name: source.name().into(), what });
+    /// The ways in which `source` may be written, at least one. `delimiter`, if given, replaces those that are detected.
+    pub(crate) fn candidates(source: &Source, delimiter: Option<u8>) -> Result<Vec<Self>, InputError> {
+        let bytes = beginning(source)?;
+        if let Some(format) = foreign_format(&bytes) {
+            return Err(InputError::NotCsv { name: source.name().into(), format });
         }
         if let Some(byte) = delimiter.filter(|byte| !can_delimit(*byte)) {
             return Err(InputError::Delimiter { delimiter: char::from(byte) });
         }
-        let byte_order_mark = bytes.starts_with(BYTE_ORDER_MARK);
-        let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
+        let (start, separator) = after_marks(&bytes);
+        let delimiter = delimiter.or(separator);
+        // A header may begin with `#`, but a comment is more likely.
+        let mut starts = vec![after_comments(&bytes, start), start];
+        starts.dedup();
+        Ok(starts.into_iter().flat_map(|start| Self::at(&bytes, start, delimiter)).collect())
+    }
+
+    /// The ways in which `source` may be written if its header is not its first line.
+    pub(crate) fn below_a_title(source: &Source, delimiter: Option<u8>) -> Result<Vec<Self>, InputError> {
+        let bytes = beginning(source)?;
+        let starts = std::iter::successors(Some(0), |start| after_line(&bytes, *start));
+        let starts = starts.skip(1).take(TITLE_LINES);
+        Ok(starts.flat_map(|start| Self::at(&bytes, start, delimiter)).collect())
+    }
+
+    /// The candidates for a source whose header is at `start`, or below blank lines there.
+    fn at(bytes: &[u8], start: usize, delimiter: Option<u8>) -> Vec<Self> {
         // A doubled quote inside quotes ends the quoted part and starts it again.
-        let outside_quotes = text.split(|byte| *byte == b'"').step_by(2).flatten();
+        let outside_quotes = bytes[start..].split(|byte| *byte == b'"').step_by(2).flatten();
         let text: Vec<u8> = outside_quotes.copied().skip_while(|byte| is_line_end(*byte)).collect();
         let end = text.iter().position(|byte| is_line_end(*byte)).unwrap_or(text.len());
         let (header, rest) = text.split_at(end);
         let line_end = match rest {
-            [b'\r', b'\n', ..] => Terminator::CRLF,
+            // `\r\r\n` is what two conversions leave.
+            [b'\r', b'\n', ..] | [b'\r', b'\r', b'\n', ..] => Terminator::CRLF,
             [b'\r', ..] => Terminator::Any(b'\r'),
             _ => Terminator::Any(b'\n'),
         };
         let count = |candidate: &u8| header.split(|byte| byte == candidate).count();
-        // `max_by_key` returns the last of equal elements.
-        let most_frequent = || DELIMITERS.into_iter().rev().max_by_key(count);
-        let delimiter = delimiter.or_else(|| report_delimiter(header)).or_else(most_frequent);
-        Ok(Self { delimiter: delimiter.unwrap_or(b','), line_end, byte_order_mark })
+        let mut delimiters = DELIMITERS;
+        delimiters.sort_by_key(|candidate| std::cmp::Reverse(count(candidate)));
+        let delimiters = match delimiter.or_else(|| report_delimiter(header)) {
+            Some(delimiter) => vec![delimiter],
+            None => delimiters.to_vec(),
+        };
+        delimiters.into_iter().map(|delimiter| Self { delimiter, line_end, preamble: start }).collect()
     }
 
     pub(crate) fn reader<R: Read>(self, from: R) -> csv::Reader<R> {
@@ -103,12 +125,50 @@ fn report_delimiter(header: &[u8]) -> Option<u8> {
     window.get(first.len()).copied().filter(|byte| can_delimit(*byte) && *byte != b'_')
 }
 
-/// What the bytes are, if they are not text in UTF-8 (or in an encoding with the same ASCII part).
-fn foreign_format(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, 0, ..] | [_, 0, _, 0, ..] => Some("is saved as UTF-16"),
-        [b'P', b'K', 3, 4, ..] => Some("is an Excel workbook or another ZIP file"),
-        [0x1f, 0x8b, ..] => Some("is compressed"),
-        _ => None,
+/// The first bytes of `source`.
+fn beginning(source: &Source) -> Result<Vec<u8>, InputError> {
+    let mut bytes = Vec::new();
+    let read = source.reader()?.take(HEADER_BYTES).read_to_end(&mut bytes);
+    read.map_err(|error| InputError::Read { name: source.name().into(), source: error })?;
+    Ok(bytes)
+}
+
+/// Where the first line begins after byte order marks and a line such as `sep=;`, which names the delimiter to
+/// spreadsheets.
+fn after_marks(bytes: &[u8]) -> (usize, Option<u8>) {
+    let mut start = 0;
+    while bytes[start..].starts_with(BYTE_ORDER_MARK) {
+        start += BYTE_ORDER_MARK.len();
     }
+    let end = after_line(bytes, start).unwrap_or(bytes.len());
+    let line = bytes[start..end].trim_ascii_end();
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    match line {
+        [name @ .., delimiter] if name.eq_ignore_ascii_case(b"sep=") && can_delimit(*delimiter) => {
+            (end, Some(*delimiter))
+        }
+        // A tab is cut off the line's end with the line end.
+        name if name.eq_ignore_ascii_case(b"sep=") && bytes[start..end].contains(&b'\t') => {
+            (end, Some(b'\t'))
+        }
+        _ => (start, None),
+    }
+}
+
+/// Where the first line begins that is neither blank nor a comment, such as `#TYPE System.Object`; `start` if there is
+/// none.
+fn after_comments(bytes: &[u8], start: usize) -> usize {
+    let mut at = start;
+    while matches!(bytes.get(at), Some(b'#' | b'\r' | b'\n')) {
+        let Some(next) = after_line(bytes, at) else { return start };
+        at = next;
+    }
+    if bytes[start..at].contains(&b'#') { at } else { start }
+}
+
+/// Where the line after the one at `start` begins, if there is one.
+fn after_line(bytes: &[u8], start: usize) -> Option<usize> {
+    let end = start + bytes[start..].iter().position(|byte| is_line_end(*byte))?;
+    let next = end + if bytes[end..].starts_with(b"\r\n") { 2 } else { 1 };
+    Some(next).filter(|next| *next < bytes.len())
 }

@@ -4,6 +4,7 @@
 
 use std::io;
 
+use super::foreign::ForeignFormat;
 use super::status::Status;
 
 /// Why an input cannot be used.
@@ -16,8 +17,8 @@ pub enum InputError {
     Directory { name: String },
     #[error("cannot read `{name}`")]
     Read { name: String, source: io::Error },
-    #[error("`{name}` {what}: save it as CSV in UTF-8")]
-    NotCsv { name: String, what: &'static str },
+    #[error("`{name}` {format}")]
+    NotCsv { name: String, format: ForeignFormat },
     #[error(
         "`{name}` is empty: its first line must name the columns, such as `voice_connector_id,phone_number`"
     )]
@@ -29,11 +30,24 @@ pub enum InputError {
          `voice_connector_id,phone_number`"
     )]
     NoHeader { name: String, line: u64 },
+    #[error("{name}:{line}: the header is on this line: delete what is above it")]
+    TitleAbove { name: String, line: u64 },
     #[error("`{name}` has no column for the {what}: name it with {option}; its headers are {headers}")]
     MissingColumn { name: String, what: &'static str, option: &'static str, headers: String },
-    #[error("`{name}` has several columns for the {what}: name one with {option}; its headers are {headers}")]
-    AmbiguousColumn { name: String, what: &'static str, option: &'static str, headers: String },
-    #[error("`{name}` has no column `{column}`: name one of its headers, which are {headers}")]
+    #[error(
+        "`{name}` has several columns for the {what}, {columns}: name one, by its header or its position, with \
+         {option}; its headers are {headers}"
+    )]
+    AmbiguousColumn {
+        name: String,
+        what: &'static str,
+        option: &'static str,
+        columns: String,
+        headers: String,
+    },
+    #[error(
+        "`{name}` has no column `{column}`: name one of its headers, or its position; its headers are {headers}"
+    )]
     NamedColumn { name: String, column: String, headers: String },
     #[error(
         "column `{column}` of `{name}` cannot be both the voice connector and the phone number: name two columns"
@@ -44,8 +58,8 @@ pub enum InputError {
          column from the file"
     )]
     TwoConnectors { name: String, column: String },
-    #[error("`{connector}` is not a voice connector's id: name one with `--connector`")]
-    GivenConnector { connector: String },
+    #[error("`{connector}` {error}: name a voice connector with `--connector`")]
+    GivenConnector { connector: String, error: String },
     #[error(
         "`{name}` has some of a report's columns, but not {missing}: what is done cannot be told; restore the columns \
          from the report, or rename the others if the file is not a report"
@@ -67,6 +81,11 @@ pub enum InputError {
          field; close it, or double a quote that belongs to the text"
     )]
     UnclosedQuote { name: String, line: u64 },
+    #[error(
+        "{name}:{line}: a quote opens here and closes below, and line {row} within it looks like a row, which would \
+         not be sent: close the quote, or double a quote that belongs to the text"
+    )]
+    SwallowedRow { name: String, line: u64, row: u64 },
     #[error("`{name}` has more than {} lines", u32::MAX)]
     TooLarge { name: String },
 }

@@ -5,19 +5,21 @@
 use csv::ByteRecord;
 
 use super::column::{Column, Columns, Prior, Unclear};
+use super::connector;
 use super::dialect::Dialect;
 use super::error::InputError;
 use super::reader::Records;
 use super::source::Source;
 use super::status::text;
 use crate::number::{NumberError, PhoneNumber};
+use crate::text::{escaped, is_invisible};
 
 /// The user's options for an input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InputOptions {
-    /// `--connector-column`: the header of the column with the connectors.
+    /// `--connector-column`: the header of the column with the connectors, or its position, from 1.
     pub connector_column: Option<String>,
-    /// `--number-column`: the header of the column with the numbers.
+    /// `--number-column`: the header of the column with the numbers, or its position, from 1.
     pub number_column: Option<String>,
     /// `--connector`: the connector of all rows; the file then has no such column.
     pub connector: Option<String>,
@@ -65,17 +67,13 @@ impl Layout {
     }
 }
 
-/// Whether `text` can be a connector's id. The service's ids are letters, digits and hyphens, but that is for the
-/// service to check. A line break means that a quote was closed far too late, and `..` would change the request's path.
-pub(super) fn is_connector(text: &str) -> bool {
-    !text.bytes().any(|byte| byte.is_ascii_control()) && !matches!(text, "" | "." | "..")
-}
-
 /// The headers of a source.
 pub(crate) struct Header<'a> {
     name: &'a str,
     dialect: Dialect,
     line: u64,
+    /// Its bytes, if a cell has several lines.
+    lines: Option<Vec<u8>>,
     fields: Vec<String>,
     /// Where the columns of an earlier report are.
     prior: Option<Columns>,
@@ -87,33 +85,71 @@ struct Wanted {
     option: &'static str,
     /// The headers understood without being named, as [`folded`] leaves them.
     headers: &'static [&'static str],
+    /// Those understood where there is none of `headers`.
+    others: &'static [&'static str],
 }
 
 const CONNECTOR: Wanted = Wanted {
     what: "voice connector",
     option: "`--connector-column`, or all rows' with `--connector`",
     headers: &["voiceconnectorid", "connector", "connectorid", "vcid"],
+    others: &["voiceconnector"],
 };
 const NUMBER: Wanted = Wanted {
     what: "phone number",
     option: "`--number-column`",
-    headers: &["phonenumber", "e164phonenumber", "phonenumberid", "phone", "number", "e164"],
+    headers: &["phonenumber", "e164phonenumber", "telephonenumber", "telephone", "phone", "number", "e164"],
+    // Beside `E164PhoneNumber` in what AWS lists.
+    others: &["phonenumberid"],
 };
 
 impl<'a> Header<'a> {
-    /// Reads the header of `source`. The remaining records are its rows.
-    pub(crate) fn read(source: &'a Source, delimiter: Option<u8>) -> Result<(Self, Records<'a>), InputError> {
+    /// Reads the header of `source`, in the first of the ways in which `options` find its columns. The remaining records
+    /// are its rows.
+    pub(crate) fn read(
+        source: &'a Source,
+        options: &InputOptions,
+    ) -> Result<(Self, Records<'a>), InputError> {
+        let fits = |dialect: &Dialect| {
+            let found = Self::read_as(source, *dialect);
+            found.is_ok_and(|(header, _)| header.layout(options).is_ok())
+        };
+        let candidates = Dialect::candidates(source, options.delimiter)?;
+        let is_report =
+            |dialect: &&Dialect| Self::read_as(source, **dialect).is_ok_and(|found| found.0.is_report());
+        let likely = candidates.iter().find(|dialect| fits(dialect));
+        let is_part_of_one = |dialect: &&Dialect| {
+            let unclear = Self::read_as(source, **dialect).err();
+            matches!(unclear, Some(InputError::PartOfAReport { .. } | InputError::ReportColumnTwice { .. }))
+        };
+        let likely = likely.or_else(|| candidates.iter().find(is_report));
+        let likely = likely.or_else(|| candidates.iter().find(is_part_of_one)).or(candidates.first());
+        let likely = *likely.ok_or_else(|| InputError::Empty { name: source.name().into() })?;
+        let found = Self::read_as(source, likely)?;
+        if matches!(found.0.layout(options), Err(InputError::MissingColumn { .. })) {
+            let below = Dialect::below_a_title(source, options.delimiter)?;
+            if let Some(dialect) = below.into_iter().find(fits) {
+                let line = Self::read_as(source, dialect)?.0.line;
+                return Err(InputError::TitleAbove { name: source.name().into(), line });
+            }
+            return Self::read_as(source, likely);
+        }
+        Ok(found)
+    }
+
+    /// Reads it if it is written like this.
+    fn read_as(source: &'a Source, dialect: Dialect) -> Result<(Self, Records<'a>), InputError> {
         let name = source.name();
-        let dialect = Dialect::of(source, delimiter)?;
         let mut records = Records::open(source, dialect)?;
         let header = records.next()?.ok_or_else(|| InputError::Empty { name: name.into() })?;
         let line = header.line;
         if std::str::from_utf8(header.raw).is_err() {
             return Err(InputError::HeaderUtf8 { name: name.into(), line });
         }
+        let lines = header.spans_lines.then(|| header.raw.to_vec());
         let fields: Vec<String> = header.fields.iter().map(|field| text(field).trim().to_owned()).collect();
         let prior = Columns::find(&fields).map_err(|unclear| Self::unclear(name, unclear))?;
-        Ok((Self { name, dialect, line, fields, prior }, records))
+        Ok((Self { name, dialect, line, lines, fields, prior }, records))
     }
 
     fn unclear(name: &str, unclear: Unclear) -> InputError {
@@ -131,6 +167,21 @@ impl<'a> Header<'a> {
     /// Whether it has the columns of a report.
     pub(crate) fn is_report(&self) -> bool {
         self.prior.is_some()
+    }
+
+    /// The input's own columns.
+    pub(super) fn own_columns(&self) -> Vec<usize> {
+        self.positions(|_| true)
+    }
+
+    /// What messages call the source.
+    pub(crate) fn name(&self) -> &str {
+        self.name
+    }
+
+    /// Its bytes and the line it begins on, if one of its cells has several lines.
+    pub(crate) fn lines(&self) -> Option<(&[u8], u64)> {
+        Some((self.lines.as_deref()?, self.line))
     }
 
     /// Finds the columns.
@@ -152,13 +203,12 @@ impl<'a> Header<'a> {
 
     /// The one column of this kind: the one `named`, else the one with a known header.
     fn find(&self, wanted: &Wanted, named: Option<&str>) -> Result<usize, InputError> {
+        let known = |names: &[&str]| self.positions(|header| names.contains(&folded(header).as_str()));
         let matches = match named {
-            None => self.positions(|header| wanted.headers.contains(&folded(header).as_str())),
-            Some(named) => {
-                let exact = self.positions(|header| header == named.trim());
-                let same_but_case = |header: &str| header.to_lowercase() == named.trim().to_lowercase();
-                if exact.is_empty() { self.positions(same_but_case) } else { exact }
-            }
+            None => Some(known(wanted.headers))
+                .filter(|found| !found.is_empty())
+                .unwrap_or_else(|| known(wanted.others)),
+            Some(named) => self.named(named.trim()),
         };
         let (name, headers) = (self.name.into(), self.listed());
         let &Wanted { what, option, .. } = wanted;
@@ -168,8 +218,31 @@ impl<'a> Header<'a> {
             ([], _) if self.looks_like_a_row() => Err(InputError::NoHeader { name, line: self.line }),
             ([], None) => Err(InputError::MissingColumn { name, what, option, headers }),
             ([], Some(named)) => Err(InputError::NamedColumn { name, column: named.into(), headers }),
-            _ => Err(InputError::AmbiguousColumn { name, what, option, headers }),
+            (several, _) => {
+                let columns: Vec<_> = several.iter().map(|at| (at + 1).to_string()).collect();
+                let columns = columns.join(" and ");
+                Err(InputError::AmbiguousColumn { name, what, option, columns, headers })
+            }
         }
+    }
+
+    /// The columns with this header; else with the same in other letters; else the one at this position, from 1.
+    fn named(&self, named: &str) -> Vec<usize> {
+        let lower = |text: &str| visible(text).to_lowercase();
+        let exact = || self.positions(|header| header == named);
+        let similar = || self.positions(|header| lower(header) == lower(named));
+        let at_position = || {
+            let position: Option<usize> = named.parse().ok();
+            let all = self.positions(|_| true);
+            all.into_iter().filter(|at| Some(at + 1) == position).collect()
+        };
+        let found = [exact(), similar(), at_position()];
+        found.into_iter().find(|found: &Vec<usize>| !found.is_empty()).unwrap_or_default()
+    }
+
+    /// The header of a column, as a message shows it.
+    pub(crate) fn shown(&self, column: usize) -> String {
+        self.fields.get(column).map(|header| format!("`{}`", escaped(header))).unwrap_or_default()
     }
 
     /// `--connector`, provided that no column names connectors too.
@@ -178,8 +251,12 @@ impl<'a> Header<'a> {
         let known = known.first().and_then(|at| self.fields.get(*at));
         match named.or(known.map(String::as_str)) {
             Some(column) => Err(InputError::TwoConnectors { name: self.name.into(), column: column.into() }),
-            None if is_connector(given.trim()) => Ok(given.trim().into()),
-            None => Err(InputError::GivenConnector { connector: given.into() }),
+            None => match connector::check(given.trim()) {
+                Ok(()) => Ok(given.trim().into()),
+                Err(error) => {
+                    Err(InputError::GivenConnector { connector: escaped(given), error: error.to_string() })
+                }
+            },
         }
     }
 
@@ -200,11 +277,17 @@ impl<'a> Header<'a> {
     }
 
     fn listed(&self) -> String {
-        self.fields.iter().map(|header| format!("`{header}`")).collect::<Vec<_>>().join(", ")
+        (0..self.fields.len()).map(|column| self.shown(column)).collect::<Vec<_>>().join(", ")
     }
 }
 
 /// `Voice_Connector-ID` and `voiceConnectorId` are the same header.
 fn folded(header: &str) -> String {
-    header.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
+    let means_nothing = |c: char| matches!(c, '_' | '-') || c.is_whitespace();
+    visible(header).chars().filter(|c| !means_nothing(*c)).flat_map(char::to_lowercase).collect()
+}
+
+/// A header without marks that are not displayed, such as a second byte order mark.
+fn visible(header: &str) -> String {
+    header.chars().filter(|c| !is_invisible(*c)).collect::<String>().trim().trim_matches('"').to_owned()
 }

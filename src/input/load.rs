@@ -2,12 +2,16 @@
 //!
 //! Must not stop at a row that cannot be sent.
 
+use serde::Serialize;
+
 use super::error::InputError;
 use super::header::{Header, InputOptions, Layout};
+use super::notes::{NoteTaker, Notes};
 use super::row::{Verdict, judge};
 use super::rows::{EXAMPLES, Rows};
 use super::source::Source;
 use super::status::Status;
+use super::swallowed::{check_header, check_record};
 
 /// What an input holds.
 #[derive(Debug)]
@@ -18,8 +22,21 @@ pub struct Input {
     pub layout: Layout,
     /// The [digest](crate::files) of its bytes: it identifies the input.
     pub digest: Box<str>,
-    /// The lines of the first few rows that cannot be sent, each with the report's `error_code`.
-    pub invalid: Vec<(u64, &'static str)>,
+    /// The first few invalid rows.
+    pub invalid: Vec<InvalidRow>,
+    /// How it is understood, and what is odd about it.
+    pub notes: Notes,
+}
+
+/// A row that cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InvalidRow {
+    /// The line it begins on.
+    pub line: u64,
+    /// The report's `error_code`.
+    pub code: &'static str,
+    /// Why, with only the last digits of its number.
+    pub reason: String,
 }
 
 impl Input {
@@ -29,11 +46,21 @@ impl Input {
     /// If the source cannot be read, or its header does not say where the connectors and numbers are, or a quote is
     /// not closed.
     pub fn read(source: &Source, options: &InputOptions) -> Result<Self, InputError> {
-        let (header, mut records) = Header::read(source, options.delimiter)?;
+        Self::read_showing(source, options, EXAMPLES)
+    }
+
+    /// The same, with up to `shown` invalid rows.
+    ///
+    /// # Errors
+    /// As for [`Self::read`].
+    pub fn read_showing(source: &Source, options: &InputOptions, shown: usize) -> Result<Self, InputError> {
+        let (header, mut records) = Header::read(source, options)?;
         let layout = header.layout(options)?;
+        check_header(&header, &layout)?;
         let mut rows = Rows::default();
-        let mut invalid = Vec::new();
+        let (mut invalid, mut notes) = (Vec::new(), NoteTaker::new(&header, &layout));
         while let Some(record) = records.next()? {
+            check_record(source.name(), &layout, &record)?;
             if let Some(status) = layout.lone_status.and_then(|at| Status::of_cell(record.fields.get(at)?))
                 && matches!(status, Status::Succeeded | Status::NotAttempted)
             {
@@ -45,15 +72,16 @@ impl Input {
             }
             let verdict = judge(&layout, record.fields);
             if let Verdict::Invalid(error) | Verdict::Kept(_, error) = &verdict
-                && invalid.len() < EXAMPLES
+                && invalid.len() < shown
             {
-                invalid.push((record.line, error.code()));
+                invalid.push(InvalidRow { line: record.line, code: error.code(), reason: error.masked() });
             }
+            notes.add(&layout, &record, &verdict);
             let too_large = |_| InputError::TooLarge { name: source.name().into() };
             rows.push(&verdict, record.line).map_err(too_large)?;
         }
         rows.compare();
-        Ok(Self { rows, digest: records.digest(), layout, invalid })
+        Ok(Self { rows, digest: records.digest(), layout, invalid, notes: notes.finish() })
     }
 
     /// Whether the source's header has the columns of a report.
@@ -61,7 +89,7 @@ impl Input {
     /// # Errors
     /// If it cannot be read.
     pub fn is_report(source: &Source) -> Result<bool, InputError> {
-        match Header::read(source, None) {
+        match Header::read(source, &InputOptions::default()) {
             Ok((header, _)) => Ok(header.is_report()),
             Err(error @ InputError::Read { .. }) => Err(error),
             Err(_) => Ok(false),

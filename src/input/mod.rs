@@ -3,21 +3,27 @@
 //! The source is read twice. The first pass ([`Input::read`]) builds a compact table and keeps no text; the second, at
 //! the end, is the report's, which copies each row's own bytes. Must not decide what is sent when, and writes nothing.
 //!
-//! What counts as a row: every record after the header except blank lines. A file with a header and no rows is an input
-//! of no rows; an empty file is an error. A report is an input too: its columns are recognized, rows that `succeeded`
-//! are finished, and all others are judged again by their current cells (see `row`).
+//! What counts as a row: every record after the header except blank lines; those of empty cells and comments are kept,
+//! but ask for nothing. A file with a header and no rows is an input of no rows; an empty file is an error. A report is
+//! an input too: its columns are recognized, rows that `succeeded` are finished, and all others are judged again by their
+//! current cells (see `row`).
 
 mod status;
 mod column;
 mod row_key;
+mod foreign;
 mod error;
 mod source;
 mod dialect;
 mod reader;
+mod connector;
 mod header;
+mod ignored;
 mod row;
+mod swallowed;
 mod rows;
 mod flags;
+mod notes;
 mod load;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -26,15 +32,18 @@ pub use column::Column;
 pub use dialect::can_delimit;
 pub use error::InputError;
 pub use flags::RowFlags;
+pub use foreign::ForeignFormat;
 pub use header::{InputOptions, Layout};
-pub use load::Input;
+pub use load::{Input, InvalidRow};
+pub use notes::Notes;
 pub use rows::{ConnectorId, RowId, Rows, Standing};
 pub use source::Source;
 pub use status::Status;
 
 pub(crate) use column::Prior;
-pub(crate) use dialect::BYTE_ORDER_MARK;
+pub(crate) use connector::is_like_those_of_aws;
 pub(crate) use header::{Connector, Header};
+pub(crate) use ignored::is_ignored;
 pub(crate) use reader::{Record, Records};
 #[cfg(test)]
 pub(crate) use row::RowError;
@@ -42,3 +51,4 @@ pub(crate) use row::{Verdict, judge};
 pub(crate) use row_key::{ACTION, RowKey};
 pub(crate) use rows::EXAMPLES;
 pub(crate) use status::{Said, text};
+pub(crate) use swallowed::{check_header, check_record};

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 
 use csv::ByteRecord;
 
-use super::dialect::{BYTE_ORDER_MARK, Dialect, is_line_end};
+use super::dialect::{Dialect, is_line_end};
 use super::error::InputError;
 use super::source::Source;
 use crate::files::Digest;
@@ -19,6 +19,8 @@ const SENTINEL: &[u8] = b"\n\n";
 /// The records of a source, one after the other, the header first.
 pub(crate) struct Records<'a> {
     name: &'a str,
+    /// The bytes above the header.
+    preamble: Vec<u8>,
     csv: csv::Reader<Tap<'a>>,
     fields: ByteRecord,
     /// The line, from 1, on which the bytes after the last record start.
@@ -30,27 +32,33 @@ pub(crate) struct Records<'a> {
 /// A line of the source; more than one if a quoted field holds line breaks.
 #[derive(Clone, Copy)]
 pub(crate) struct Record<'r> {
-    /// Its bytes, without a byte order mark and without the line's end.
+    /// Its bytes, without the line's end.
     pub raw: &'r [u8],
     /// Its fields, without quotes; at least one.
     pub fields: &'r ByteRecord,
     /// The line it begins on, from 1.
     pub line: u64,
+    /// Whether it goes on below that line.
+    pub spans_lines: bool,
 }
 
 impl<'a> Records<'a> {
     /// Starts at the beginning of `source`.
     pub(crate) fn open(source: &'a Source, dialect: Dialect) -> Result<Self, InputError> {
-        let tap = Tap {
-            source: source.reader()?,
-            digest: Digest::new(),
-            sentinel: SENTINEL,
-            kept: Vec::new(),
-            start: 0,
-            wanted_from: 0,
-        };
+        let (mut reader, mut preamble, mut digest) = (source.reader()?, Vec::new(), Digest::new());
+        let above = reader.by_ref().take(dialect.preamble as u64).read_to_end(&mut preamble);
+        above.map_err(|error| InputError::Read { name: source.name().into(), source: error })?;
+        digest.update(&preamble);
+        let tap =
+            Tap { source: reader, digest, sentinel: SENTINEL, kept: Vec::new(), start: 0, wanted_from: 0 };
         let csv = dialect.reader(tap);
-        Ok(Self { name: source.name(), csv, fields: ByteRecord::new(), line: 1, last: 0 })
+        let line = 1 + line_ends(0, &preamble);
+        Ok(Self { name: source.name(), preamble, csv, fields: ByteRecord::new(), line, last: 0 })
+    }
+
+    /// The bytes above the header, which a report repeats.
+    pub(crate) fn preamble(&self) -> &[u8] {
+        &self.preamble
     }
 
     /// The next record, or `None` at the end. Blank lines are skipped.
@@ -66,10 +74,7 @@ impl<'a> Records<'a> {
         }
         let end = self.csv.position().byte();
         let tap = self.csv.get_ref();
-        let mut bytes = tap.kept(start, end);
-        if start == 0 {
-            bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-        }
+        let bytes = tap.kept(start, end);
         let blank = bytes.iter().take_while(|byte| is_line_end(**byte)).count();
         let (blank, text) = bytes.split_at(blank);
         let line = self.line + line_ends(self.last, blank);
@@ -78,10 +83,11 @@ impl<'a> Records<'a> {
             let line = line + line_ends(0, text) - line_ends(0, field);
             return Err(InputError::UnclosedQuote { name: self.name.into(), line });
         }
-        self.line = line + line_ends(0, text);
+        let lines = line_ends(0, text);
+        self.line = line + lines;
         let (last, raw) = text.split_last().unwrap_or((&0, text));
         self.last = *last;
-        Ok(Some(Record { raw, fields: &self.fields, line }))
+        Ok(Some(Record { raw, fields: &self.fields, line, spans_lines: lines > 1 }))
     }
 
     /// The digest of what was read: of the whole source, once [`Self::next`] has returned `None`.

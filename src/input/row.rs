@@ -30,16 +30,19 @@
 use csv::ByteRecord;
 
 use super::column::{Column, Prior};
-use super::header::{Connector, Layout, is_connector};
+use super::connector::{self, ConnectorError};
+use super::header::{Connector, Layout};
+use super::ignored::is_ignored;
 use super::row_key::{ACTION, RowKey};
 use super::status::{Said, Status, text};
 use crate::number::{NumberError, PhoneNumber};
+use crate::text::{escaped, masked_digits, plain};
 
 /// The most characters of a cell that a message quotes.
 const QUOTED_CHARS: usize = 40;
 
 /// `error_code` of a row whose number of fields differs from the header's.
-const RAGGED_ROW: &str = "RaggedRow";
+pub(super) const RAGGED_ROW: &str = "RaggedRow";
 
 /// `error_code` of a row in which a spreadsheet has lost digits.
 const SPREADSHEET_DAMAGE: &str = "SpreadsheetDamage";
@@ -68,6 +71,8 @@ pub(crate) enum Verdict<'a> {
     /// It is not sent, and keeps this status.
     Kept(Status, RowError<'a>),
     Invalid(RowError<'a>),
+    /// It asks for nothing.
+    Ignored,
 }
 
 /// What shows whether a row still asks for what it asked for when it was sent.
@@ -113,8 +118,8 @@ pub(crate) enum RowError<'a> {
     UnknownAction(&'a [u8]),
     #[error("the voice connector is empty")]
     EmptyConnector,
-    #[error("{} is not a voice connector's id", quoted(.0))]
-    InvalidConnector(&'a str),
+    #[error("{} {error}", quoted(.text))]
+    Connector { text: &'a str, error: ConnectorError<'a> },
     /// An id of digits alone, as a spreadsheet saves it.
     #[error("{} {}", quoted(.0), NumberError::ScientificNotation)]
     DamagedConnector(&'a str),
@@ -126,6 +131,9 @@ pub(crate) enum RowError<'a> {
 
 /// Judges a row.
 pub(crate) fn judge<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Verdict<'a> {
+    if is_ignored(layout, row) {
+        return Verdict::Ignored;
+    }
     let prior = layout.prior(row);
     let said = prior.as_ref().map_or(Said::Nothing, Prior::said);
     let asked = || Ok((connector(layout, row)?, number(layout, row)?));
@@ -257,15 +265,17 @@ fn connector<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Result<&'a str, Row
         Connector::Given(connector) => return Ok(connector),
         Connector::Column(column) => row.get(*column).unwrap_or_default(),
     };
-    match readable(cell, "voice connector")?.trim() {
+    match plain(readable(cell, "voice connector")?) {
         "" => Err(RowError::EmptyConnector),
         text if text.contains('+') && expanded(text).is_some() => Err(RowError::DamagedConnector(text)),
-        text if is_connector(text) => Ok(text),
-        text => Err(RowError::InvalidConnector(text)),
+        text => match connector::check(text) {
+            Ok(()) => Ok(text),
+            Err(error) => Err(RowError::Connector { text, error }),
+        },
     }
 }
 
-fn number<'a>(layout: &Layout, row: &'a ByteRecord) -> Result<PhoneNumber, RowError<'a>> {
+pub(super) fn number<'a>(layout: &Layout, row: &'a ByteRecord) -> Result<PhoneNumber, RowError<'a>> {
     let text = readable(row.get(layout.number).unwrap_or_default(), "phone number")?;
     PhoneNumber::parse(text).map_err(|error| match text {
         "" => RowError::EmptyNumber,
@@ -283,6 +293,19 @@ impl RowError<'_> {
         matches!(self, Self::StillRagged | Self::StillDamaged | Self::StillUnknownStatus)
     }
 
+    /// Its text, with only the last digits of the number.
+    pub(super) fn masked(self) -> String {
+        match self {
+            Self::Number { text, error } => format!("{} {error}", quoted(&masked_digits(text))),
+            error => error.to_string(),
+        }
+    }
+
+    /// What is wrong with the number, if that is the reason.
+    pub(super) fn number_error(self) -> Option<NumberError> {
+        if let Self::Number { error, .. } = self { Some(error) } else { None }
+    }
+
     /// The report's `error_code`.
     pub(crate) fn code(self) -> &'static str {
         match self {
@@ -292,7 +315,7 @@ impl RowError<'_> {
             Self::UnknownStatus(_) | Self::StillUnknownStatus => UNKNOWN_STATUS,
             Self::UnknownAction(_) => "UnknownAction",
             Self::EmptyConnector => "EmptyConnector",
-            Self::InvalidConnector(_) => "InvalidConnector",
+            Self::Connector { .. } => "InvalidConnector",
             Self::StillDamaged | Self::DamagedConnector(_) => SPREADSHEET_DAMAGE,
             Self::Number { error, .. } if error.is_spreadsheet_damage() => SPREADSHEET_DAMAGE,
             Self::EmptyNumber | Self::Number { .. } => "InvalidNumber",
@@ -300,10 +323,10 @@ impl RowError<'_> {
     }
 }
 
-/// A cell in backticks, cut if long.
+/// A cell in backticks, cut if long, with the characters that are not seen as escapes.
 fn quoted(text: &str) -> String {
     match text.char_indices().nth(QUOTED_CHARS) {
-        None => format!("`{text}`"),
-        Some((end, _)) => format!("`{}...`", text.get(..end).unwrap_or_default()),
+        None => format!("`{}`", escaped(text)),
+        Some((end, _)) => format!("`{}...`", escaped(text.get(..end).unwrap_or_default())),
     }
 }

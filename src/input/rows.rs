@@ -38,6 +38,8 @@ pub enum Standing {
     Kept,
     /// Another row has the same connector and number, and comes first or is finished.
     Duplicate,
+    /// It is empty or a comment, and asks for nothing.
+    Ignored,
 }
 
 /// The rows of an input.
@@ -126,6 +128,7 @@ impl Rows {
             Verdict::Finished { connector, number, trace } => (Standing::Finished, connector, number, trace),
             Verdict::Kept(..) => (Standing::Kept, None, None, Trace::Nothing),
             Verdict::Invalid(_) => (Standing::Invalid, None, None, Trace::Nothing),
+            Verdict::Ignored => (Standing::Ignored, None, None, Trace::Nothing),
         };
         let connector = connector.map(|name| {
             let index =

@@ -3,6 +3,7 @@ use std::io::Read;
 use proptest::prelude::*;
 
 use super::Standing::{Duplicate, Finished, Invalid, Kept, Pending};
+use super::connector::ConnectorError;
 use super::dialect::Dialect;
 use super::*;
 
@@ -102,7 +103,7 @@ fn an_unclear_header_is_refused() {
         (
             b"phone,vc_id\n",
             &connector_column("desk"),
-            "no column `desk`: name one of its headers, which are `phone`, `vc_id`",
+            "no column `desk`: name one of its headers, or its position; its headers are `phone`, `vc_id`",
         ),
         (b"phone,vc_id\n", &both, "column `phone` of `numbers.csv` cannot be both"),
         (b"phone,vc_id\n", &connector("vc"), "`--connector` is given, and column `vc_id`"),
@@ -196,14 +197,17 @@ fn every_damage_has_its_code_and_line() {
     assert_eq!(input.rows.duplicate_of(RowId::new(14)), Some(RowId::new(0)));
     assert_eq!(input.rows.line(RowId::new(14)), 18);
     assert_eq!(input.invalid.len(), 5);
-    assert_eq!(input.invalid[..2], [(3, "RaggedRow"), (4, "RaggedRow")]);
+    assert_eq!((input.invalid[1].line, input.invalid[1].code), (4, "RaggedRow"));
 }
 
 #[test]
 fn a_long_cell_is_cut_in_messages() {
     let input = read(format!("phone,vc_id\n{},vc\n", "é".repeat(50)));
     assert_eq!(input.rows.standing(RowId::new(0)), Invalid);
-    let error = RowError::InvalidConnector("éééééééééééééééééééééééééééééééééééééééé+");
+    let error = RowError::Connector {
+        text: "éééééééééééééééééééééééééééééééééééééééé+",
+        error: ConnectorError::NotAnId,
+    };
     assert_eq!(
         error.to_string(),
         "`éééééééééééééééééééééééééééééééééééééééé...` is not a voice connector's id"
@@ -214,7 +218,7 @@ fn a_long_cell_is_cut_in_messages() {
 fn the_first_of_equal_rows_counts_and_a_finished_one_before_it() {
     let header = "vc_id,phone,status,error_code,error_message,attempts,request_id,completed_at";
     let input = read(format!(
-        "{header}\na,10,failed,,,1,,\nb,+10,failed,,,1,,\na,%2B10,,,,,,\na, +1-0,succeeded,,,,,\na,10,succeeded,,,,,\nb,10,invalid,,,,,\n"
+        "{header}\na,20,failed,,,1,,\nb,+20,failed,,,1,,\na,%2B20,,,,,,\na, +2-0,succeeded,,,,,\na,20,succeeded,,,,,\nb,20,invalid,,,,,\n"
     ));
     let standings: Vec<_> = input.rows.ids().map(|row| input.rows.standing(row)).collect();
     assert_eq!(
@@ -260,8 +264,8 @@ fn equal_rows_of_a_report_are_duplicates_only_if_their_keys_say_so() {
 
 #[test]
 fn a_number_under_two_connectors_is_worth_a_warning() {
-    assert_eq!(read("vc_id,phone\na,10\na,11\na,10\nb,12\n").rows.shared_numbers(), []);
-    let input = read("vc_id,phone\na,10\nb,11\na,10\n\nb,10\nc,10\nc,+11\n");
+    assert_eq!(read("vc_id,phone\na,20\na,21\na,20\nb,22\n").rows.shared_numbers(), []);
+    let input = read("vc_id,phone\na,20\nb,21\na,20\n\nb,20\nc,20\nc,+21\n");
     let lines = |(row, earlier): &(RowId, RowId)| (input.rows.line(*earlier), input.rows.line(*row));
     let shared: Vec<_> = input.rows.shared_numbers().iter().map(lines).collect();
     assert_eq!(shared, [(2, 6), (2, 7), (3, 8)]);
@@ -277,18 +281,33 @@ fn a_report_says_what_is_finished() {
     assert_eq!(standings, expected);
     assert!(input.layout.is_report());
     assert_eq!(input.layout.own_width(), 3);
-    assert!(!read("vc_id,phone,status\na,10,Assigned\n").layout.is_report());
+    assert!(!read("vc_id,phone,status\na,20,Assigned\n").layout.is_report());
+}
+
+#[test]
+fn a_report_is_known_without_its_columns_and_below_other_lines() {
+    let six = "status,error_code,error_message,attempts,request_id,completed_at";
+    for (header, is_report) in [
+        (format!("#,a,b,{six}\n1,x,y,,,,,,\n"), true),
+        (format!("sep=;\na;b;{}\n", six.replace(',', ";")), true),
+        (format!("#TYPE X\na,b,{six}\n"), true),
+        ("#,a,b\n1,x,y\n".into(), false),
+        (six.into(), true),
+    ] {
+        let source = Source::from_bytes("r.csv", header.clone().into_bytes());
+        assert_eq!(Input::is_report(&source).unwrap(), is_report, "{header}");
+    }
 }
 
 #[test]
 fn a_padded_row_stays_invalid_until_it_is_touched() {
     let header = "vc_id,phone,note,status,error_code,error_message,attempts,request_id,completed_at";
     for (row, stays) in [
-        ("a,10,,invalid,RaggedRow,,0,,", true),
-        ("a,10,x,invalid,RaggedRow,,0,,", false),
-        ("a,10,,,RaggedRow,,0,,", false),
-        ("a,10,,invalid,,,0,,", false),
-        ("a,10,,invalid,InvalidNumber,,0,,", false),
+        ("a,20,,invalid,RaggedRow,,0,,", true),
+        ("a,20,x,invalid,RaggedRow,,0,,", false),
+        ("a,20,,,RaggedRow,,0,,", false),
+        ("a,20,,invalid,,,0,,", false),
+        ("a,20,,invalid,InvalidNumber,,0,,", false),
     ] {
         let input = read(format!("{header}\n{row}\n"));
         assert_eq!(input.rows.standing(RowId::new(0)) == Invalid, stays, "{row}");
@@ -359,7 +378,7 @@ proptest! {
     #[test]
     fn fields_are_cut_where_csv_cuts_them(bytes in nasty()) {
         let source = Source::from_bytes("x", bytes);
-        let dialect = Dialect::of(&source, Some(b',')).unwrap();
+        let dialect = Dialect::candidates(&source, Some(b',')).unwrap()[0];
         let mut records = Records::open(&source, dialect).unwrap();
         while let Ok(Some(record)) = records.next() {
             let raw = [record.raw, b","].concat();
@@ -380,7 +399,7 @@ proptest! {
     #[test]
     fn records_are_the_source_in_pieces(bytes in nasty()) {
         let source = Source::from_bytes("x", [b"a\n", &bytes[..]].concat());
-        let dialect = Dialect::of(&source, Some(b',')).unwrap();
+        let dialect = Dialect::candidates(&source, Some(b',')).unwrap()[0];
         let mut records = Records::open(&source, dialect).unwrap();
         let text = String::from_utf8_lossy(&bytes).replace("\r\n", "\n").replace('\r', "\n");
         let text = format!("a\n{text}\n");

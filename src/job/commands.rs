@@ -2,6 +2,8 @@
 //!
 //! Must not know how any step works.
 
+use std::path::Path;
+
 use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
@@ -17,7 +19,7 @@ use crate::aws::Environment;
 use crate::aws::credentials::Identity;
 use crate::cli::exit::ExitStatus;
 use crate::cli::{Command, PlanArgs, SimulateArgs, StopArgs, SummaryArgs, manual};
-use crate::input::{Input, Source};
+use crate::input::{EXAMPLES, Input, Source, Standing};
 use crate::plan::Plan;
 use crate::pool::pace::Rate;
 use crate::report;
@@ -42,7 +44,7 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
             let settings = JobSettings::of_rerun(args, &now).map_err(failure::nothing_sent)?;
             return run::execute(&settings, env, screen);
         }
-        Command::Plan(args) => plan(args, env)?,
+        Command::Plan(args) => return plan(args, env),
         Command::Summary(args) => summary(args)?,
         Command::Simulate(args) => simulate(&args)?,
         Command::Completions(args) => print(&manual::completions(args.shell))?,
@@ -54,17 +56,24 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
     Ok(ExitStatus::Success)
 }
 
-fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<()> {
+fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<ExitStatus> {
     let source = Source::open(&args.input)?;
-    let input = Input::read(&source, &settings::columns(args.columns))?;
+    let shows_all = args.all || args.json;
+    let shown = if shows_all { usize::MAX } else { EXAMPLES };
+    let input = Input::read_showing(&source, &settings::columns(args.columns), shown)?;
     let plan = Plan::new(&input.rows, |_| true, args.batch_size);
     let aws = settings::aws_args(args.aws);
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let identity = runtime.block_on(Identity::planned(&aws, env));
     let overview = Overview::of(&args.input, &source, &input, &plan);
-    let overview = Overview { identity: Some(&identity), ..overview };
+    let overview = Overview { identity: Some(&identity), shows_all, ..overview };
     let rate = if let Rate::Fixed(rate) = args.rate { Some(rate) } else { None };
-    print(&overview.with_details(rate))
+    match args.json {
+        true => print(&serde_json::to_string_pretty(&overview.json(rate))?)?,
+        false => print(&overview.with_details(rate))?,
+    }
+    let has_invalid = input.rows.count(Standing::Invalid) > 0;
+    Ok(if has_invalid { ExitStatus::SomeRowsFailed } else { ExitStatus::Success })
 }
 
 /// Prints the summary of a job, from its report alone.
@@ -74,7 +83,12 @@ fn summary(args: SummaryArgs) -> anyhow::Result<()> {
     outputs.check()?;
     let columns = settings::columns(args.columns);
     let (mut counted, mut is_simulated) = (Counted::default(), false);
-    report::read(&Source::open(&args.report)?, &columns, |row| {
+    anyhow::ensure!(
+        args.report != Path::new("-"),
+        "a report on standard input has no name to go on with: name its file"
+    );
+    let source = Source::open(&args.report)?;
+    report::read(&source, &columns, |row| {
         is_simulated |= row.is_simulated();
         counted.add(&row);
     })?;
@@ -90,7 +104,7 @@ fn summary(args: SummaryArgs) -> anyhow::Result<()> {
         run,
         report: args.report,
     };
-    outputs.write(&summary, &columns)?;
+    outputs.write(&summary, &source, &columns)?;
     match args.json {
         true => print(&serde_json::to_string_pretty(&summary)?),
         false => print(&summary),

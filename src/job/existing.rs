@@ -11,7 +11,8 @@ use anyhow::{Context, bail};
 use indicatif::HumanCount;
 use jiff::Timestamp;
 
-use crate::files::Digest;
+use super::shell::quoted_path;
+use crate::files::{self, Digest};
 use crate::hint::Hinted;
 use crate::input::Status;
 use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source, Standing};
@@ -111,6 +112,7 @@ impl Existing {
     pub(crate) fn look(settings: &ReportSettings, input: &Input, target: &str) -> anyhow::Result<Self> {
         let header = Header::new(input.digest.to_string(), input.rows.len(), target.to_owned());
         let path = settings.journal();
+        files::check_regular("the journal", &path, "move it away, or name another report with --output")?;
         let mut existing = Self { header, path, unfinished: None, discarded: None };
         if let Some((journal, replayed)) = Journal::open(&existing.path, input.rows.len())? {
             existing.judge(settings, journal, replayed)?;
@@ -256,9 +258,6 @@ fn check_report(settings: &ReportSettings) -> anyhow::Result<()> {
     if settings.existing == ExistingReport::Update || !path.try_exists().with_context(looked)? {
         return Ok(());
     }
-    if path.is_dir() {
-        bail!(Hinted::new(format!("the report `{shown}` is a directory"), "--output names a file in it"));
-    }
     if !report::is_report(path).with_context(looked)? {
         bail!(Hinted::new(
             format!("`{shown}` is not a chime-sweep report; it is not overwritten"),
@@ -269,8 +268,9 @@ fn check_report(settings: &ReportSettings) -> anyhow::Result<()> {
         bail!(Hinted::new(
             format!("the report `{shown}` already exists"),
             format!(
-                "`chime-sweep rerun {shown}` retries its failed rows; --output names another file; \
-                 --overwrite replaces it"
+                "`chime-sweep rerun {}` retries its failed rows; --output names another file; \
+                 --overwrite replaces it",
+                quoted_path(path)
             )
         ));
     }

@@ -5,6 +5,7 @@
 mod clock;
 mod signals;
 mod service;
+mod shell;
 mod existing;
 mod outputs;
 mod hook;

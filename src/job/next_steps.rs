@@ -2,13 +2,13 @@
 //!
 //! Must not print.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use indicatif::HumanCount;
 
 use super::service::ServiceChoice;
 use super::settings::JobSettings;
+use super::shell::{push, quoted, quoted_path};
 use crate::input::InputOptions;
 use crate::terminal::tally::Tally;
 
@@ -92,38 +92,6 @@ fn push_service(command: &mut String, settings: &JobSettings) {
             ] {
                 command.push_str(if given { option } else { "" });
             }
-        }
-    }
-}
-
-fn push(command: &mut String, option: &str, value: &str) {
-    let _ = write!(command, " {option} {value}"); // writing to a string cannot fail
-}
-
-fn quoted_path(path: &Path) -> String {
-    quoted(&path.display().to_string())
-}
-
-/// Quoted for a shell.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "._-/:=@%+,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_as_a_shell_reads_them() {
-        for (text, word) in
-            [("a/b.csv", "a/b.csv"), ("my file.csv", "'my file.csv'"), ("it's", r"'it'\''s'"), ("", "''")]
-        {
-            assert_eq!(quoted(text), word);
         }
     }
 }

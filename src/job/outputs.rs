@@ -43,11 +43,16 @@ impl Outputs {
         self.html.as_deref().map_or(Ok(()), page::check)
     }
 
-    /// Writes them. For the page, the report is read with these `columns`.
+    /// Writes them. For the page, the `report` is read with these `columns`.
     ///
     /// # Errors
     /// If one of them cannot be written, or the report cannot be read.
-    pub(crate) fn write(&self, summary: &Summary, columns: &InputOptions) -> anyhow::Result<()> {
+    pub(crate) fn write(
+        &self,
+        summary: &Summary,
+        report: &Source,
+        columns: &InputOptions,
+    ) -> anyhow::Result<()> {
         if self.report_copy {
             let shown = summary.report.display();
             let mut report = File::open(&summary.report).with_context(|| format!("cannot read `{shown}`"))?;
@@ -58,7 +63,7 @@ impl Outputs {
         }
         if let Some(path) = &self.html {
             let mut gathered = Gathered::new(self.html_full_numbers);
-            report::read(&Source::open(&summary.report)?, columns, |row| gathered.add(&row))?;
+            report::read(report, columns, |row| gathered.add(&row))?;
             page::write(path, summary, &gathered)?;
         }
         Ok(())

@@ -22,7 +22,7 @@ use crate::aws::Environment;
 use crate::cli::exit::ExitStatus;
 use crate::event::{self, StopReason};
 use crate::files;
-use crate::input::{Input, RowFlags, Source};
+use crate::input::{Input, RowFlags, Source, Standing};
 use crate::journal::writer::Journal;
 use crate::plan::Plan;
 use crate::pool::pace::PaceSettings;
@@ -93,7 +93,8 @@ impl<'a> Run<'a> {
             let is_own = own.into_iter().any(|path| settings::same_file(log, path));
             anyhow::ensure!(!is_own, "the log file `{}` is one of the job's own files", log.display());
         }
-        files::check_folder(&settings.report.path)?;
+        let instead = "--output names a file; `--output -` also shows the report on standard output";
+        files::check_output("the report", &settings.report.path, instead)?;
         settings.outputs.check()?;
         let source = Source::open(&settings.input)?;
         let input = Input::read(&source, &settings.columns)?;
@@ -253,9 +254,9 @@ impl<'a> Run<'a> {
             }),
         };
         self.screen.say(&summary);
-        settings
-            .outputs
-            .write(&summary, &settings.columns)
+        Source::open(report)
+            .map_err(anyhow::Error::from)
+            .and_then(|written| settings.outputs.write(&summary, &written, &settings.columns))
             .map_err(|error| with_note(error, format!("the report was written: `{}`", report.display())))?;
         let status = ExitStatus::of_run(end.stop, all_succeeded);
         Ok(Finished { status, summary: Some(summary), is_aborted: false })
@@ -274,7 +275,7 @@ impl<'a> Run<'a> {
         };
         let tally = &worked.tally;
         let settled = Counts {
-            total: self.input.rows.len().into(),
+            total: u64::from(self.input.rows.len()) - self.input.rows.count(Standing::Ignored) as u64,
             succeeded: tally.succeeded,
             failed: tally.failed,
             unknown: tally.unknown,

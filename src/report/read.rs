@@ -5,8 +5,12 @@
 use std::borrow::Cow;
 
 use super::cell::disarmed;
-use crate::input::{Column, Connector, Header, InputError, InputOptions, Prior, Source, Status};
+use crate::input::{
+    Column, Connector, Header, InputError, InputOptions, Prior, Source, Status, check_header, check_record,
+    is_ignored,
+};
 use crate::number::PhoneNumber;
+use crate::text::plain;
 
 /// A row of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,13 +69,18 @@ pub fn read(
     options: &InputOptions,
     mut each: impl FnMut(Reported<'_>),
 ) -> Result<(), ReadError> {
-    let (header, mut records) = Header::read(source, options.delimiter)?;
+    let (header, mut records) = Header::read(source, options)?;
     if !header.is_report() {
         return Err(ReadError::NotAReport(source.name().into()));
     }
     let layout = header.layout(options)?;
+    check_header(&header, &layout)?;
     while let Some(record) = records.next()? {
+        check_record(source.name(), &layout, &record)?;
         let row = record.fields;
+        if is_ignored(&layout, row) {
+            continue;
+        }
         let prior = layout.prior(row);
         let cell = |column| prior.as_ref().map_or(b"" as &[u8], |prior| prior.cell(column));
         let cell = |column| String::from_utf8_lossy(cell(column));
@@ -88,7 +97,10 @@ pub fn read(
             completed_at: cell(Column::CompletedAt),
             connector: match &layout.connector {
                 Connector::Given(connector) => Cow::Borrowed(connector),
-                Connector::Column(column) => String::from_utf8_lossy(own(*column).trim_ascii()),
+                Connector::Column(column) => match std::str::from_utf8(own(*column)) {
+                    Ok(cell) => plain(cell).into(),
+                    Err(_) => String::from_utf8_lossy(own(*column).trim_ascii()),
+                },
             },
             number: String::from_utf8_lossy(own(layout.number)),
         });
@@ -150,14 +162,14 @@ mod tests {
     fn one_connector_can_be_given_for_all_rows() {
         let options = InputOptions { connector: Some("vc9".into()), ..InputOptions::default() };
         assert_eq!(
-            rows(&format!("phone,{SIX}\n+10,succeeded,,,1,r,\n"), &options),
-            ["2 vc9 …0010 succeeded  "]
+            rows(&format!("phone,{SIX}\n+20,succeeded,,,1,r,\n"), &options),
+            ["2 vc9 …0020 succeeded  "]
         );
     }
 
     #[test]
     fn a_file_that_is_not_a_report_is_refused() {
-        for csv in ["vc_id,phone\nvc,+10\n", "a,b\n1,2\n", "status,phone\n", "", "PK\u{3}\u{4}"] {
+        for csv in ["vc_id,phone\nvc,+20\n", "a,b\n1,2\n", "status,phone\n", "", "PK\u{3}\u{4}"] {
             let source = Source::from_bytes("r.csv", csv.into());
             let error = read(&source, &InputOptions::default(), |_| {}).unwrap_err().to_string();
             assert!(error.contains("`r.csv` is "), "{csv:?}: {error}");

@@ -13,8 +13,8 @@ use std::path::Path;
 use super::cell::{armed, ascii, cells};
 use super::result::RowResult;
 use crate::input::{
-    ACTION, BYTE_ORDER_MARK, Column, Input, InputError, Layout, Prior, Record, Records, RowId, RowKey, Said,
-    Source, Status, Verdict, judge, text,
+    ACTION, Column, Input, InputError, Layout, Prior, Record, Records, RowId, RowKey, Said, Source, Standing,
+    Status, Verdict, judge, text,
 };
 
 /// A row as the report shows it, for counting.
@@ -70,16 +70,18 @@ pub fn write<'a>(
     let mut lines = Lines { out: BufWriter::new(out), layout, csv, line: Vec::new() };
     let mut records = Records::open(source, layout.dialect)?;
 
+    lines.out.write_all(records.preamble())?;
     let header = records.next()?.ok_or_else(changed)?;
-    if layout.dialect.byte_order_mark {
-        lines.out.write_all(BYTE_ORDER_MARK)?;
-    }
     let names = Column::ALL.map(|column| column.name().as_bytes().into());
     lines.write(&header, layout.prior(header.fields).as_ref(), &names)?;
     let mut ids = input.rows.ids();
     while let Some(record) = records.next()? {
         let row = ids.next().ok_or_else(changed)?;
         let prior = layout.prior(record.fields);
+        if input.rows.standing(row) == Standing::Ignored {
+            lines.write(&record, prior.as_ref(), &Column::ALL.map(|_| b"".into()))?;
+            continue;
+        }
         let shown = shown(input, row, &record, &mut result_of).ok_or_else(changed)?;
         written(shown.written(row, prior.as_ref()));
         lines.write(&record, prior.as_ref(), &shown.cells(prior.as_ref()))?;
@@ -143,6 +145,7 @@ fn shown<'a>(
                 }
             }
         }
+        Verdict::Ignored => return None,
     })
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::files::open_private;
+use crate::files::{self, open_private};
 
 /// A log file that is open.
 #[derive(Debug, Clone)]
@@ -23,6 +23,10 @@ struct Inner {
 impl LogFile {
     /// Opens it, or creates it if it does not exist.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
+        // A pipe that nobody reads would stop the run once it is full.
+        if path == Path::new("-") || files::is_pipe(path) {
+            return Err(io::Error::other("it is a pipe or standard output; `2>` redirects messages"));
+        }
         let mut options = OpenOptions::new();
         let mut file = open_private(options.append(true).create(true).read(true), path)?;
         if file.metadata()?.is_file() && !is_log(&mut file)? {

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::HumanCount;
+use serde_json::json;
 
 use crate::aws::credentials::Identity;
-use crate::input::{ConnectorId, EXAMPLES, Input, Source, Standing};
+use crate::input::{ConnectorId, EXAMPLES, Input, InvalidRow, RowId, Source, Standing, is_like_those_of_aws};
 use crate::plan::Plan;
 use crate::text::{counted, span};
 
@@ -35,6 +36,8 @@ pub(crate) struct Overview<'a> {
     pub(crate) settled: u64,
     /// What is forgotten with the journal that `--discard` deletes.
     pub(crate) forgets: Option<String>,
+    /// Whether the details are all, and not only examples.
+    pub(crate) shows_all: bool,
 }
 
 /// The assumed limit of the service without `--rate`: AWS publishes no limit, but this one was observed.
@@ -48,8 +51,8 @@ impl<'a> Overview<'a> {
     #[must_use]
     pub(crate) fn of(path: &Path, source: &'a Source, input: &'a Input, plan: &'a Plan) -> Self {
         let directory = path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned()));
-        let (target, identity, time_limit, settled, forgets) = (None, None, None, 0, None);
-        Self { source, directory, input, plan, target, identity, time_limit, settled, forgets }
+        let (target, identity, time_limit, settled, forgets, shows_all) = (None, None, None, 0, None, false);
+        Self { source, directory, input, plan, target, identity, time_limit, settled, forgets, shows_all }
     }
 
     /// Numbers to be removed.
@@ -66,28 +69,34 @@ impl<'a> Overview<'a> {
     #[must_use]
     pub(crate) fn with_details(&self, rate: Option<f64>) -> String {
         let (rows, invalid) = (&self.input.rows, &self.input.invalid);
+        let examples = if self.shows_all { usize::MAX } else { EXAMPLES };
         let mut lines = self.lines();
-        lines.extend(invalid.iter().map(|(line, code)| format!("invalid     line {line}: {code}")));
+        lines.extend(self.foreign_connectors().map(|warning| format!("warning     {warning}")));
+        lines.extend(
+            invalid.iter().map(|InvalidRow { line, code, reason }| {
+                format!("invalid     line {line}: {code}: {reason}")
+            }),
+        );
         let unsent = [Standing::Invalid, Standing::Kept].map(|standing| self.count(standing));
         lines.extend(more(unsent.iter().sum(), invalid.len()));
-        for (row, first) in rows.duplicates().take(EXAMPLES) {
+        for (row, first) in rows.duplicates().take(examples) {
             lines.push(format!(
                 "duplicate   line {} is the same as line {}",
                 rows.line(row),
                 rows.line(first)
             ));
         }
-        lines.extend(more(self.count(Standing::Duplicate), EXAMPLES));
+        lines.extend(more(self.count(Standing::Duplicate), examples));
         let shared = rows.shared_numbers();
         if !shared.is_empty() {
             let numbers = counted(shared.len() as u64, "number");
             lines
                 .push(format!("warning     {numbers} listed under two connectors, which is seldom intended"));
         }
-        for (row, earlier) in shared.iter().take(EXAMPLES) {
+        for (row, earlier) in shared.iter().take(examples) {
             lines.push(format!("            lines {} and {}", rows.line(*earlier), rows.line(*row)));
         }
-        lines.extend(more(shared.len() as u64, EXAMPLES));
+        lines.extend(more(shared.len() as u64, examples));
         lines.push(self.time(rate));
         lines.join("\n")
     }
@@ -97,8 +106,7 @@ impl<'a> Overview<'a> {
         if requests == 0 {
             return "time        none; there is nothing to send".to_owned();
         }
-        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-        let time = Duration::try_from_secs_f64(requests as f64 / per_second).unwrap_or(Duration::MAX);
+        let time = Duration::try_from_secs_f64(self.seconds(per_second)).unwrap_or(Duration::MAX);
         let time = span(time.max(Duration::from_secs(1))); // nothing takes 0 s
         let assumed = match rate {
             Some(_) => "",
@@ -107,12 +115,18 @@ impl<'a> Overview<'a> {
         format!("time        about {time} at {per_second} requests per second{assumed}")
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    fn seconds(&self, per_second: f64) -> f64 {
+        self.plan.batch_count() as f64 / per_second
+    }
+
     fn lines(&self) -> Vec<String> {
         let (rows, changed) = (self.input.rows.len().into(), self.source.age());
         let changed = changed.map(|age| format!(", changed {} ago", span(age))).unwrap_or_default();
         let mut lines =
             vec![format!("input       {}, {}{changed}", self.source.name(), counted(rows, "row"))];
         lines.extend(self.directory.iter().map(|directory| format!("directory   {}", directory.display())));
+        lines.push(format!("columns     {}", self.columns()));
         lines.extend(self.target.map(|target| format!("service     {target}")));
         lines.extend(self.identity.map(|identity| match self.target {
             Some(_) => format!("credentials {}\nregion      {}", identity.credentials, identity.region),
@@ -127,11 +141,78 @@ impl<'a> Overview<'a> {
             ("invalid", self.count(Standing::Invalid)),
             ("altered, which keep their status", self.count(Standing::Kept)),
             ("duplicate", self.count(Standing::Duplicate)),
+            ("empty or a comment", self.count(Standing::Ignored)),
         ];
         let not_sent = not_sent.into_iter().filter(|(_, count)| *count > 0);
         lines.extend(not_sent.map(|(name, count)| format!("not sent    {} {name}", HumanCount(count))));
         lines.extend(self.connectors());
+        let multiline = self.input.notes.multiline;
+        lines.extend(
+            Some(multiline)
+                .filter(|rows| *rows > 0)
+                .map(|rows| format!("note        {} with a cell of several lines", counted(rows, "row"))),
+        );
+        lines.extend(self.input.notes.warnings().into_iter().map(|warning| format!("warning     {warning}")));
         lines
+    }
+
+    /// The columns that were chosen, and one row as an example.
+    fn columns(&self) -> String {
+        let (rows, notes) = (&self.input.rows, &self.input.notes);
+        let connector = notes.connector_column.iter().map(|column| format!("connector {column}, "));
+        let columns: String = connector.chain([format!("number {}", notes.number_column)]).collect();
+        let is_pending = |row: &RowId| matches!(rows.standing(*row), Standing::Pending { .. });
+        let example = rows.ids().find(is_pending).and_then(|row| {
+            let (connector, number) = (rows.connector(row)?, rows.number(row)?.masked());
+            let name = rows.connector_name(connector).escape_debug();
+            Some(format!("; line {} has {name} and {number}", rows.line(row)))
+        });
+        columns + &example.unwrap_or_default()
+    }
+
+    /// Connectors that are not like those of AWS. Its API accepts any id, so they are sent all the same.
+    fn foreign_connectors(&self) -> Option<String> {
+        let names = self.plan.connectors().map(|(id, _)| self.input.rows.connector_name(id));
+        let foreign: Vec<_> = names.filter(|name| !is_like_those_of_aws(name)).collect();
+        let first = foreign.first()?.escape_debug();
+        let counted = match foreign.len() {
+            1 => "1 connector is".to_owned(),
+            count => format!("{} connectors are", HumanCount(count as u64)),
+        };
+        Some(format!(
+            "{counted} not like an id of AWS (21 or 22 lower-case letters and digits, or a UUID): `{first}`"
+        ))
+    }
+
+    /// What `plan` says, for programs: with all details, and an estimate of the time at `rate` requests per second.
+    #[must_use]
+    pub(crate) fn json(&self, rate: Option<f64>) -> serde_json::Value {
+        let (rows, notes) = (&self.input.rows, &self.input.notes);
+        let pair =
+            |(row, other): (RowId, RowId)| json!({ "line": rows.line(row), "other_line": rows.line(other) });
+        let connectors = self.plan.connectors();
+        let connectors =
+            connectors.map(|(id, numbers)| json!({ "id": rows.connector_name(id), "numbers": numbers }));
+        let shared = rows.shared_numbers().iter().copied();
+        json!({
+            "version": 1,
+            "input": self.source.name(),
+            "rows": rows.len(),
+            "connector_column": notes.connector_column.as_deref().map(|column| column.trim_matches('`')),
+            "number_column": notes.number_column.trim_matches('`'),
+            "to_remove": self.numbers(),
+            "requests": self.plan.batch_count(),
+            "already_done": self.count(Standing::Finished) + self.settled,
+            "invalid": self.count(Standing::Invalid),
+            "duplicate": self.count(Standing::Duplicate),
+            "ignored": self.count(Standing::Ignored),
+            "connectors": connectors.collect::<Vec<_>>(),
+            "invalid_rows": self.input.invalid,
+            "duplicate_rows": rows.duplicates().map(pair).collect::<Vec<_>>(),
+            "shared_numbers": shared.map(pair).collect::<Vec<_>>(),
+            "warnings": notes.warnings().into_iter().chain(self.foreign_connectors()).collect::<Vec<_>>(),
+            "estimated_seconds": self.seconds(rate.unwrap_or(ASSUMED_RATE)),
+        })
     }
 
     /// The connectors and their counts of numbers: all of them if they are few, otherwise the largest and the smallest.
@@ -208,6 +289,6 @@ mod tests {
         let shown = shown(csv, |overview| overview.to_string());
         assert!(shown.contains("vc-39: 49\n") && shown.ends_with("vc-17: 1"), "{shown}");
         assert!(shown.contains("… 28 more, each with 15 to 43 …"), "{shown}");
-        assert_eq!(shown.lines().count(), 3 + 13, "{shown}");
+        assert_eq!(shown.lines().count(), 4 + 13, "{shown}");
     }
 }

@@ -20,6 +20,7 @@ mod edited;
 mod errors;
 mod input;
 mod memory;
+mod odd_inputs;
 mod readme;
 mod replies;
 mod report;

@@ -123,7 +123,7 @@ fn a_plan_needs_no_credentials_and_names_those_a_run_would_use() {
     let text = "vc_id,phone\nvc,+12065550100\nother,+12065550100\nvc,oops\nvc,12065550100\n";
     let job = Job::new(text);
     let ended = job.command("plan numbers.csv");
-    ended.exits(0).same("stderr", ended.stderr.as_str(), "");
+    ended.exits(3).same("stderr", ended.stderr.as_str(), "");
     let has = |ended: &Ended, part: &str| {
         ended.check(ended.stdout.contains(part), &format!("no {part:?}"));
     };
@@ -155,6 +155,6 @@ fn a_plan_needs_no_credentials_and_names_those_a_run_would_use() {
     has(&ended, "role arn:aws:iam::123456789012:role/ops");
     has(&ended, "us-west-2 (--region)");
     let ended = job.command("plan numbers.csv --profile nobody");
-    ended.exits(0);
+    ended.exits(3);
     has(&ended, "profile `nobody`");
 }

@@ -22,11 +22,11 @@ pub(super) const MARK: &[u8] = b"<!doctype html>\n<html lang=\"en\" data-made-by
 /// # Errors
 /// If something else is there, or it cannot be read.
 pub fn check(path: &Path) -> anyhow::Result<()> {
+    if !files::check_output("`--html`", path, "`--html` names another file")? {
+        return Ok(());
+    }
     let looked = || format!("cannot read `{}`", path.display());
-    let file = match std::fs::File::open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return files::check_folder(path),
-        opened => opened.with_context(looked)?,
-    };
+    let file = std::fs::File::open(path).with_context(looked)?;
     let mut start = Vec::new();
     file.take(MARK.len() as u64).read_to_end(&mut start).with_context(looked)?;
     anyhow::ensure!(

@@ -86,10 +86,11 @@ impl Run {
 /// # Errors
 /// If something else is there, or it cannot be read.
 pub fn check_json(path: &Path) -> anyhow::Result<()> {
-    let text = match std::fs::read(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return files::check_folder(path),
-        text => text.with_context(|| format!("cannot read `{}`", path.display()))?,
-    };
+    let instead = "`chime-sweep summary REPORT --json` prints it after the run";
+    if !files::check_output("`--summary-json`", path, instead)? {
+        return Ok(());
+    }
+    let text = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let is_ours = serde_json::from_slice::<serde_json::Value>(&text)
         .is_ok_and(|json| json["version"].is_u64() && json["report"].is_string());
     anyhow::ensure!(

@@ -27,11 +27,15 @@ pub fn masked(text: &str) -> String {
         let (run, after) = rest.split_at(rest.find(|c| !is_part(c)).unwrap_or(rest.len()));
         let touched = |c: char| c.is_alphabetic() || c == '_';
         let before = out.chars().next_back();
+        // An extension may follow a number: `+12065550100x5`.
+        let begins_with_plus = run.trim_start().starts_with('+') && !before.is_some_and(touched);
         let is_plus = out.ends_with("%2B") || out.ends_with("%2b");
         let is_touched = !is_plus
             && before.is_some_and(touched)
             && run.starts_with(|c: char| c.is_ascii_digit() || c == '-')
-            || after.starts_with(touched) && run.ends_with(|c: char| c.is_ascii_digit() || c == '-');
+            || !begins_with_plus
+                && after.starts_with(touched)
+                && run.ends_with(|c: char| c.is_ascii_digit() || c == '-');
         let is_account = before == Some(':') && after.starts_with(':');
         push_run(&mut out, run, is_touched || is_account);
         rest = after;
@@ -67,6 +71,8 @@ mod tests {
             ("+12065550100", "…0100"),
             ("line 5: `(206) 555-0100` has separators", "line 5: `…0100` has separators"),
             ("gone (+12065550100)", "gone (…0100)"),
+            ("line 2: `+12065550100x12` may be", "line 2: `…0100x12` may be"),
+            ("abc+12065550100xyz", "abc+12065550100xyz"),
             ("1.20656E+10", "1.20656E+10"),
             ("the number +1 206 555 0100 is gone.", "the number …0100 is gone."),
             ("aad4c082-8338-47e0-959a-f41fd9f2719f", "aad4c082-8338-47e0-959a-f41fd9f2719f"),

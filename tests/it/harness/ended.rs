@@ -36,6 +36,7 @@ impl Ended {
             stderr,
             took,
             report: report
+                .filter(|it| it.is_file()) // a pipe would block
                 .and_then(|it| fs::read(it).ok())
                 .map(|it| String::from_utf8_lossy(&it).into_owned()),
         }

@@ -1,0 +1,118 @@
+//! What is odd about an input although its rows can be sent: a person decides whether it is right.
+//!
+//! Must not change what is sent.
+
+use super::header::{Connector, Header, Layout};
+use super::reader::Record;
+use super::row::Verdict;
+use crate::number::PhoneNumber;
+use crate::text::plain;
+
+/// How many rows are searched for numbers in other columns: parsing every cell would take longer than the rest.
+const SAMPLE: u32 = 1_000;
+
+/// The fewest digits of a number that is not an extension or a service.
+const WHOLE: u64 = 1_000_000;
+
+/// How an input is understood, and what is odd about it.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// The header of the column with the connectors, in backticks; `None` if one was given for all rows.
+    pub connector_column: Option<String>,
+    /// The header of the column with the numbers, in backticks.
+    pub number_column: String,
+    /// Other columns that are full of numbers.
+    pub other_columns: Vec<String>,
+    /// Rows that have a cell of several lines.
+    pub multiline: u64,
+    /// Numbers that have fewer than 7 digits.
+    pub short: u64,
+    /// Numbers that have 10 digits and no `+`: their country code may be missing.
+    pub without_plus: u64,
+}
+
+/// Takes notes while an input is read.
+pub(super) struct NoteTaker {
+    notes: Notes,
+    rows: u32,
+    others: Vec<Other>,
+}
+
+/// Another column of the input.
+struct Other {
+    at: usize,
+    header: String,
+    /// Whether its header is about phones: then a number needs no `+` to count.
+    is_about_phones: bool,
+    numbers: u32,
+}
+
+impl NoteTaker {
+    pub(super) fn new(header: &Header<'_>, layout: &Layout) -> Self {
+        let connector = if let Connector::Column(column) = layout.connector { Some(column) } else { None };
+        let is_chosen = |at: usize| at == layout.number || connector == Some(at);
+        let others = header.own_columns().into_iter().filter(|at| !is_chosen(*at)).map(|at| {
+            let (header, lower) = (header.shown(at), header.shown(at).to_lowercase());
+            let is_about_phones =
+                ["phone", "number", "tel", "mobile", "e164"].iter().any(|word| lower.contains(word));
+            Other { at, header, is_about_phones, numbers: 0 }
+        });
+        let notes = Notes {
+            connector_column: connector.map(|column| header.shown(column)),
+            number_column: header.shown(layout.number),
+            ..Notes::default()
+        };
+        Self { notes, rows: 0, others: others.collect() }
+    }
+
+    pub(super) fn add(&mut self, layout: &Layout, record: &Record<'_>, verdict: &Verdict<'_>) {
+        let notes = &mut self.notes;
+        notes.multiline += u64::from(record.spans_lines);
+        let Verdict::Pending { number, .. } = *verdict else { return };
+        let cell =
+            |at| plain(std::str::from_utf8(record.fields.get(at).unwrap_or_default()).unwrap_or_default());
+        let has_plus = |cell: &str| cell.contains(['+', '＋']) || cell.starts_with("%2");
+        notes.short += u64::from(number.digits() < WHOLE);
+        let is_ten_digits = (1_000_000_000..10_000_000_000).contains(&number.digits());
+        notes.without_plus += u64::from(is_ten_digits && !has_plus(cell(layout.number)));
+        if self.rows < SAMPLE {
+            self.rows += 1;
+            for other in &mut self.others {
+                let cell = cell(other.at);
+                let looks_right = other.is_about_phones || has_plus(cell);
+                let found =
+                    PhoneNumber::parse(cell).ok().filter(|found| looks_right && found.digits() >= WHOLE);
+                other.numbers += u32::from(found.is_some_and(|found| found != number));
+            }
+        }
+    }
+
+    pub(super) fn finish(self) -> Notes {
+        let full = self
+            .others
+            .into_iter()
+            .filter(|other| other.numbers > 0 && other.numbers >= self.rows.div_ceil(2));
+        Notes { other_columns: full.map(|other| other.header).collect(), ..self.notes }
+    }
+}
+
+impl Notes {
+    /// What a person should look at, one line each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let Self { number_column, other_columns, short, without_plus, .. } = self;
+        let numbers = |count: &u64| match count {
+            1 => "1 number has".to_owned(),
+            count => format!("{count} numbers have"),
+        };
+        let other = other_columns.iter().map(|column| {
+            format!("column {column} is full of numbers, too: --number-column chooses it instead of {number_column}")
+        });
+        let short = Some(short).filter(|count| **count > 0);
+        let short = short.map(|count| format!("{} fewer than 7 digits", numbers(count)));
+        let without_plus = Some(without_plus).filter(|count| **count > 0).map(|count| {
+            format!("{} 10 digits and no `+`: the first digits are taken for a country code", numbers(count))
+        });
+        other.chain(short).chain(without_plus).collect()
+    }
+}

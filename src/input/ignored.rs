@@ -7,15 +7,16 @@ use csv::ByteRecord;
 use super::column::Prior;
 use super::connector::is_error_value;
 use super::header::Layout;
-use super::status::Status;
+use super::status::{Said, Status};
 
 /// Whether the row's own cells are empty or are a comment: `# …`, or `#…` and nothing else. `#N/A` is not a comment, nor
 /// is `#12` in the first of several cells.
 ///
-/// Not if an earlier report says that something happened to the row: its cells have been emptied since.
+/// Not if an earlier report says that something happened to the row, or somebody has: its cells have been emptied since.
 pub(crate) fn is_ignored(layout: &Layout, row: &ByteRecord) -> bool {
     let prior = layout.prior(row);
-    let was_sent = prior.as_ref().and_then(Prior::status).is_some_and(|status| status != Status::Invalid);
+    let said = prior.as_ref().map_or(Said::Nothing, Prior::said);
+    let is_told_of = !matches!(said, Said::Nothing | Said::Status(Status::Invalid));
     let is_own = |at: &usize| prior.as_ref().is_none_or(|prior| !prior.contains(*at));
     let mut own = (0..row.len()).filter(is_own).filter_map(|at| row.get(at)).map(String::from_utf8_lossy);
     let first = own.next().unwrap_or_default();
@@ -25,5 +26,5 @@ pub(crate) fn is_ignored(layout: &Layout, row: &ByteRecord) -> bool {
         Some(_) => others_are_empty && !is_error_value(first.trim()),
         None => false,
     };
-    !was_sent && (others_are_empty && first.trim().is_empty() || is_comment())
+    !is_told_of && (others_are_empty && first.trim().is_empty() || is_comment())
 }

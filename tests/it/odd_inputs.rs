@@ -162,10 +162,10 @@ fn harmless_things_are_no_trouble() {
             ),
             (
                 "vc_id,phone\nID,+12065550100\n# done, all of it\n#end\n",
-                "\n# done, all of it,,,,,,\n#end,,,,,,,\n",
+                "\n# done, all of it,,,,,,,,,,\n#end,,,,,,,,,,,\n",
             ),
             ("#,vc_id,phone\n1,ID,+12065550100\n", "#,vc_id,phone,status"),
-            ("vc_id,phone\r\r\nID,+12065550100\r\r\n", "completed_at\r\nID,+12065550100,succeeded"),
+            ("vc_id,phone\r\r\nID,+12065550100\r\r\n", "row_key\r\nID,+12065550100,succeeded"),
             ("\u{feff}\u{feff}vc_id,phone\nID,+12065550100\n", "\u{feff}\u{feff}vc_id,phone,status"),
             (
                 "\u{feff}\u{feff}\"vc_id\",\"phone\"\nID,+12065550100\n",

@@ -67,7 +67,7 @@ impl NumberError {
 
 impl PhoneNumber {
     /// Parses `+12065550100`, `12065550100`, `%2B12065550100` or, because of its `+`, `+1 (206) 555-0100`.
-    /// White space around it is ignored, and so is what a spreadsheet puts around text (see [`plain`]).
+    /// White space around it is ignored, and so is what a spreadsheet puts around text (see `text::plain`).
     ///
     /// Full-width characters, the many dashes and spaces, and invisible marks are read as what they stand for: digits
     /// stay digits, so nothing is guessed.

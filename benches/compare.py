@@ -99,7 +99,7 @@ class Scenario:
         with open(path, "w") as out:
             out.write("voice_connector_id,phone_number\n")
             for row in range(self.rows):
-                out.write(f"connector{row % connectors}abcdefghijkl,+{area}{row:08}\n")
+                out.write(f"connector{row % connectors}abcdefghijkl,+{area}{row:07}\n")
 
     def of_second(self):
         """The second client's job: as long as the first one's."""

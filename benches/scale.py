@@ -29,7 +29,7 @@ SHAPES = {
 def write_input(path, rows, connector_of):
     with open(path, "w") as out:
         out.write("voice_connector_id,phone_number\n")
-        out.writelines(f"vc{connector_of(row, rows):06},+1206{row:08}\n" for row in range(rows))
+        out.writelines(f"vc{connector_of(row, rows):06},+1206{row:07}\n" for row in range(rows))
 
 
 def least(times, command, environment=os.environ):

@@ -14,6 +14,11 @@ use super::status::{Said, Status};
 ///
 /// Not if an earlier report says that something happened to the row, or somebody has: its cells have been emptied since.
 pub(crate) fn is_ignored(layout: &Layout, row: &ByteRecord) -> bool {
+    let begins_with_text =
+        row.get(0).and_then(<[u8]>::first).is_some_and(|byte| byte.is_ascii_graphic() && *byte != b'#');
+    if begins_with_text && !layout.is_report() {
+        return false; // nearly every row
+    }
     let prior = layout.prior(row);
     let said = prior.as_ref().map_or(Said::Nothing, Prior::said);
     let is_told_of = !matches!(said, Said::Nothing | Said::Status(Status::Invalid));

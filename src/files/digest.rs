@@ -47,6 +47,31 @@ impl Write for Digest {
     }
 }
 
+/// Passes writes through, and digests them.
+pub(crate) struct Digesting<W> {
+    to: W,
+    pub(crate) digest: Digest,
+}
+
+impl<W: Write> Digesting<W> {
+    /// Nothing has been written yet.
+    pub(crate) fn new(to: W) -> Self {
+        Self { to, digest: Digest::new() }
+    }
+}
+
+impl<W: Write> Write for Digesting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.digest.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
 /// Bytes as lowercase hexadecimal digits.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     let mut text = String::new();

@@ -8,8 +8,8 @@ mod place;
 mod private;
 mod replace;
 
-pub(crate) use digest::{Digest, hexadecimal};
-pub(crate) use place::is_pipe;
+pub(crate) use digest::{Digest, Digesting, hexadecimal};
+pub(crate) use place::{beside, is_pipe};
 pub use place::{check_output, check_regular};
 pub(crate) use private::open_private;
 pub(crate) use replace::sync_folder;

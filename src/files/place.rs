@@ -2,7 +2,6 @@
 //!
 //! Must not create or change anything.
 
-use std::ffi::OsString;
 use std::fs::{self, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,13 +20,13 @@ pub fn check_output(what: &str, path: &Path, instead: &str) -> anyhow::Result<bo
     let shown = path.display();
     // A link is followed when the file is replaced.
     let target = if is_there { fs::canonicalize(path)? } else { path.to_owned() };
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(&target);
     anyhow::ensure!(
         folder.is_dir(),
         Hinted::new(format!("the directory of `{shown}` does not exist"), "create it first")
     );
     // Its name may be too long.
-    let partial = match fs::symlink_metadata(partial_of(&target)) {
+    let partial = match fs::symlink_metadata(beside(&target, PARTIAL)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     };
@@ -37,11 +36,19 @@ pub fn check_output(what: &str, path: &Path, instead: &str) -> anyhow::Result<bo
     Ok(is_there)
 }
 
-/// Where a file is written before it replaces `target`.
-pub(super) fn partial_of(target: &Path) -> PathBuf {
-    let mut name = target.file_name().map(OsString::from).unwrap_or_default();
-    name.push(".partial");
-    target.with_file_name(name)
+/// What is appended to the name of a file while it is written.
+pub(super) const PARTIAL: &str = ".partial";
+
+/// The file beside `path` whose name is longer by `suffix`.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+/// The directory that `path` is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Whether a regular file is at `path`.
@@ -65,9 +72,16 @@ pub fn check_regular(what: &str, path: &Path, instead: &str) -> anyhow::Result<b
 }
 
 /// Whether a pipe or a socket is at `path`.
+#[cfg(unix)]
 pub(crate) fn is_pipe(path: &Path) -> bool {
-    let is_one = |found: fs::Metadata| matches!(kind(found.file_type()), "a pipe" | "a socket");
-    fs::metadata(path).is_ok_and(is_one)
+    use std::os::unix::fs::FileTypeExt;
+    let found = fs::metadata(path).map(|found| found.file_type());
+    found.is_ok_and(|found| found.is_fifo() || found.is_socket())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn is_pipe(_: &Path) -> bool {
+    false
 }
 
 /// Whether `path` is a link to nothing. Its target cannot be replaced, and it must not be.

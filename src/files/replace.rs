@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::place::{is_dangling, partial_of};
+use super::place::{PARTIAL, beside, folder_of, is_dangling};
 use super::private::open_private;
 
 /// Why a file was not replaced. Its previous content is unchanged.
@@ -23,7 +23,8 @@ const UNTOUCHED: &str = "any previous content is unchanged";
 
 /// Replaces the content of `path` with what `write` writes, atomically: it goes to a file beside `path`
 /// (`<name>.partial`, readable only by its owner), which is synced and renamed once it is complete. A symbolic link is
-/// followed, unless its target does not exist. The caller must be the only writer of `path`; a partial file left by a crash is removed.
+/// followed, unless its target does not exist. The caller must be the only writer of `path`; a partial file left by a
+/// crash is removed.
 ///
 /// # Errors
 /// If `path` is not a regular file, the file beside it cannot be created, written, synced or renamed, or `write`
@@ -44,7 +45,7 @@ where
         }
         Err(_) => path.to_path_buf(),
     };
-    let partial = partial_of(&target);
+    let partial = beside(&target, PARTIAL);
 
     let mut file = create(&partial).map_err(untouched)?;
     let written = write(&mut file).map_err(Into::into).and_then(|value| {
@@ -75,6 +76,5 @@ fn create(partial: &Path) -> io::Result<File> {
 
 /// Makes the creation of a file, or its new name, durable. Only Unix can open a directory.
 pub(crate) fn sync_folder(file: &Path) -> io::Result<()> {
-    let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) { File::open(folder_of(file))?.sync_all() } else { Ok(()) }
 }

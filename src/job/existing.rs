@@ -14,8 +14,7 @@ use jiff::Timestamp;
 use super::shell::quoted_path;
 use crate::files::{self, Digest};
 use crate::hint::Hinted;
-use crate::input::Status;
-use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source, Standing};
+use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source, Standing, Status};
 use crate::journal::copy;
 use crate::journal::entry::{Entry, Header};
 use crate::journal::history::{History, Replayed};
@@ -38,9 +37,7 @@ impl ReportSettings {
     /// The journal of this report.
     #[must_use]
     pub(crate) fn journal(&self) -> PathBuf {
-        let mut path = self.path.clone().into_os_string();
-        path.push(".journal");
-        path.into()
+        files::beside(&self.path, ".journal")
     }
 
     /// The run's own copy of its input.

@@ -3,11 +3,10 @@
 //! In this order, so that a crash at any moment leaves the journal, or the report, or both. Must not decide what a
 //! row's status is.
 
-use std::io::{self, Write};
 use std::path::Path;
 
 use crate::event::StopReason;
-use crate::files::{self, Digest};
+use crate::files::{self, Digesting};
 use crate::input::{Input, Source};
 use crate::journal::entry::Entry;
 use crate::journal::history::History;
@@ -51,27 +50,9 @@ fn write(
     stop: Option<StopReason>,
 ) -> Result<Counted, Box<dyn std::error::Error + Send + Sync>> {
     let mut counted = Counted::default();
-    let mut out = Hashing { file, digest: Digest::new() };
+    let mut out = Digesting::new(file);
     let result_of = |row| reconcile::result_of(history, row, stop);
     report::write(&mut out, source, input, result_of, |row| counted.add_written(&row, &input.rows))?;
     journal.append(&[Entry::Reported { xxh3: out.digest.finish().into_string().into() }])?;
     Ok(counted)
-}
-
-/// Passes writes through and hashes them.
-struct Hashing<'a> {
-    file: &'a mut std::fs::File,
-    digest: Digest,
-}
-
-impl Write for Hashing<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.digest.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
 }

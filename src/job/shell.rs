@@ -7,11 +7,7 @@ use std::path::Path;
 
 /// Adds an option. A value that looks like an option itself is part of the same word.
 pub(super) fn push(command: &mut String, option: &str, value: &str) {
-    let joint = if value.starts_with(['-', '\'']) && value.trim_start_matches('\'').starts_with('-') {
-        '='
-    } else {
-        ' '
-    };
+    let joint = if value.trim_start_matches('\'').starts_with('-') { '=' } else { ' ' };
     let _ = write!(command, " {option}{joint}{value}"); // writing to a string cannot fail
 }
 

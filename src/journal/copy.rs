@@ -5,18 +5,16 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::files::{self, Digest};
+use crate::files::{self, Digest, Digesting};
 use crate::input::Source;
 
 /// Where the copy is: `numbers.report.csv.journal.input` beside `numbers.report.csv.journal`.
 #[must_use]
 pub fn path_of(journal: &Path) -> PathBuf {
-    let mut path = journal.as_os_str().to_owned();
-    path.push(".input");
-    path.into()
+    files::beside(journal, ".input")
 }
 
 /// Copies `source`, whose digest is `digest`, and returns the copy. It is kept if it is there.
@@ -32,16 +30,9 @@ pub(crate) fn keep(journal: &Path, source: &Source, digest: &str) -> anyhow::Res
 }
 
 fn copy(source: &Source, digest: &str, file: &mut File) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let (mut reader, mut read, mut buffer) = (source.reader()?, Digest::new(), vec![0; 1 << 16]);
-    loop {
-        let length = reader.read(&mut buffer)?;
-        if length == 0 {
-            break;
-        }
-        read.update(&buffer[..length]);
-        file.write_all(&buffer[..length])?;
-    }
-    if *read.finish() == *digest {
+    let mut copy = Digesting::new(file);
+    io::copy(&mut source.reader()?, &mut copy)?;
+    if *copy.digest.finish() == *digest {
         Ok(())
     } else {
         Err(io::Error::other("the input is being changed").into())

@@ -49,6 +49,13 @@ pub(crate) enum Connector {
     Given(Box<str>),
 }
 
+impl Connector {
+    /// The column, if there is one.
+    pub(super) fn column(&self) -> Option<usize> {
+        if let Self::Column(column) = self { Some(*column) } else { None }
+    }
+}
+
 impl Layout {
     /// Whether the input is an earlier run's report.
     #[must_use]
@@ -104,35 +111,38 @@ const NUMBER: Wanted = Wanted {
 };
 
 impl<'a> Header<'a> {
-    /// Reads the header of `source`, in the first of the ways in which `options` find its columns. The remaining records
-    /// are its rows.
+    /// Reads the header of `source`, in the first of the ways in which `options` find its columns; else as a report, or a
+    /// part of one. The remaining records are its rows.
     pub(crate) fn read(
         source: &'a Source,
         options: &InputOptions,
     ) -> Result<(Self, Records<'a>), InputError> {
-        let fits = |dialect: &Dialect| {
-            let found = Self::read_as(source, *dialect);
-            found.is_ok_and(|(header, _)| header.layout(options).is_ok())
-        };
-        let candidates = Dialect::candidates(source, options.delimiter)?;
-        let is_report =
-            |dialect: &&Dialect| Self::read_as(source, **dialect).is_ok_and(|found| found.0.is_report());
-        let likely = candidates.iter().find(|dialect| fits(dialect));
-        let is_part_of_one = |dialect: &&Dialect| {
-            let unclear = Self::read_as(source, **dialect).err();
-            matches!(unclear, Some(InputError::PartOfAReport { .. } | InputError::ReportColumnTwice { .. }))
-        };
-        let likely = likely.or_else(|| candidates.iter().find(is_report));
-        let likely = likely.or_else(|| candidates.iter().find(is_part_of_one)).or(candidates.first());
-        let likely = *likely.ok_or_else(|| InputError::Empty { name: source.name().into() })?;
-        let found = Self::read_as(source, likely)?;
-        if matches!(found.0.layout(options), Err(InputError::MissingColumn { .. })) {
-            let below = Dialect::below_a_title(source, options.delimiter)?;
-            if let Some(dialect) = below.into_iter().find(fits) {
-                let line = Self::read_as(source, dialect)?.0.line;
-                return Err(InputError::TitleAbove { name: source.name().into(), line });
+        let mut best = None;
+        for dialect in Dialect::candidates(source, options.delimiter)? {
+            let found = Self::read_as(source, dialect);
+            let rank = match &found {
+                Ok((header, _)) if header.layout(options).is_ok() => 0,
+                Ok((header, _)) if header.is_report() => 1,
+                Err(InputError::PartOfAReport { .. } | InputError::ReportColumnTwice { .. }) => 2,
+                _ => 3,
+            };
+            if best.as_ref().is_none_or(|(least, _)| rank < *least) {
+                best = Some((rank, found));
             }
-            return Self::read_as(source, likely);
+            if rank == 0 {
+                break;
+            }
+        }
+        let (_, found) = best.ok_or_else(|| InputError::Empty { name: source.name().into() })?;
+        let found = found?;
+        if matches!(found.0.layout(options), Err(InputError::MissingColumn { .. })) {
+            for dialect in Dialect::below_a_title(source, options.delimiter)? {
+                if let Ok((header, _)) = Self::read_as(source, dialect)
+                    && header.layout(options).is_ok()
+                {
+                    return Err(InputError::TitleAbove { name: source.name().into(), line: header.line });
+                }
+            }
         }
         Ok(found)
     }

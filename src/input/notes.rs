@@ -2,9 +2,10 @@
 //!
 //! Must not change what is sent.
 
-use super::header::{Connector, Header, Layout};
+use super::header::{Header, Layout};
 use super::reader::Record;
 use super::row::Verdict;
+use super::status::text;
 use crate::number::PhoneNumber;
 use crate::text::plain;
 
@@ -49,7 +50,7 @@ struct Other {
 
 impl NoteTaker {
     pub(super) fn new(header: &Header<'_>, layout: &Layout) -> Self {
-        let connector = if let Connector::Column(column) = layout.connector { Some(column) } else { None };
+        let connector = layout.connector.column();
         let is_chosen = |at: usize| at == layout.number || connector == Some(at);
         let others = header.own_columns().into_iter().filter(|at| !is_chosen(*at)).map(|at| {
             let (header, lower) = (header.shown(at), header.shown(at).to_lowercase());
@@ -69,8 +70,7 @@ impl NoteTaker {
         let notes = &mut self.notes;
         notes.multiline += u64::from(record.spans_lines);
         let Verdict::Pending { number, .. } = *verdict else { return };
-        let cell =
-            |at| plain(std::str::from_utf8(record.fields.get(at).unwrap_or_default()).unwrap_or_default());
+        let cell = |at| plain(text(record.fields.get(at).unwrap_or_default()));
         let has_plus = |cell: &str| cell.contains(['+', '＋']) || cell.starts_with("%2");
         notes.short += u64::from(number.digits() < WHOLE);
         let is_ten_digits = (1_000_000_000..10_000_000_000).contains(&number.digits());

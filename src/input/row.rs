@@ -244,8 +244,8 @@ fn is_untouched_padding(layout: &Layout, row: &ByteRecord, prior: &Prior<'_>) ->
 /// Whether the number or the connector is the one of the earlier report's message, without its exponent.
 fn is_expanded_damage(layout: &Layout, row: &ByteRecord, prior: &Prior<'_>) -> bool {
     let damaged = prior.word(Column::ErrorMessage).split('`').nth(1).and_then(expanded);
-    let connector = if let Connector::Column(column) = layout.connector { Some(column) } else { None };
-    let cells = [Some(layout.number), connector].into_iter().flatten().filter_map(|column| row.get(column));
+    let columns = [Some(layout.number), layout.connector.column()];
+    let cells = columns.into_iter().flatten().filter_map(|column| row.get(column));
     let mut now = cells.map(|cell| text(cell).trim().trim_start_matches('+'));
     damaged.is_some_and(|damaged| now.any(|now| now == damaged))
 }

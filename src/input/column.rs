@@ -76,7 +76,7 @@ impl Column {
 /// What an older report has: the first six.
 const OLD: usize = 6;
 
-/// Without these it cannot be told what is done, what is in doubt, and what a spreadsheet has damaged.
+/// They say what is done, what is in doubt, and what a spreadsheet has damaged.
 const NEEDED: [Column; 3] = [Column::Status, ErrorCode, ErrorMessage];
 
 /// Two of these are hardly ever an input's own.
@@ -147,8 +147,9 @@ impl Columns {
     ///   delimiters to the end of a row, and drop empty cells there.
     /// - A row that has gained or lost a field elsewhere is read from its end, where the report put its columns, if it
     ///   has a status there; else from its start, if it has one there. It is not aligned.
-    /// - A row with nothing in a report's columns is new. One with somebody's own word for a status is a report's only if
-    ///   it also has attempts; its cells may be the user's own otherwise.
+    /// - A row with nothing in a report's columns is new.
+    /// - A short row whose status is not one of ours is a report's only if it has a number of attempts. Otherwise the
+    ///   cells there are the user's own.
     pub(super) fn prior<'r>(&self, row: &'r ByteRecord, width: usize) -> Option<Prior<'r>> {
         let status = |at: usize| row.get(at).and_then(Status::of_cell);
         let read = |start, is_aligned| Some(Prior { columns: *self, start, row, is_aligned });

@@ -61,13 +61,11 @@ pub enum InputError {
     #[error("`{connector}` {error}: name a voice connector with `--connector`")]
     GivenConnector { connector: String, error: String },
     #[error(
-        "`{name}` has some of a report's columns, but not {missing}: what is done cannot be told; restore the columns \
+        "`{name}` has some of a report's columns, but not {missing}, which say what is done: restore the columns \
          from the report, or rename the others if the file is not a report"
     )]
     PartOfAReport { name: String, missing: String },
-    #[error(
-        "`{name}` has several columns `{column}`, and it cannot be told which is the report's: rename the others"
-    )]
+    #[error("`{name}` has more than one column `{column}`: rename the ones that are not the report's")]
     ReportColumnTwice { name: String, column: &'static str },
     #[error(
         "{name}:{line}: `status` is `{status}`, as in a report, but the file has no columns `error_code`, \

@@ -12,7 +12,8 @@ use super::status::{Said, Status};
 /// Whether the row's own cells are empty or are a comment: `# …`, or `#…` and nothing else. `#N/A` is not a comment, nor
 /// is `#12` in the first of several cells.
 ///
-/// Not if an earlier report says that something happened to the row, or somebody has: its cells have been emptied since.
+/// A row with a status other than `invalid`, or with any other word in its place, is not ignored: its cells were emptied
+/// afterwards.
 pub(crate) fn is_ignored(layout: &Layout, row: &ByteRecord) -> bool {
     let begins_with_text =
         row.get(0).and_then(<[u8]>::first).is_some_and(|byte| byte.is_ascii_graphic() && *byte != b'#');
@@ -21,7 +22,7 @@ pub(crate) fn is_ignored(layout: &Layout, row: &ByteRecord) -> bool {
     }
     let prior = layout.prior(row);
     let said = prior.as_ref().map_or(Said::Nothing, Prior::said);
-    let is_told_of = !matches!(said, Said::Nothing | Said::Status(Status::Invalid));
+    let has_status = !matches!(said, Said::Nothing | Said::Status(Status::Invalid));
     let is_own = |at: &usize| prior.as_ref().is_none_or(|prior| !prior.contains(*at));
     let mut own = (0..row.len()).filter(is_own).filter_map(|at| row.get(at)).map(String::from_utf8_lossy);
     let first = own.next().unwrap_or_default();
@@ -31,5 +32,5 @@ pub(crate) fn is_ignored(layout: &Layout, row: &ByteRecord) -> bool {
         Some(_) => others_are_empty && !is_error_value(first.trim()),
         None => false,
     };
-    !is_told_of && (others_are_empty && first.trim().is_empty() || is_comment())
+    !has_status && (others_are_empty && first.trim().is_empty() || is_comment())
 }

@@ -5,8 +5,8 @@
 //!
 //! # A report that was edited
 //!
-//! People edit reports, and spreadsheets rewrite them: form is no proof of intent. **What cannot be read keeps its old
-//! standing, and is never sent.** `row_key` tells an edited cell from an untouched one.
+//! People edit reports, and spreadsheets rewrite them. **What cannot be read keeps its old standing, and is never
+//! sent.** `row_key` tells an edited cell from an untouched one.
 //!
 //! | status, in any letters → | `succeeded` | `unknown` | `failed`, `not_attempted` | `duplicate`, `invalid` | empty | another word |
 //! |---|---|---|---|---|---|---|
@@ -111,7 +111,7 @@ pub(crate) enum RowError<'a> {
     Edited,
     #[error("{} is not a status of a report; to have the row sent, clear its status", quoted(&String::from_utf8_lossy(.0)))]
     UnknownStatus(&'a [u8]),
-    /// An earlier report says so, and nobody has cleared the status since.
+    /// An earlier report says so, and the status has not been cleared since.
     #[error("its status was not one of a report's; to have the row sent, clear its status")]
     StillUnknownStatus,
     #[error("{} is not an action of this version", quoted(&String::from_utf8_lossy(.0)))]

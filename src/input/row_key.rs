@@ -1,4 +1,4 @@
-//! A short digest of what a row asks for, by which a later run sees that somebody, or a spreadsheet, has changed it.
+//! A short digest of what a row asks for. It shows a later run whether a person or a spreadsheet has changed the row.
 //!
 //! Of the action, the connector and the number, and of nothing else: a key must not change when more becomes known
 //! about a row. Must not be used against an adversary.
@@ -24,7 +24,7 @@ pub(crate) struct RowKey([u8; LENGTH]);
 impl RowKey {
     pub(crate) fn new(connector: &str, number: PhoneNumber) -> Self {
         let hash = XxHash3_128::oneshot(format!("{ACTION}\n{connector}\n{}", number.e164()).as_bytes());
-        let mut rest = (hash % KEYS) as u64; // divided in 64 bits, which is quicker
+        let mut rest = (hash % KEYS) as u64; // fits, and needs no 128-bit divisions
         Self(std::array::from_fn(|_| {
             let letter = LETTERS[(rest % 20) as usize];
             rest /= 20;

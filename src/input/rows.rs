@@ -34,7 +34,7 @@ pub enum Standing {
     Finished,
     /// It cannot be sent.
     Invalid,
-    /// It cannot be told what it asked for when an earlier report was written. It is not sent, and keeps its status.
+    /// It may have been changed since an earlier report was written. It is not sent, and keeps its status.
     Kept,
     /// Another row has the same connector and number, and comes first or is finished.
     Duplicate,

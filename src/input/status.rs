@@ -59,7 +59,7 @@ pub(crate) enum Said<'r> {
     /// Nothing: the row is to be sent as it stands.
     Nothing,
     Status(Status),
-    /// Somebody's own word, or bytes that are not text.
+    /// A word that is not a status, or bytes that are not text.
     Other(&'r [u8]),
 }
 

@@ -1,4 +1,4 @@
-//! Quotes that close too late: the rows within would be part of a cell, and nobody would see that they are not sent.
+//! Quotes that close too late. The rows inside the quotes would become part of a cell and silently not be sent.
 //!
 //! Must not refuse a cell of several lines that is only text, such as an address.
 

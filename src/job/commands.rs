@@ -85,7 +85,7 @@ fn summary(args: SummaryArgs) -> anyhow::Result<()> {
     let (mut counted, mut is_simulated) = (Counted::default(), false);
     anyhow::ensure!(
         args.report != Path::new("-"),
-        "a report on standard input has no name to go on with: name its file"
+        "`summary` does not read standard input, because the commands that it suggests need a file: name its file"
     );
     let source = Source::open(&args.report)?;
     report::read(&source, &columns, |row| {

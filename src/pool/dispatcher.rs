@@ -202,7 +202,7 @@ impl<'a> Dispatcher<'a> {
     }
 
     /// The service answered a batch's request, if only to refuse or to throttle it.
-    pub(super) fn heard(&mut self, batch: &mut Batch) {
+    pub(super) fn service_answered(&mut self, batch: &mut Batch) {
         self.outage.answered(batch);
     }
 

@@ -60,7 +60,7 @@ impl Dispatcher<'_> {
     /// The service processed the request: it did not just throttle it or refuse the credentials.
     fn served(&mut self, batch: &mut Batch, permit: Permit, now: Instant) {
         self.pace.on_success(now, permit);
-        self.heard(batch);
+        self.service_answered(batch);
         self.stop_rules.answered();
         self.gate.accepted();
     }
@@ -79,7 +79,7 @@ impl Dispatcher<'_> {
         match error.kind {
             ErrorKind::Throttled { retry_after } => {
                 self.pace.on_throttled(now, permit, retry_after);
-                self.heard(&mut batch);
+                self.service_answered(&mut batch);
                 self.stop_rules.trouble(now);
                 self.queue.put_first(batch);
             }

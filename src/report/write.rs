@@ -194,7 +194,7 @@ impl Shown<'_> {
             Self::Result(result, key) => {
                 let six = cells(result, prior.map_or(0, Prior::attempts));
                 Column::ALL.into_iter().zip(six).for_each(|(column, cell)| set(column, cell));
-                // Whoever clears the status of an invalid row stands by the row as it is.
+                // An invalid row whose status was cleared is to be sent as it stands: its old key says nothing.
                 let is_cleared = prior.is_some_and(|prior| prior.said() == Said::Nothing);
                 match key {
                     Some(key) => set(Column::RowKey, key.as_str().into()),

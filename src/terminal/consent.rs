@@ -57,7 +57,7 @@ pub(crate) fn ask(overview: &Overview<'_>, screen: &Screen, stdin_is_input: bool
 
 fn question(numbers: u64, forgets: bool) -> String {
     let count = HumanCount(numbers);
-    let forget = if forgets { "What that run did can no longer be told. " } else { "" };
+    let forget = if forgets { "The record of that run will be lost. " } else { "" };
     let calls = "Calls to these numbers will no longer be connected.";
     match numbers {
         0 => format!("{forget}Delete its journal? [y/N]"),
@@ -101,8 +101,8 @@ mod tests {
 
     #[test]
     fn what_is_forgotten_is_asked_for() {
-        assert_eq!(question(0, true), "What that run did can no longer be told. Delete its journal? [y/N]");
-        assert!(question(2, true).starts_with("What that run did"));
+        assert_eq!(question(0, true), "The record of that run will be lost. Delete its journal? [y/N]");
+        assert!(question(2, true).starts_with("The record of that run"));
         assert!(!question(2, false).contains("that run"));
     }
 

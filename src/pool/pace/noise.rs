@@ -1,41 +1,43 @@
-//! Pacing where some requests are refused whatever the pace: many limiters behind one name, a neighbor's burst.
+//! Pacing where some requests are refused at random: behind one name there may be many limiters.
 //!
-//! A bucket's refusals stop when the pace falls below the limit; noise keeps its share. So refusals below the limit that
-//! was measured are [`Surprises`]. After some of them, a slow round examines whether there is noise. If there is, the pace
-//! is judged in rounds of some answers: a round that refuses more than the noise does has met the limit, and what it was
-//! granted is the limit. Otherwise the next round is faster.
+//! An empty bucket stops refusing when the pace falls below the limit. Random refusals, called noise, go on. So refusals
+//! below the measured limit are counted as [`Surprises`]. After a few of them, a slow round examines whether there is
+//! noise. If there is, requests are sent in rounds. A round that is refused more often than noise explains has met the
+//! limit, and its grants measure it. After any other round, the pace is raised.
 //!
 //! Must not know when requests are sent. Times are seconds since the pace began, rates are requests/s.
 
 use super::limit::{MIN_RATE, NO_LIMIT};
 
-/// So many surprises are worth an examination …
+/// This many surprises start an examination …
 const SURPRISES: f64 = 3.0;
-/// … unless there is fewer than one in so many answers: that much noise does no harm.
+/// … unless there is fewer than one in this many answers: so little noise does no harm.
 const RARE: f64 = 60.0;
 /// The examination's pace, as a share of the limit: well below, in case the limit has fallen a little.
 const EXAMINED: f64 = 0.7;
-/// It takes twice the answers in which a refusal is due, within these.
+/// It takes twice as many answers as there are between two surprises, within these bounds.
 const EXAMINATION: (f64, f64) = (20.0, 200.0);
-/// A round that refuses more has met the limit, or an outage of all grants, however large the noise was before.
+/// A larger share of refusals is never noise.
 const MOST_NOISE: f64 = 0.3;
 /// Answers in a round that searches for the limit, and in one near it.
 const SEARCHING: f64 = 20.0;
 const HOLDING: f64 = 50.0;
-/// More answers would take too long where many requests are in flight.
+/// No round takes more answers than this.
 const LONGEST_ROUND: f64 = 500.0;
-/// Rounds just below the limit before each test whether it has risen, and the factors of its rounds.
+/// Rounds just below the limit before the pace is raised, and by which factor each later round raises it.
 const HELD_ROUNDS: u32 = 8;
 const RAISES: [f64; 5] = [1.05, 1.1, 1.25, 1.5, 1.75];
+/// From this round on, the last factor is used.
+const FASTEST: u32 = HELD_ROUNDS + 4;
 /// Standard deviations by which a round must differ from the noise.
 const CERTAIN: f64 = 2.5;
-/// The noise is averaged over so many answers.
-const MEMORY: f64 = 300.0;
-/// Less is no noise.
+/// The share of noise is averaged over this many answers.
+const AVERAGED: f64 = 300.0;
+/// A smaller share means that there is no noise.
 const QUIET: f64 = 0.001;
-/// A round refused more than this share: what it was granted says little.
+/// When a round is refused more than this share, its grants are too few to measure the limit.
 const FLOOD: f64 = 0.6;
-/// After so many of them in a row nothing is granted at all, which is not noise.
+/// After this many such rounds, the service grants nothing at all, which is not noise.
 const FLOODS: u32 = 4;
 
 /// Refusals of requests that were sent below the limit, and the answers to such requests.
@@ -111,7 +113,7 @@ impl Noisy {
             pace,
             limit: None,
             examines: false,
-            calm: HELD_ROUNDS + 4,
+            calm: FASTEST,
             floods: 0,
             since: now,
             last_sent: now,
@@ -171,15 +173,15 @@ impl Noisy {
                 return Round::Quiet(self.pace);
             }
         } else {
-            self.share_answers = (self.share_answers + self.answers).min(MEMORY);
+            self.share_answers = (self.share_answers + self.answers).min(AVERAGED);
             self.share += (share - self.share) * self.answers / self.share_answers;
-            if self.share < QUIET && self.share_answers >= MEMORY {
+            if self.share < QUIET && self.share_answers >= AVERAGED {
                 return Round::Quiet(self.limit.unwrap_or(self.pace));
             }
             self.raise();
         }
         self.pace = self.pace.min(2.0 * self.answers / seconds).clamp(MIN_RATE, NO_LIMIT);
-        let size = if self.calm > HELD_ROUNDS + 3 { SEARCHING } else { HOLDING };
+        let size = if self.calm >= FASTEST { SEARCHING } else { HOLDING };
         self.size = size.max(self.pace * delay).min(LONGEST_ROUND);
         *self = self.again(now);
         Round::Next

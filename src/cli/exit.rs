@@ -14,7 +14,7 @@ pub enum ExitStatus {
     Error = 1,
     /// The command was invalid, or the user did not consent. (clap exits with this code, too.)
     Usage = 2,
-    /// The job finished, but some rows did not succeed. Of `plan`: some rows are invalid.
+    /// The job finished, but some rows did not succeed. Of `plan`: some rows cannot be sent.
     SomeRowsFailed = 3,
     /// The job stopped before its end; the rest of the rows was not attempted.
     StoppedEarly = 4,
@@ -59,9 +59,10 @@ impl ExitStatus {
             Self::Success => ("succeeded", "every row succeeded, or is a duplicate of one that did"),
             Self::Error => ("error", "the job could not run, or its report could not be written"),
             Self::Usage => ("usage", "the command was invalid or not confirmed; nothing was sent"),
-            Self::SomeRowsFailed => {
-                ("some_failed", "finished, but some rows did not succeed; from `plan`: some rows are invalid")
-            }
+            Self::SomeRowsFailed => (
+                "some_failed",
+                "finished, but some rows did not succeed; from `plan`: some rows cannot be sent",
+            ),
             Self::StoppedEarly => (
                 "stopped_early",
                 "stopped early: credentials refused, time limit reached, too many failures, or no service",

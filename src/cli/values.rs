@@ -152,6 +152,11 @@ mod tests {
         for bad in ["0", "-1", "NaN", "inf", "", "1e9", "fast"] {
             assert!(parse_rate(bad).is_err(), "{bad}");
         }
+        assert_eq!(parse_concurrency("auto").map(NonZeroUsize::get), Ok(256));
+        assert_eq!(parse_concurrency("16").map(NonZeroUsize::get), Ok(16));
+        for bad in ["0", "-1", "many", ""] {
+            assert!(parse_concurrency(bad).is_err(), "{bad}");
+        }
         assert_eq!(parse_percent("20%"), Ok(0.2));
         assert_eq!(parse_percent("0"), Ok(0.0));
         for bad in ["91%", "-1", "%", "NaN"] {

@@ -301,6 +301,12 @@ impl Rows {
         self.duplicates.iter().copied()
     }
 
+    /// (row, another row): they were reported as different, and are now equal; in the order of rows.
+    #[must_use]
+    pub(crate) fn suspects(&self) -> &[(RowId, RowId)] {
+        &self.suspects
+    }
+
     /// The pending rows whose number an earlier row has under another connector, in order, each with the earliest such
     /// row. This is legal, but rarely intended.
     #[must_use]

@@ -72,8 +72,8 @@ fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<ExitStatus> {
         true => print(&serde_json::to_string_pretty(&overview.json(rate))?)?,
         false => print(&overview.with_details(rate))?,
     }
-    let has_invalid = input.rows.count(Standing::Invalid) > 0;
-    Ok(if has_invalid { ExitStatus::SomeRowsFailed } else { ExitStatus::Success })
+    let all_can_be_sent = input.rows.count(Standing::Invalid) + input.rows.count(Standing::Kept) == 0;
+    Ok(if all_can_be_sent { ExitStatus::Success } else { ExitStatus::SomeRowsFailed })
 }
 
 /// Prints the summary of a job, from its report alone.

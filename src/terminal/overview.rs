@@ -77,8 +77,17 @@ impl<'a> Overview<'a> {
                 format!("invalid     line {line}: {code}: {reason}")
             }),
         );
-        let unsent = [Standing::Invalid, Standing::Kept].map(|standing| self.count(standing));
-        lines.extend(more(unsent.iter().sum(), invalid.len()));
+        let suspects = rows.suspects();
+        let unsent = self.count(Standing::Invalid) + self.count(Standing::Kept) - suspects.len() as u64;
+        lines.extend(more(unsent, invalid.len()));
+        for (row, other) in suspects.iter().take(examples) {
+            lines.push(format!(
+                "altered     line {} is the same as line {}, but was not a duplicate when it was reported",
+                rows.line(*row),
+                rows.line(*other)
+            ));
+        }
+        lines.extend(more(suspects.len() as u64, examples));
         for (row, first) in rows.duplicates().take(examples) {
             lines.push(format!(
                 "duplicate   line {} is the same as line {}",
@@ -204,10 +213,12 @@ impl<'a> Overview<'a> {
             "requests": self.plan.batch_count(),
             "already_done": self.count(Standing::Finished) + self.settled,
             "invalid": self.count(Standing::Invalid),
+            "altered": self.count(Standing::Kept),
             "duplicate": self.count(Standing::Duplicate),
             "ignored": self.count(Standing::Ignored),
             "connectors": connectors.collect::<Vec<_>>(),
             "invalid_rows": self.input.invalid,
+            "altered_rows": rows.suspects().iter().copied().map(pair).collect::<Vec<_>>(),
             "duplicate_rows": rows.duplicates().map(pair).collect::<Vec<_>>(),
             "shared_numbers": shared.map(pair).collect::<Vec<_>>(),
             "warnings": notes.warnings().into_iter().chain(self.foreign_connectors()).collect::<Vec<_>>(),

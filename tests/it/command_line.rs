@@ -136,6 +136,9 @@ fn variables_do_what_options_do_and_options_override_them() {
         Service::playing("[[fault]]\ndoes.error = { status = 403, code = \"ForbiddenException\" }\n");
     let verbose = Job::on(&refusing, csv(1)).env("CHIME_SWEEP_VERBOSE", "2");
     verbose.sweep("").says("attempt failed");
+    let filtered = |filter| Job::on(&refusing, csv(1)).env("RUST_LOG", filter).sweep("");
+    filtered("warn,chime_sweep::pool=debug").says("attempt failed");
+    filtered("warn,chime_sweep::input=debug").says_not("attempt failed");
     let rehearsal = Job::new(csv(1)).env("CHIME_SWEEP_REGION", "eu-west-1");
     rehearsal.command("run numbers.csv --simulate").exits(0).says("SIMULATED");
 }

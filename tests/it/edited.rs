@@ -30,6 +30,9 @@ fn numbers_that_a_spreadsheet_rounded_hide_no_open_row() {
     for ended in [ended, job.rerun("")] {
         ended.exits(3).statuses(&["succeeded", "failed", "unknown", "not_attempted"]);
         ended.column_is("error_code", &["", "SuspectNumber", "SuspectNumber", "SuspectNumber"]);
+        let plan = job.command("plan numbers.report.csv");
+        plan.exits(3).same("rows", plan.stdout.matches("but was not a duplicate").count(), 3);
+        plan.check(!plan.stdout.contains("more"), "all are shown");
         ended.same("requests", service.requests(), 0).says("not sent    3 altered, which keep their status");
     }
 }

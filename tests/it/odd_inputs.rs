@@ -241,6 +241,15 @@ fn a_plan_shows_the_rows_that_cannot_be_sent() {
     json.same("column", &value["number_column"], &serde_json::json!("phone"));
     json.check(!json.stdout.contains("555"), "a whole number is shown");
     Job::new("vc_id,phone\nvc,+12065550100\n").command("plan numbers.csv --json").exits(0);
+    // A report's row that was altered is not invalid, and is not sent either.
+    let report = "vc_id,phone,status,error_code,error_message\nID,+1.2E+10,unknown,Timeout,\n";
+    let altered = Job::new(report.replace("ID", ID)).command("plan numbers.csv --json");
+    let value: serde_json::Value = serde_json::from_str(&altered.exits(3).stdout).expect("JSON");
+    altered.same(
+        "count",
+        [&value["invalid"], &value["altered"]],
+        [&serde_json::json!(0), &serde_json::json!(1)],
+    );
 }
 
 #[cfg(unix)]

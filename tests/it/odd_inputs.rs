@@ -44,6 +44,11 @@ fn a_stray_quote_does_not_hide_rows() {
     ended.exits(0).statuses(&["succeeded"; 2]).same("applied", service.applied().len(), 2);
     let plan = job.command("plan numbers.csv");
     plan.check(plan.stdout.contains("note        1 row with a cell of several lines"), "it is not counted");
+    // Nor in a report that is only summed up.
+    let (_, ended, job) = sweep("vc_id,phone,note\nID,+12065550102,urgent\nID,+12065550103,\"none\"\n", "");
+    let report = ended.report.clone().unwrap_or_default().replace("urgent", "\"urgent");
+    job.write("numbers.report.csv", report);
+    job.command("summary numbers.report.csv").exits(1).says("numbers.report.csv:2: a quote opens here");
 }
 
 #[test]

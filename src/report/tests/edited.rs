@@ -258,7 +258,7 @@ fn a_header_that_lacks_what_must_be_known_is_refused() {
     for (header, expected) in [
         ("vc_id,phone,request_id,row_key", "but not `status`, `error_code`, `error_message`"),
         ("vc_id,phone,status,attempts,completed_at", "but not `error_code`, `error_message`"),
-        ("status,vc_id,phone,status,error_code,x,error_message", "several columns `status`"),
+        ("status,vc_id,phone,status,error_code,x,error_message", "more than one column `status`"),
         ("vc_id,phone,status\na,+20,SUCCEEDED", "r.csv:2: `status` is `succeeded`, as in a report"),
     ] {
         let read = Input::read(&Source::from_bytes("r.csv", header.into()), &InputOptions::default());

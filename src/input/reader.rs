@@ -23,10 +23,7 @@ pub(crate) struct Records<'a> {
     preamble: Vec<u8>,
     csv: csv::Reader<Tap<'a>>,
     fields: ByteRecord,
-    /// The line, from 1, on which the bytes after the last record start.
-    line: u64,
-    /// The last byte of the last record.
-    last: u8,
+    lines: Lines,
 }
 
 /// A line of the source; more than one if a quoted field holds line breaks.
@@ -52,8 +49,9 @@ impl<'a> Records<'a> {
         let tap =
             Tap { source: reader, digest, sentinel: SENTINEL, kept: Vec::new(), start: 0, wanted_from: 0 };
         let csv = dialect.reader(tap);
-        let line = 1 + line_ends(0, &preamble);
-        Ok(Self { name: source.name(), preamble, csv, fields: ByteRecord::new(), line, last: 0 })
+        let mut lines = Lines { line: 1, last: 0 };
+        lines.pass(&preamble);
+        Ok(Self { name: source.name(), preamble, csv, fields: ByteRecord::new(), lines })
     }
 
     /// The bytes above the header, which a report repeats.
@@ -77,17 +75,15 @@ impl<'a> Records<'a> {
         let bytes = tap.kept(start, end);
         let blank = bytes.iter().take_while(|byte| is_line_end(**byte)).count();
         let (blank, text) = bytes.split_at(blank);
-        let line = self.line + line_ends(self.last, blank);
+        let line = self.lines.pass(blank);
+        let next = self.lines.pass(text);
         if tap.has_ended_at(end) {
             let field = self.fields.iter().next_back().unwrap_or_default();
-            let line = line + line_ends(0, text) - line_ends(0, field);
+            let line = next - Lines { line: 0, last: 0 }.pass(field);
             return Err(InputError::UnclosedQuote { name: self.name.into(), line });
         }
-        let lines = line_ends(0, text);
-        self.line = line + lines;
-        let (last, raw) = text.split_last().unwrap_or((&0, text));
-        self.last = *last;
-        Ok(Some(Record { raw, fields: &self.fields, line, spans_lines: lines > 1 }))
+        let raw = text.split_last().map_or(text, |(_, raw)| raw);
+        Ok(Some(Record { raw, fields: &self.fields, line, spans_lines: next - line > 1 }))
     }
 
     /// The digest of what was read: of the whole source, once [`Self::next`] has returned `None`.
@@ -96,12 +92,23 @@ impl<'a> Records<'a> {
     }
 }
 
-/// The number of line ends in `bytes`, which follow the byte `last`. As in an editor, `\n`, `\r\n` and `\r` each count.
-fn line_ends(last: u8, bytes: &[u8]) -> u64 {
-    let ends = bytes.iter().filter(|byte| is_line_end(**byte)).count();
-    let inner_pairs = bytes.windows(2).filter(|pair| *pair == b"\r\n").count();
-    let pair_before = last == b'\r' && bytes.first() == Some(&b'\n');
-    (ends - inner_pairs) as u64 - u64::from(pair_before)
+/// Counts lines. As in an editor, `\n`, `\r\n` and `\r` each end one.
+struct Lines {
+    /// The line on which the next byte is.
+    line: u64,
+    /// The byte before it.
+    last: u8,
+}
+
+impl Lines {
+    /// Passes over `bytes`; returns the line after them.
+    fn pass(&mut self, bytes: &[u8]) -> u64 {
+        for &byte in bytes {
+            self.line += u64::from(byte == b'\r' || byte == b'\n' && self.last != b'\r');
+            self.last = byte;
+        }
+        self.line
+    }
 }
 
 /// Digests what csv reads, and keeps the bytes of the record that it is reading.

@@ -9,6 +9,7 @@ use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 
 use super::row::{Trace, Verdict};
+use super::row_key::RowKey;
 use crate::number::PhoneNumber;
 
 /// How many rows of a kind are shown as examples: what a person reads before opening the report.
@@ -151,7 +152,8 @@ impl Rows {
         let traces = std::mem::take(&mut self.traces);
         let trace = &|row: RowId| traces.get(row.0 as usize).copied().unwrap_or(Trace::Nothing);
         let (mut duplicates, mut suspects, mut shared) = (Vec::new(), Vec::new(), Vec::new());
-        for same_number in rows.chunk_by(|one, two| one.0 == two.0) {
+        let repeated = rows.chunk_by(|one, two| one.0 == two.0).filter(|rows| rows.len() > 1);
+        for same_number in repeated {
             let mut sent = Vec::new();
             for same in same_number.chunk_by(|one, two| one.1 == two.1) {
                 let same = self.compare_equal(same.iter().map(|(.., row)| *row), trace);
@@ -245,6 +247,12 @@ impl Rows {
     #[must_use]
     pub fn connector(&self, row: RowId) -> Option<ConnectorId> {
         self.connectors.get(row.0 as usize).copied().flatten()
+    }
+
+    /// The row's `row_key`; `None` if it has no valid connector and number.
+    #[must_use]
+    pub(crate) fn key(&self, row: RowId) -> Option<RowKey> {
+        Some(RowKey::new(self.connector_name(self.connector(row)?), self.number(row)?))
     }
 
     /// The connector's id as the service knows it.

@@ -79,7 +79,7 @@ pub fn write<'a>(
         let row = ids.next().ok_or_else(changed)?;
         let prior = layout.prior(record.fields);
         if input.rows.standing(row) == Standing::Ignored {
-            lines.write(&record, prior.as_ref(), &Column::ALL.map(|_| b"".into()))?;
+            lines.write(&record, prior.as_ref(), &Cells::default())?;
             continue;
         }
         let shown = shown(input, row, &record, &mut result_of).ok_or_else(changed)?;
@@ -101,7 +101,8 @@ enum Shown<'a> {
     Result(RowResult<'a>, Option<RowKey>),
 }
 
-/// What the report shows of a row; `None` if it is not what it was when the input was read.
+/// What the report shows of a row; `None` if it is not what it was when the input was read. The digest of the input
+/// tells about the others.
 fn shown<'a>(
     input: &Input,
     row: RowId,
@@ -117,35 +118,34 @@ fn shown<'a>(
         let (code, message) = (code.into(), on_line(text).into());
         Shown::Result(RowResult { status, code, message, ..RowResult::NOT_ATTEMPTED }, key)
     };
-    Some(match judge(layout, record.fields) {
-        Verdict::Finished { .. } => Shown::Prior(Status::Succeeded, None),
-        Verdict::Kept(status, error) if error.is_unchanged() => Shown::Prior(status, None),
-        Verdict::Kept(status, error) => kept(status, error.code(), error.to_string()),
-        Verdict::Invalid(error) if error.is_unchanged() => Shown::Prior(Status::Invalid, None),
-        Verdict::Invalid(error) => of_report(Status::Invalid, error.code(), error.to_string(), None),
-        Verdict::Pending { number, .. } if rows.number(row) != Some(number) => return None,
-        Verdict::Pending { connector, number, unanswered, .. } => {
-            let key = Some(RowKey::new(connector, number));
-            if let Some(first) = rows.duplicate_of(row) {
-                let text = format!("same connector and number as line {}", rows.line(first));
-                of_report(Status::Duplicate, "", text, key)
-            } else if let Some(other) = rows.suspect_of(row) {
-                let why = format!(
-                    "same connector and number as line {}, but it was not a duplicate when it was reported: a \
-                     spreadsheet may have rounded both",
-                    rows.line(other)
-                );
-                kept(layout.prior(record.fields)?.status()?, SUSPECT_NUMBER, why)
-            } else {
-                let result = result_of(row);
-                if unanswered && result.status == Status::NotAttempted {
-                    Shown::Prior(Status::Unknown, None)
-                } else {
-                    Shown::Result(result, key)
-                }
+    Some(match (rows.standing(row), rows.suspect_of(row)) {
+        (Standing::Finished, _) => Shown::Prior(Status::Succeeded, None),
+        (Standing::Pending { unanswered }, _) => match result_of(row) {
+            result if unanswered && result.status == Status::NotAttempted => {
+                Shown::Prior(Status::Unknown, None)
             }
+            result => Shown::Result(result, rows.key(row)),
+        },
+        (Standing::Duplicate, _) => {
+            let text = format!("same connector and number as line {}", rows.line(rows.duplicate_of(row)?));
+            of_report(Status::Duplicate, "", text, rows.key(row))
         }
-        Verdict::Ignored => return None,
+        (Standing::Kept, Some(other)) => {
+            let why = format!(
+                "same connector and number as line {}, but it was not a duplicate when it was reported: a \
+                 spreadsheet may have rounded both",
+                rows.line(other)
+            );
+            kept(layout.prior(record.fields)?.status()?, SUSPECT_NUMBER, why)
+        }
+        (Standing::Kept | Standing::Invalid, _) => match judge(layout, record.fields) {
+            Verdict::Kept(status, error) if error.is_unchanged() => Shown::Prior(status, None),
+            Verdict::Kept(status, error) => kept(status, error.code(), error.to_string()),
+            Verdict::Invalid(error) if error.is_unchanged() => Shown::Prior(Status::Invalid, None),
+            Verdict::Invalid(error) => of_report(Status::Invalid, error.code(), error.to_string(), None),
+            _ => return None,
+        },
+        (Standing::Ignored, _) => return None,
     })
 }
 
@@ -172,15 +172,16 @@ impl Shown<'_> {
     }
 
     fn cells<'s>(&'s self, prior: Option<&Prior<'s>>) -> Cells<'s> {
-        let of_prior = |column| prior.map_or(&b""[..], |prior| prior.cell(column));
-        let mut all = Column::ALL.map(|column| Cow::Borrowed(of_prior(column)));
+        let of_prior = |prior: &Prior<'s>| Column::ALL.map(|column| prior.cell(column).into());
+        let mut all = prior.map_or_else(Cells::default, of_prior);
+        let has_action = !all[Column::Action as usize].is_empty();
         let mut set = |column: Column, cell: Cow<'s, str>| {
             all[column as usize] = match cell {
                 Cow::Borrowed(cell) => cell.as_bytes().into(),
                 Cow::Owned(cell) => cell.into_bytes().into(),
             };
         };
-        if of_prior(Column::Action).is_empty() {
+        if !has_action {
             set(Column::Action, ACTION.into());
         }
         match self {
@@ -239,9 +240,9 @@ impl<W: Write> Lines<'_, W> {
         }
         let own = fields - dropped.len();
         line.resize(line.len() + layout.own_width().saturating_sub(own), delimiter);
+        let mut end = line.len();
+        line.resize(end + cells.iter().map(|cell| 2 * cell.len() + 8).sum::<usize>(), 0); // if every byte is a quote
         for (index, cell) in cells.iter().enumerate() {
-            let mut end = line.len();
-            line.resize(end + 2 * cell.len() + 8, 0); // if every byte is a quote
             if index > 0 {
                 end += csv.delimiter(&mut line[end..]).1;
             }
@@ -249,9 +250,8 @@ impl<W: Write> Lines<'_, W> {
             if index + 1 == cells.len() {
                 end += csv.terminator(&mut line[end..]).1;
             }
-            line.truncate(end);
         }
-        self.out.write_all(line)
+        self.out.write_all(&line[..end])
     }
 }
 

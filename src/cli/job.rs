@@ -13,14 +13,23 @@ use clap::Args;
 use jiff::civil::Time;
 
 use super::values::{
-    MaxFailures, one_or_more, parse_concurrency, parse_delimiter, parse_duration, parse_percent, parse_rate,
-    parse_time,
+    MaxFailures, one_or_more, parse_account, parse_concurrency, parse_delimiter, parse_duration,
+    parse_percent, parse_rate, parse_time,
 };
 use crate::pool::pace::Rate;
 
 /// The options that contradict `--simulate`. Not their group: an error would then name all of them.
-pub(super) const AWS_OPTIONS: [&str; 7] =
-    ["region", "profile", "endpoint_url", "fips", "dualstack", "ca_bundle", "allow_http"];
+pub(super) const AWS_OPTIONS: [&str; 9] = [
+    "region",
+    "profile",
+    "endpoint_url",
+    "fips",
+    "dualstack",
+    "ca_bundle",
+    "allow_http",
+    "expect_account",
+    "no_sts",
+];
 
 /// The options that `run` and `rerun` share.
 #[derive(Debug, Args)]
@@ -114,6 +123,12 @@ pub(crate) struct AwsOptions {
     /// Allow plain HTTP to other machines
     #[arg(long)]
     pub(crate) allow_http: bool,
+    /// Refuse credentials of any other account than this one
+    #[arg(long, value_name = "ID", value_parser = parse_account, conflicts_with = "no_sts")]
+    pub(crate) expect_account: Option<String>,
+    /// Do not ask AWS STS which account the credentials are of
+    #[arg(long)]
+    pub(crate) no_sts: bool,
 }
 
 /// Batch size, concurrency, rate, attempts and timeouts.

@@ -102,12 +102,19 @@ pub(crate) fn check_not_rehearsed(source: &Source, options: &InputOptions) -> an
 }
 
 impl Existing {
-    /// Checks for an existing report and journal. `target` names the service in words.
+    /// Checks for an existing report and journal. `target` names the service in words, and `account_id` its account, if
+    /// it is known.
     ///
     /// # Errors
     /// If a file exists and the settings do not say what to do with it.
-    pub(crate) fn look(settings: &ReportSettings, input: &Input, target: &str) -> anyhow::Result<Self> {
-        let header = Header::new(input.digest.to_string(), input.rows.len(), target.to_owned());
+    pub(crate) fn look(
+        settings: &ReportSettings,
+        input: &Input,
+        target: &str,
+        account_id: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        let account_id = account_id.map(str::to_owned);
+        let header = Header::new(input.digest.to_string(), input.rows.len(), target.to_owned(), account_id);
         let path = settings.journal();
         files::check_regular("the journal", &path, "move it away, or name another report with --output")?;
         let mut existing = Self { header, path, unfinished: None, discarded: None };
@@ -163,13 +170,23 @@ impl Existing {
                 )
             ));
         }
-        if history.header.target != self.header.target {
+        let (old, new) = (&history.header, &self.header);
+        let accounts = old.account_id.as_ref().zip(new.account_id.as_ref());
+        let is_other_account = accounts.is_some_and(|(old, new)| old != new);
+        if old.target != new.target || is_other_account {
+            let account = |header: &Header| {
+                let id = header.account_id.iter().filter(|_| is_other_account);
+                id.map(|id| format!(", account {id}")).collect::<String>()
+            };
             bail!(Hinted::new(
                 format!(
-                    "the run recorded in `{own}` used {}, but this one would use {}",
-                    history.header.target, self.header.target
+                    "the run recorded in `{own}` used {}{}, but this one would use {}{}",
+                    old.target,
+                    account(old),
+                    new.target,
+                    account(new)
                 ),
-                "use the same endpoint and region, or --discard to delete the journal of that run"
+                "use the same account, endpoint and region, or --discard to delete the journal of that run"
             ));
         }
         self.unfinished = Some((journal, history));

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use super::beside::beside;
 use super::clock::{now, wall_clock};
 use super::existing::{self, Existing};
 use super::failure::{explained, nothing_sent, with_note};
@@ -27,6 +28,7 @@ use crate::journal::writer::Journal;
 use crate::plan::Plan;
 use crate::pool::pace::PaceSettings;
 use crate::pool::{self, Dispatcher, PoolEnd, PoolSettings, Renewal, Submission};
+use crate::report::Place;
 use crate::report::summary::{self, Counts, Summary};
 use crate::report::timeline::{Recorder, Timeline};
 use crate::terminal::Screen;
@@ -97,15 +99,18 @@ impl<'a> Run<'a> {
         files::check_output("the report", &settings.report.path, instead)?;
         settings.outputs.check()?;
         let source = Source::open(&settings.input)?;
-        let input = Input::read(&source, &settings.columns)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (input, service) = beside(
+            || Input::read(&source, &settings.columns),
+            || runtime.block_on(Service::open(&settings.service, env)),
+        );
+        let input = input?;
         anyhow::ensure!(
             settings.mode == Mode::Run || input.layout.is_report(),
             "`{}` is not a chime-sweep report; use `chime-sweep run` for it",
             source.name()
         );
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let service = runtime.block_on(Service::open(&settings.service, env))?;
-        Ok(Self { settings, screen, runtime, source, input, service })
+        Ok(Self { settings, screen, runtime, source, input, service: service? })
     }
 
     /// Checks for an existing report and journal.
@@ -114,7 +119,8 @@ impl<'a> Run<'a> {
         if self.input.layout.is_report() && !self.service.is_local() {
             existing::check_not_rehearsed(&self.source, &settings.columns)?;
         }
-        Existing::look(&settings.report, &self.input, &self.service.target)
+        let Service { target, .. } = &self.service;
+        Existing::look(&settings.report, &self.input, target, self.service.account_id())
     }
 
     /// Shows what is about to happen, and asks for consent.
@@ -229,7 +235,8 @@ impl<'a> Run<'a> {
             return Ok(Finished { status: ExitStatus::of_run(end.stop, false), summary: None, is_aborted });
         }
         let report = &settings.report.path;
-        let counted = finish::finish(journal, report, input, &self.input, end.stop)
+        let place = Place { account_id: self.service.account_id(), region: self.service.region.as_deref() };
+        let counted = finish::finish(journal, report, input, &self.input, place, end.stop)
             .map_err(|error| with_note(error, kept()))?;
         if let Some(rate) = end.rate_found {
             self.service.remember_rate(rate, wall_clock());
@@ -244,6 +251,8 @@ impl<'a> Run<'a> {
             counted,
             run: Some(summary::Run {
                 target: self.service.target.clone(),
+                region: self.service.region.clone(),
+                caller: self.service.caller().cloned(),
                 started_at: worked.started_at,
                 elapsed: worked.elapsed,
                 stopped: end.stop,

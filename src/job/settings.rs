@@ -229,6 +229,8 @@ pub(crate) fn aws_args(options: AwsOptions) -> AwsArgs {
         use_dualstack: options.dualstack.then_some(true),
         ca_bundle: options.ca_bundle,
         allow_http: options.allow_http,
+        no_sts: options.no_sts,
+        expected_account: options.expect_account,
     }
 }
 

@@ -230,7 +230,7 @@ fn a_journal_is_deleted_only_with_consent() {
         let job = start();
         let dialogue = [("[y/N]", Typed::Keys(answer))];
         let (ended, shown) = terminal.run(&job, &job.run_arguments("--discard"), &dialogue);
-        assert!(shown.contains(told) && shown.contains("can no longer be told"), "{shown}");
+        assert!(shown.contains(told) && shown.contains("will be lost"), "{shown}");
         assert_eq!((ended, job.path(journal).exists()), (Some(code), code == 2), "{shown}");
     }
 }

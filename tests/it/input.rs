@@ -96,7 +96,7 @@ fn every_dialect_is_kept_byte_for_byte() {
                     time,
                     "disassociate",
                     "",
-                    "",
+                    "us-east-1",
                     &rows[row]["row_key"],
                 ];
                 cells.join(delimiter)

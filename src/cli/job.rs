@@ -66,6 +66,13 @@ pub(crate) struct JobArgs {
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
     pub(crate) on_finish_timeout: Duration,
 
+    /// A text for the record beside the report, such as a ticket's number
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    /// Send the rows of a report to another account, region or endpoint than its earlier runs did
+    #[arg(long)]
+    pub(crate) other_target: bool,
+
     /// See [`InputArgs`].
     #[command(flatten)]
     pub(crate) columns: InputArgs,

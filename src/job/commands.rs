@@ -25,7 +25,7 @@ use crate::input::{EXAMPLES, Input, Source, Standing};
 use crate::plan::Plan;
 use crate::pool::pace::Rate;
 use crate::report;
-use crate::report::summary::{self, Counted, Summary};
+use crate::report::summary::{self, Counted, Record, Summary};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::terminal::Screen;
 use crate::terminal::overview::{Expected, Overview};
@@ -103,6 +103,9 @@ fn summary(args: SummaryArgs) -> anyhow::Result<()> {
         counted.add(&row);
     })?;
     let run = args.run.as_deref().map(|path| summary::read_run(path, &counted.rows)).transpose()?;
+    // A record that is gone, or is about the report before it was edited, takes nothing from the counts.
+    let recorded = || Record::of(&args.report).ok()?.latest(&counted.rows);
+    let run = run.or_else(|| recorded().map(|recorded| (recorded.run, recorded.simulated || is_simulated)));
     let (run, simulated) = run.map_or((None, is_simulated), |(run, simulated)| (Some(run), simulated));
     let all_succeeded = counted.all_succeeded();
     let summary = Summary {

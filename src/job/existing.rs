@@ -20,6 +20,8 @@ use crate::journal::entry::{Entry, Header};
 use crate::journal::history::{History, Replayed};
 use crate::journal::writer::Journal;
 use crate::report;
+use crate::report::Place;
+use crate::report::summary::{Record, Recorded, record_path};
 use crate::text::counted;
 
 /// Where the report goes, and what to do with files that already exist.
@@ -38,6 +40,12 @@ impl ReportSettings {
     #[must_use]
     pub(crate) fn journal(&self) -> PathBuf {
         files::beside(&self.path, ".journal")
+    }
+
+    /// The report, and what is beside it.
+    #[must_use]
+    pub(super) fn files(&self) -> [PathBuf; 4] {
+        [self.path.clone(), self.journal(), self.input_copy(), record_path(&self.path)]
     }
 
     /// The run's own copy of its input.
@@ -99,6 +107,47 @@ pub(crate) fn check_not_rehearsed(source: &Source, options: &InputOptions) -> an
             "use `chime-sweep run` on the original file, or --simulate to rehearse again"
         )),
     }
+}
+
+/// Refuses to send the rows of the report `source` elsewhere than its earlier runs did, as far as its `record` and its
+/// own columns tell: `NotFound` would then mean nothing. `target` and `place` are those of this run.
+///
+/// # Errors
+/// If they differ, or the report cannot be read.
+pub(crate) fn check_same_target(
+    source: &Source,
+    options: &InputOptions,
+    record: &Record,
+    target: &str,
+    place: Place<'_>,
+) -> anyhow::Result<()> {
+    let differs = |old: Option<&str>, new: Option<&str>| old.zip(new).is_some_and(|(old, new)| old != new);
+    let mut other = None;
+    if let Some(Recorded { run, .. }) = record.runs.iter().rfind(|recorded| !recorded.simulated) {
+        let account = run.caller.as_ref().map(|caller| &*caller.account_id);
+        if run.target != target || differs(account, place.account_id) {
+            other = Some((run.target.clone(), account.unwrap_or_default().to_owned()));
+        }
+    }
+    report::read(source, options, |row| {
+        let known = |cell: &str| Some(cell.to_owned()).filter(|cell| !cell.is_empty());
+        // A spreadsheet may have rewritten an account's digits.
+        let account = known(&row.account_id).filter(|id| id.len() == 12);
+        let region = known(&row.region);
+        if differs(account.as_deref(), place.account_id) || differs(region.as_deref(), place.region) {
+            other.get_or_insert_with(|| (region.unwrap_or_default(), account.unwrap_or_default()));
+        }
+    })?;
+    let Some((other, account_of)) = other else { return Ok(()) };
+    let account = |id: &str| if id.is_empty() { String::new() } else { format!(", account {id}") };
+    let (old, new) = (account(&account_of), account(place.account_id.unwrap_or_default()));
+    bail!(Hinted::new(
+        format!(
+            "`{}` is the report of a run on {other}{old}, but this one would use {target}{new}",
+            source.name()
+        ),
+        "use the same account, endpoint and region, or --other-target if this is meant"
+    ))
 }
 
 impl Existing {

@@ -18,6 +18,7 @@ use crate::aws::endpoint::{Endpoint, Region, Variant};
 use crate::aws::rate_cache::{RateCache, RateKey};
 use crate::aws::transport;
 use crate::aws::{AwsArgs, AwsSettings, Environment, Sts};
+use crate::report::Place;
 use crate::simulator::{self, Scenario, Simulator};
 
 /// Which service is called, and how.
@@ -120,6 +121,12 @@ impl Service {
     #[must_use]
     pub(crate) fn caller(&self) -> Option<&Caller> {
         self.identity.as_ref()?.caller.as_ref().ok()
+    }
+
+    /// The account and the region.
+    #[must_use]
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place { account_id: self.account_id(), region: self.region.as_deref() }
     }
 
     /// The account, if it is known.

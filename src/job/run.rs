@@ -32,7 +32,7 @@ use crate::report::summary::{self, Counts, Record, Recorded, Summary};
 use crate::report::timeline::{Recorder, Timeline};
 use crate::terminal::Screen;
 use crate::terminal::consent;
-use crate::terminal::overview::Overview;
+use crate::terminal::overview::{Expected, Overview};
 use crate::terminal::tally::Tally;
 
 /// Runs the job.
@@ -151,7 +151,10 @@ impl<'a> Run<'a> {
         if (removes || overview.forgets.is_some()) && !settings.consent {
             consent::ask(&overview, self.screen, settings.reads_stdin())?;
         } else {
-            self.screen.say(&overview);
+            self.screen.say_with(&overview, || Some(("plan", overview.json(Expected::Assumed))));
+            if removes {
+                self.screen.log("confirmed by --yes");
+            }
         }
         Ok(())
     }
@@ -276,7 +279,7 @@ impl<'a> Run<'a> {
             }),
         };
         self.record(&summary);
-        self.screen.say(&summary);
+        self.screen.say_with(&summary, || Some(("summary", serde_json::to_value(&summary).ok()?)));
         Source::open(report)
             .map_err(anyhow::Error::from)
             .and_then(|written| settings.outputs.write(&summary, &written, &settings.columns))

@@ -154,7 +154,7 @@ pub(crate) struct PaceArgs {
     /// Share of the found limit to leave to other clients
     #[arg(long, value_name = "PERCENT", default_value = "3%", value_parser = parse_percent)]
     pub(crate) headroom: f64,
-    /// Do not use or store the rate found for this endpoint, region and access key
+    /// Do not use or store the rate found for this endpoint, region and account
     #[arg(long)]
     pub(crate) no_remember: bool,
     /// Maximum attempts per batch, including the first; throttled ones do not count

@@ -43,6 +43,7 @@ pub fn parse(argv: &[OsString], interactive: bool) -> Result<Cli, clap::Error> {
 
 /// Whether messages are to be JSON, also where the command line cannot be parsed.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is where options come from")]
 pub fn wants_json(argv: &[OsString]) -> bool {
     let is_typed = argv.windows(2).any(|words| words[0] == "--log-format" && words[1] == "json")
         || argv.iter().any(|word| word == "--log-format=json");

@@ -107,6 +107,7 @@ pub(crate) struct InputArgs {
 
 /// Which account and endpoint; the rest comes from the standard AWS environment and files.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
 #[command(next_help_heading = "AWS")]
 pub(crate) struct AwsOptions {
     /// The region [default: AWS_REGION, AWS_DEFAULT_REGION, the profile's]

@@ -109,6 +109,11 @@ pub(crate) fn check_not_rehearsed(source: &Source, options: &InputOptions) -> an
     }
 }
 
+/// Follows a target.
+fn of_account(id: Option<&str>) -> String {
+    id.map_or_else(String::new, |id| format!(", account {id}"))
+}
+
 /// Refuses to send the rows of the report `source` elsewhere than its earlier runs did, as far as its `record` and its
 /// own columns tell: `NotFound` would then mean nothing. `target` and `place` are those of this run.
 ///
@@ -126,7 +131,7 @@ pub(crate) fn check_same_target(
     if let Some(Recorded { run, .. }) = record.runs.iter().rfind(|recorded| !recorded.simulated) {
         let account = run.caller.as_ref().map(|caller| &*caller.account_id);
         if run.target != target || differs(account, place.account_id) {
-            other = Some((run.target.clone(), account.unwrap_or_default().to_owned()));
+            other = Some(run.target.clone() + &of_account(account));
         }
     }
     report::read(source, options, |row| {
@@ -135,17 +140,13 @@ pub(crate) fn check_same_target(
         let account = known(&row.account_id).filter(|id| id.len() == 12);
         let region = known(&row.region);
         if differs(account.as_deref(), place.account_id) || differs(region.as_deref(), place.region) {
-            other.get_or_insert_with(|| (region.unwrap_or_default(), account.unwrap_or_default()));
+            other.get_or_insert_with(|| region.unwrap_or_default() + &of_account(account.as_deref()));
         }
     })?;
-    let Some((other, account_of)) = other else { return Ok(()) };
-    let account = |id: &str| if id.is_empty() { String::new() } else { format!(", account {id}") };
-    let (old, new) = (account(&account_of), account(place.account_id.unwrap_or_default()));
+    let Some(other) = other else { return Ok(()) };
+    let (name, new) = (source.name(), of_account(place.account_id));
     bail!(Hinted::new(
-        format!(
-            "`{}` is the report of a run on {other}{old}, but this one would use {target}{new}",
-            source.name()
-        ),
+        format!("`{name}` is the report of a run on {other}, but this one would use {target}{new}"),
         "use the same account, endpoint and region, or --other-target if this is meant"
     ))
 }
@@ -223,10 +224,8 @@ impl Existing {
         let accounts = old.account_id.as_ref().zip(new.account_id.as_ref());
         let is_other_account = accounts.is_some_and(|(old, new)| old != new);
         if old.target != new.target || is_other_account {
-            let account = |header: &Header| {
-                let id = header.account_id.iter().filter(|_| is_other_account);
-                id.map(|id| format!(", account {id}")).collect::<String>()
-            };
+            let account =
+                |header: &Header| of_account(header.account_id.as_deref().filter(|_| is_other_account));
             bail!(Hinted::new(
                 format!(
                     "the run recorded in `{own}` used {}{}, but this one would use {}{}",

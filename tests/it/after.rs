@@ -274,7 +274,9 @@ fn every_run_is_recorded_beside_its_report() {
 fn a_report_is_rerun_only_where_it_was_run() {
     let rule = "[[number_error]]\np = 1.0\ntimes = 1\ncode = 'Forbidden'\nmessage = ''\n";
     let (service, other) = (Service::playing(rule), Service::playing(""));
-    let accounts = |url: &str| Job::new(csv(2)).with_keys().env("AWS_ENDPOINT_URL", url);
+    let accounts = |url: &str| {
+        Job::new(csv(2)).with_keys().env("AWS_ENDPOINT_URL", url).env("CHIME_SWEEP_NO_STS", "false")
+    };
     let job = accounts(&service.url());
     job.sweep("").exits(3);
     let report = job.read("numbers.report.csv");

@@ -208,11 +208,14 @@ fn a_proxy_is_not_asked_for_what_is_on_this_machine() {
     job.sweep("--max-attempts 1").exits(0).same("requests", service.requests(), 1);
 }
 
+/// Only these tests ask STS: theirs is on this machine.
+const NO_STS: &str = "CHIME_SWEEP_NO_STS";
+
 #[test]
 fn the_account_is_asked_for_and_shown() {
     let service = Service::playing("");
     let url = service.url();
-    let job = |variable: &str| Job::new(csv(2)).with_keys().env(variable, &url);
+    let job = |variable: &str| Job::new(csv(2)).with_keys().env(variable, &url).env(NO_STS, "false");
     let known = "account     000000000000 (arn:aws:iam::000000000000:user/simulated)";
     let own_job = job("AWS_ENDPOINT_URL");
     let ended = own_job.sweep("--expect-account 000000000000 --summary-json s.json");
@@ -241,7 +244,7 @@ fn the_account_is_asked_for_and_shown() {
 fn another_account_than_the_expected_one_is_refused() {
     let service = Service::playing("");
     let url = service.url();
-    let job = |variable: &str| Job::new(csv(2)).with_keys().env(variable, &url);
+    let job = |variable: &str| Job::new(csv(2)).with_keys().env(variable, &url).env(NO_STS, "false");
     for (variable, options, message) in [
         ("AWS_ENDPOINT_URL", "--expect-account 123456789012", "are of account 000000000000 (arn:aws:iam::"),
         ("AWS_ENDPOINT_URL_CHIME_SDK_VOICE", "--expect-account 000000000000", "the account is not known"),
@@ -262,7 +265,7 @@ fn a_run_goes_on_if_sts_gives_no_answer_that_can_be_used() {
         (refusing.url().as_str(), "UnrecognizedClientException"),
     ] {
         let service = Service::playing("");
-        let job = Job::on(&service, csv(1)).env("AWS_ENDPOINT_URL_STS", sts);
+        let job = Job::on(&service, csv(1)).env("AWS_ENDPOINT_URL_STS", sts).env(NO_STS, "false");
         job.sweep("").exits(0).says("the account is not known").says(why);
     }
 }

@@ -184,6 +184,9 @@ fn provoke(case: &Case) -> Ended {
         };
         job = job.env("AWS_REGION", "us-east-1");
     }
+    if case.code == 2 {
+        job = job.env("CHIME_SWEEP_NO_STS", ""); // clap would name it
+    }
     (case.before)(&job);
     let ended = job.command(&case.arguments.replace("SERVICE", &format!("--endpoint-url {}", service.url())));
     ended.same("applied", service.applied().len(), 0);

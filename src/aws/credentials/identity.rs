@@ -12,7 +12,7 @@ use super::chain::Chain;
 use super::error::CredentialsError;
 use super::source::{Kind, Source};
 use crate::aws::rate_cache::RateKey;
-use crate::aws::{AwsArgs, AwsSettings, AwsSettingsError, ChosenProfile, Environment};
+use crate::aws::{AwsArgs, AwsSettings, AwsSettingsError, ChosenProfile, Environment, Sts};
 use crate::hint::{Hint, Hinted};
 
 /// What is known before the service is asked anything.
@@ -51,7 +51,9 @@ impl Identity {
         let none = "none are configured";
         let source = Source::find(env, &ChosenProfile::of(args.profile.as_deref(), env)).await;
         let settings = AwsSettings::resolve(args, env).await;
-        if let (Ok(settings), Ok(source)) = (&settings, &source) {
+        if let (Ok(settings), Ok(source)) = (&settings, &source)
+            && !matches!(settings.sts, Sts::NotAsked(_))
+        {
             let is_instance = matches!(source.kind, Kind::Instance);
             let limit = if is_instance { METADATA_TIME_LIMIT } else { TIME_LIMIT };
             let chain = Chain::new(settings, env.clone());
@@ -59,11 +61,15 @@ impl Identity {
                 return Self::of(&credentials, settings).await;
             }
         }
+        let why = match &settings {
+            Ok(AwsSettings { sts: Sts::NotAsked(why), .. }) => (*why).to_owned(),
+            _ => "no credentials could be loaded".to_owned(),
+        };
         let credentials = match source {
             Ok(source) if matches!(source.kind, Kind::Instance) => {
                 format!("{none}; on an EC2 instance, those of its role")
             }
-            Ok(source) => format!("{}, which gives none now", source.describe(None)),
+            Ok(source) => source.describe(None),
             Err(CredentialsError::NotFound { .. }) => none.to_owned(),
             Err(error) => error.with_hint(),
         };
@@ -75,7 +81,7 @@ impl Identity {
             }
             Err(error) => ("unknown".to_owned(), error.with_hint()),
         };
-        Self { caller: Err("no credentials".to_owned()), rates: None, credentials, region, endpoint }
+        Self { caller: Err(why), rates: None, credentials, region, endpoint }
     }
 
     /// Refuses any account but the expected one.

@@ -13,6 +13,7 @@ mod settings;
 mod next_steps;
 pub mod finish;
 mod failure;
+mod status;
 mod run;
 mod commands;
 #[cfg(test)]

@@ -42,7 +42,9 @@ pub(crate) fn rerun_of(report: &Path, columns: &InputOptions, simulated: bool) -
     command
 }
 
-fn resume(settings: &JobSettings) -> String {
+/// The command that continues the job from its journal.
+#[must_use]
+pub(crate) fn resume(settings: &JobSettings) -> String {
     let mut command = format!("chime-sweep {} {}", settings.mode.name(), quoted_path(&settings.input));
     if settings.outputs.report_copy {
         push(&mut command, "--output", "-");

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use super::entry::{Entry, Header};
+use super::entry::{Entry, Header, Session};
 use super::history::{History, HistoryError, Replayed, replay};
 use super::writer::{Journal, JournalError};
 use crate::event::{AttemptOutcome, Event, Outcome, Settlement, StopReason, channel};
@@ -52,7 +52,7 @@ fn night() -> Vec<Event> {
 /// Records events in a new journal; returns its bytes.
 fn recorded(events: &[Event]) -> Vec<u8> {
     let (_folder, path) = place();
-    let session = Entry::Session { at: Timestamp::UNIX_EPOCH };
+    let session = Entry::Session(Session::at(Timestamp::UNIX_EPOCH));
     let mut journal = Journal::create(&path, &[Entry::Header(header()), session]).expect("creates");
     let (mut outbox, inbox) = channel();
     for event in events {
@@ -60,7 +60,11 @@ fn recorded(events: &[Event]) -> Vec<u8> {
     }
     drop(outbox);
     let mut watched = Vec::new();
-    journal.record(inbox, |group| watched.extend_from_slice(group)).expect("records");
+    let watch = |group: &[Event]| {
+        watched.extend_from_slice(group);
+        None
+    };
+    journal.record(inbox, watch).expect("records");
     assert_eq!(watched, events, "each event is shown once, in order");
     std::fs::read(&path).expect("reads")
 }
@@ -178,7 +182,7 @@ fn the_rows_of_a_larger_input_are_only_counted() {
     let last = u32::MAX - 2..u32::MAX;
     for entry in [
         Entry::Header(header),
-        Entry::Session { at: Timestamp::UNIX_EPOCH },
+        Entry::Session(Session::at(Timestamp::UNIX_EPOCH)),
         Entry::of(&Event::Intent { rows: rows(last.clone()) }).expect("is recorded"),
         Entry::of(&settled(last.clone(), Outcome::Succeeded)).expect("is recorded"),
         Entry::of(&Event::Released { rows: rows(last.clone()) }).expect("is recorded"),
@@ -215,7 +219,7 @@ fn rows_that_a_dead_process_intended_are_in_doubt_until_settled() {
     let released = Event::Released { rows: rows(2..3) };
     let second = [Event::Intent { rows: rows(1..4) }, settled(1..2, Outcome::Succeeded), released];
     for events in [&first[..], &second] {
-        history.apply(Entry::Session { at: Timestamp::UNIX_EPOCH }).expect("applies");
+        history.apply(Entry::Session(Session::at(Timestamp::UNIX_EPOCH))).expect("applies");
         for event in events {
             history.apply(Entry::of(event).expect("is recorded")).expect("applies");
         }
@@ -232,7 +236,7 @@ fn a_torn_tail_is_cut_off_and_new_entries_are_appended() {
     file.write_all(b"{\"intent\":{\"ro").expect("writes");
     let (mut journal, torn) = Journal::open(&path, 100).expect("opens").expect("is there");
     assert_eq!(torn.whole, std::fs::metadata(&path).expect("is there").len(), "cut, not only overwritten");
-    journal.append(&[Entry::Session { at: Timestamp::UNIX_EPOCH }]).expect("appends");
+    journal.append(&[Entry::Session(Session::at(Timestamp::UNIX_EPOCH))]).expect("appends");
     drop(journal);
     let (_, replayed) = Journal::open(&path, 100).expect("opens").expect("is there");
     assert!(replayed.history.expect("has a header").begun.is_some());
@@ -270,7 +274,11 @@ fn a_full_disk_ends_recording_and_nothing_is_acknowledged() {
     let (mut outbox, inbox) = channel();
     outbox.emit(Event::Intent { rows: rows(0..1) }).expect("emits");
     let mut watched = 0;
-    let error = journal.record(inbox, |group| watched += group.len()).expect_err("the disk is full");
+    let watch = |group: &[Event]| {
+        watched += group.len();
+        None
+    };
+    let error = journal.record(inbox, watch).expect_err("the disk is full");
     assert!(matches!(error, JournalError::Io { action: "write", .. }), "{error:?}");
     assert_eq!((watched, outbox.durable()), (0, 0));
     assert!(outbox.emit(Event::Released { rows: rows(0..1) }).is_err(), "the sender notices");
@@ -284,14 +292,18 @@ fn events_that_were_not_synced_are_not_acknowledged() {
         let file = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").expect("opens");
         Journal::on(PathBuf::from("/dev/null"), file)
     };
-    let session = [Entry::Session { at: Timestamp::UNIX_EPOCH }];
+    let session = [Entry::Session(Session::at(Timestamp::UNIX_EPOCH))];
     assert!(unsynced().note(&session).is_ok(), "the next sync makes it durable");
     assert!(matches!(unsynced().append(&session), Err(JournalError::Io { action: "write", .. })));
     let (mut outbox, inbox) = channel();
     outbox.emit(Event::Intent { rows: rows(0..1) }).expect("emits");
     drop(outbox);
     let mut watched = 0;
-    let error = unsynced().record(inbox, |group| watched += group.len()).expect_err("cannot be synced");
+    let watch = |group: &[Event]| {
+        watched += group.len();
+        None
+    };
+    let error = unsynced().record(inbox, watch).expect_err("cannot be synced");
     assert!(matches!(error, JournalError::Io { action: "write", .. }), "{error:?}");
     assert_eq!(watched, 0, "only durable events are shown");
 }

@@ -61,7 +61,7 @@ pub enum Command {
     /// Show what would be sent, without sending anything
     #[command(after_long_help = topics::PLAN_EXAMPLES)]
     Plan(PlanArgs),
-    /// Show how far a run is, or what was left of it: while it runs, after a crash, or from its report
+    /// Show how far a run is, what a crash has left of it, or how it ended
     #[command(after_long_help = topics::STATUS_EXAMPLES)]
     Status(StatusArgs),
     /// Print the summary of a job again, from its report

@@ -45,7 +45,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Takes an entry of the journal into account.
-    pub(super) fn apply(&mut self, entry: &Entry<'_>) {
+    pub(crate) fn apply(&mut self, entry: &Entry<'_>) {
         match entry {
             Entry::Session(session) => {
                 self.settled_before = self.settled();

@@ -8,8 +8,9 @@ use tempfile::TempDir;
 
 use super::entry::{Entry, Header, Session};
 use super::history::{History, HistoryError, Replayed, replay};
+use super::look::{Owner, look};
 use super::writer::{Journal, JournalError};
-use crate::event::{AttemptOutcome, Event, Outcome, Settlement, StopReason, channel};
+use crate::event::{AttemptOutcome, Event, Outcome, Settlement, State, StopReason, channel};
 use crate::input::RowId;
 
 fn header() -> Header {
@@ -257,6 +258,51 @@ fn a_journal_is_private_and_has_one_owner() {
     }
     journal.remove().expect("removes");
     assert!(!path.exists());
+}
+
+#[test]
+fn who_looks_at_a_journal_changes_nothing_and_locks_nobody_out() {
+    let (_folder, path) = place();
+    assert!(look(&path).expect("nothing is wrong").is_none() && !path.exists());
+    let mut bytes = recorded(&night());
+    bytes.extend_from_slice(b"{\"settled\":{\"rows\":[3");
+    std::fs::write(&path, &bytes).expect("writes");
+    let modified = || std::fs::metadata(&path).and_then(|file| file.modified()).expect("a file");
+    let before = modified();
+    let seen = look(&path).expect("looks").expect("is there");
+    assert!(matches!(seen.owner, Owner::Gone), "{:?}", seen.owner);
+    assert_eq!((seen.progress.settled(), seen.history.map(|history| history.settled())), (25, Some(25)));
+    assert_eq!((std::fs::read(&path).expect("reads"), modified()), (bytes, before), "a torn tail stays");
+    let (journal, _) = Journal::open(&path, 100).expect("is not locked").expect("is there");
+    let seen = look(&path).expect("looks").expect("is there");
+    assert!(matches!(seen.owner, Owner::AtWork), "{:?}", seen.owner);
+    assert_eq!(seen.progress.stopped, Some(StopReason::Deadline));
+    journal.remove().expect("removes");
+    assert!(look(&path).expect("nothing is wrong").is_none());
+}
+
+#[test]
+fn what_is_written_while_one_looks_is_not_damage() {
+    let bytes = recorded(&night());
+    let (_folder, path) = place();
+    for cut in (0..bytes.len()).step_by(7) {
+        std::fs::write(&path, &bytes[..cut]).expect("writes");
+        assert!(look(&path).is_ok(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn what_a_watcher_returns_is_noted() {
+    let (_folder, path) = place();
+    let session = Entry::Session(Session::at(Timestamp::UNIX_EPOCH));
+    let mut journal = Journal::create(&path, &[Entry::Header(header()), session]).expect("creates");
+    let (mut outbox, inbox) = channel();
+    outbox.emit(Event::Intent { rows: rows(0..1) }).expect("emits");
+    drop(outbox);
+    let note = Entry::State { is: State::Outage, at: Timestamp::UNIX_EPOCH };
+    journal.record(inbox, |_| Some(note.clone())).expect("records");
+    let seen = look(&path).expect("looks").expect("is there");
+    assert_eq!(seen.progress.state, Some((State::Outage, Timestamp::UNIX_EPOCH)));
 }
 
 #[test]

@@ -2,6 +2,9 @@
 //!
 //! Pure: the time is an argument. Must not print.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -254,7 +257,7 @@ impl Unfinished {
             "failed_by_code": progress.failed_by_code,
             "in_doubt": self.in_doubt,
             "last_settled_at": progress.last,
-            "rows_per_second": progress.pace(now).filter(|_| is_running),
+            "rows_per_second": progress.pace(now).filter(|_| is_running).map(|pace| (pace * 10.0).round() / 10.0),
             "seconds_left": progress.left(now).filter(|_| is_running).map(|left| left.as_secs()),
         })
     }

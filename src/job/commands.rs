@@ -35,6 +35,7 @@ use crate::terminal::overview::Overview;
 pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::Result<ExitStatus> {
     match command {
         Command::Run(args) => {
+            status::check_written(&args.input).map_err(failure::nothing_sent)?;
             let now = local_time(&args.job.stop);
             let settings = JobSettings::of_run(args, &now).map_err(failure::nothing_sent)?;
             return run::execute(&settings, env, screen);

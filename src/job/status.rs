@@ -20,6 +20,7 @@ use crate::files;
 use crate::hint::Hinted;
 use crate::input::{InputOptions, Source, Status as RowStatus};
 use crate::journal::entry::Session;
+use crate::journal::history::History;
 use crate::journal::look::{Look, Owner, look};
 use crate::report;
 use crate::report::summary::Counted;
@@ -89,7 +90,7 @@ fn find_run(report: &Path) -> anyhow::Result<Option<Status>> {
         Some(command) => command,
         None => "the command that started it, with --resume".to_owned(),
     });
-    let in_doubt = history.as_ref().filter(|_| !is_running).map_or(0, |history| history.in_doubt());
+    let in_doubt = history.as_ref().filter(|_| !is_running).map_or(0, History::in_doubt);
     let target = history.map(|history| history.header.target);
     let run = Unfinished { owner, target, progress, in_doubt, elsewhere };
     let found = Found::Unfinished(Box::new(run));

@@ -60,7 +60,7 @@ pub enum JournalError {
 impl Hint for JournalError {
     fn hint(&self) -> Option<&str> {
         match self {
-            Self::InUse(_) => Some("wait until it finishes"),
+            Self::InUse(_) => Some("wait until it finishes; `chime-sweep status REPORT` shows how far it is"),
             Self::Io { .. } => None,
             Self::Unusable { .. } => Some(
                 "it is the only record of its run: repair it if it is damaged, or move it away to start over",

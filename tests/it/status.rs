@@ -62,7 +62,7 @@ fn a_run_that_is_going_on_and_is_then_cut_short() {
     let seen = json(&job);
     assert_eq!((&seen["status"], &seen["pid"], &seen["rows"]), (&"running".into(), &pid.into(), &200.into()));
     assert!(seen["settled"].as_u64() >= Some(3) && seen["state"].is_string(), "{seen}");
-    for command in ["summary", "rerun", "plan"] {
+    for command in ["summary", "run", "rerun", "plan"] {
         let ended = job.command(&format!("{command} {REPORT}"));
         ended
             .exits(1)
@@ -81,7 +81,7 @@ fn a_run_that_is_going_on_and_is_then_cut_short() {
     );
     let seen = json(&job);
     assert_eq!(seen["status"], "cut_short");
-    for command in ["summary", "rerun", "plan"] {
+    for command in ["summary", "run", "rerun", "plan"] {
         let ended = job.command(&format!("{command} {REPORT}"));
         ended.exits(1).says("its run was cut short; ").says("hint: to go on: chime-sweep run numbers.csv");
     }
@@ -177,7 +177,7 @@ fn what_is_not_there_or_is_not_a_report_is_an_error() {
     job.command("status numbers.csv").exits(1).says("`numbers.csv` is not a report").says_not("hint");
     job.command("status -").exits(1).says("does not read standard input");
     job.command("status .").exits(1).says("is a directory");
-    for command in ["summary", "rerun", "plan"] {
+    for command in ["summary", "run", "rerun", "plan"] {
         job.command(&format!("{command} numbers.report.csv"))
             .exits(1)
             .says("cannot open `numbers.report.csv`");

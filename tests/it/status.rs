@@ -41,11 +41,15 @@ fn files(job: &Job) -> Vec<(String, Vec<u8>, SystemTime)> {
 /// A run that has settled some of its rows, and has others left.
 fn under_way(job: &Job, more: &str) -> Running {
     let running = job.start_sweep(&format!("{ONE_BY_ONE} {more}"));
+    wait_for_settled_rows(job);
+    running
+}
+
+fn wait_for_settled_rows(job: &Job) {
     wait_until("three rows are settled", || {
         let journal = std::fs::read_to_string(job.journal()).unwrap_or_default();
         journal.matches("\n{\"settled\"").count() >= 3
     });
-    running
 }
 
 #[test]
@@ -245,7 +249,7 @@ fn a_run_on_standard_input_is_continued_from_its_copy() {
         .chime_sweep(&format!("run - --yes --output {REPORT} --endpoint-url {} {ONE_BY_ONE}", service.url()));
     let input = std::fs::File::open(job.path("numbers.csv")).expect("opens");
     let running = job.spawn(command.stdin(input));
-    wait_until("rows are settled", || json(&job)["settled"].as_u64() >= Some(3));
+    wait_for_settled_rows(&job);
     running.kill();
     std::fs::remove_file(job.path("numbers.csv")).expect("removes");
     let next = json(&job)["next_command"].as_str().expect("a command").replace("chime-sweep ", "");

@@ -20,7 +20,7 @@ use chime_sweep::journal::history::{History, replay};
 use chime_sweep::number::PhoneNumber;
 use chime_sweep::plan::Plan;
 use chime_sweep::report::summary::Counted;
-use chime_sweep::report::{self, reconcile};
+use chime_sweep::report::{self, Place, reconcile};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -61,7 +61,7 @@ fn read() -> Input {
 /// The journal of a run without failures.
 fn journal(plan: &Plan) -> Vec<u8> {
     let mut lines = Vec::new();
-    Entry::Header(Header::new(String::new(), ROWS, String::new())).write_line(&mut lines);
+    Entry::Header(Header::new(String::new(), ROWS, String::new(), None)).write_line(&mut lines);
     write_lines(&events(plan), &mut lines);
     lines
 }
@@ -167,8 +167,10 @@ fn file_report(bencher: Bencher) {
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         let result_of = |row| reconcile::result_of(&history, row, None);
         let mut counted = Counted::default();
-        report::write(io::sink(), &source, &input, result_of, |row| counted.add_written(&row, &input.rows))
-            .unwrap();
+        report::write(io::sink(), &source, &input, Place::default(), result_of, |row| {
+            counted.add_written(&row, &input.rows)
+        })
+        .unwrap();
         counted
     });
 }

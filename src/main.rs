@@ -16,14 +16,21 @@ use tracing_subscriber::util::SubscriberInitExt;
 fn main() -> ExitCode {
     let argv: Vec<_> = std::env::args_os().collect();
     let interactive = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    let env = Environment::of_process();
     let cli = match cli::parse(&argv, interactive) {
         Ok(cli) => cli,
+        Err(error) if error.use_stderr() && cli::wants_json(&argv) => {
+            let options = ScreenOptions { format: Format::Json, ..ScreenOptions::default() };
+            if let Ok(screen) = Screen::open(&options, &env, job::wall_clock) {
+                screen.fail(error.to_string().trim_end());
+            }
+            return ExitStatus::Usage.into();
+        }
         Err(help_or_error) => {
             let _ = help_or_error.print(); // there is no one to report a failure to
             return if help_or_error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success }.into();
         }
     };
-    let env = Environment::of_process();
     let options = ScreenOptions {
         quiet: cli.quiet,
         format: if cli.log_format == LogFormat::Json { Format::Json } else { Format::Text },

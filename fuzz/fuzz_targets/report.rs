@@ -2,7 +2,7 @@
 #![no_main]
 
 use chime_sweep::input::{Input, InputOptions, Source, Standing, Status};
-use chime_sweep::report::{self, RowResult};
+use chime_sweep::report::{self, Place, RowResult};
 
 const HEADER: &str = "voice_connector_id,phone_number,status,error_code,error_message,attempts,request_id,completed_at\n";
 const STATUS: usize = 2;
@@ -12,7 +12,7 @@ libfuzzer_sys::fuzz_target!(|rows: &[u8]| {
     let source = Source::from_bytes("fuzz.csv", bytes.clone());
     let Ok(input) = Input::read(&source, &InputOptions::default()) else { return };
     let mut written = Vec::new();
-    report::write(Vec::new(), &source, &input, |_| RowResult::NOT_ATTEMPTED, |row| written.push(row.status))
+    report::write(Vec::new(), &source, &input, Place::default(), |_| RowResult::NOT_ATTEMPTED, |row| written.push(row.status))
         .expect("the passes agree");
     let mut other = csv::ReaderBuilder::new().flexible(true).from_reader(&*bytes);
     for ((row, status), record) in input.rows.ids().zip(&written).zip(other.byte_records()) {

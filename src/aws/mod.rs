@@ -9,12 +9,12 @@ mod profile;
 mod settings;
 pub mod protocol;
 pub(crate) mod transport;
+pub(crate) mod rate_cache;
 pub(crate) mod credentials;
 pub(crate) mod client;
-pub(crate) mod rate_cache;
 #[cfg(test)]
 mod tests;
 
 pub use environment::Environment;
 pub(crate) use profile::{ChosenProfile, ProfileError, Profiles};
-pub(crate) use settings::{AwsArgs, AwsSettings, AwsSettingsError};
+pub(crate) use settings::{AwsArgs, AwsSettings, AwsSettingsError, Sts};

@@ -1,7 +1,7 @@
 //! The rate that a service was found to grant, kept for the next run: `chime-sweep/rates.json` in the user's state
 //! directory.
 //!
-//! It only saves a few 429s, so nothing that is wrong with it may stop a run. Keeps no access key, only a hash of its id.
+//! It only saves a few 429s, so nothing that is wrong with it may stop a run. Keeps no account or access key, only a hash of its id.
 //! Must not be used for simulated runs, or read a clock.
 
 use std::fs;
@@ -29,15 +29,15 @@ const MOST_BYTES: u64 = 1 << 18;
 pub(crate) struct RateKey {
     endpoint: String,
     region: String,
-    /// A hash of the access key's id.
+    /// A hash of the account's id, or of the access key's where the account is not known.
     key: String,
 }
 
 impl RateKey {
-    /// The owner of this access key, at this endpoint.
+    /// The account or access key with this id, at this endpoint. Keys of roles and of SSO change; their account does not.
     #[must_use]
-    pub(crate) fn new(endpoint: &Endpoint, access_key_id: &str) -> Self {
-        let hash = Sha256::digest(format!("{FORMAT}:{access_key_id}"));
+    pub(crate) fn new(endpoint: &Endpoint, owner: &str) -> Self {
+        let hash = Sha256::digest(format!("{FORMAT}:{owner}"));
         Self {
             endpoint: endpoint.to_string(),
             region: endpoint.region().as_str().to_owned(),

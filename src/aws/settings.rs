@@ -26,6 +26,21 @@ pub(crate) struct AwsArgs {
     pub ca_bundle: Option<PathBuf>,
     /// `--allow-http`: plain `http` also to other machines.
     pub allow_http: bool,
+    /// `--no-sts`.
+    pub no_sts: bool,
+    /// `--expect-account`: the only account that the run may be for.
+    pub expected_account: Option<String>,
+}
+
+/// Which STS is asked whose credentials they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Sts {
+    /// The region's.
+    OfRegion,
+    /// The one that the user named.
+    At(Endpoint),
+    /// None, and why.
+    NotAsked(&'static str),
 }
 
 /// What the run uses.
@@ -37,6 +52,8 @@ pub(crate) struct AwsSettings {
     pub region_from: String,
     /// Which of the region's hosts is used; the credentials' services follow it.
     pub variant: Variant,
+    /// Who is asked whose credentials they are.
+    pub sts: Sts,
     /// The PEM file whose certificates replace the platform's roots.
     pub ca_bundle: Option<PathBuf>,
     /// The profile that was chosen by name (`--profile`, then `AWS_PROFILE`), and how.
@@ -67,6 +84,16 @@ impl AwsSettings {
                 "use_dualstack_endpoint",
             )?,
         };
+        let sts = match sources.sts_url()? {
+            _ if args.no_sts => Sts::NotAsked("--no-sts"),
+            Some(sts) => {
+                Sts::At(Endpoint::of_url(&sts, region.clone(), Variant::default(), args.allow_http)?)
+            }
+            None if url.is_some() => {
+                Sts::NotAsked("the endpoint is not the region's, and `AWS_ENDPOINT_URL_STS` is not set")
+            }
+            None => Sts::OfRegion,
+        };
         let endpoint = match &url {
             Some(url) => Endpoint::of_url(url, region, variant, args.allow_http)?,
             None => Endpoint::of_region(region, variant)?,
@@ -75,7 +102,7 @@ impl AwsSettings {
             let configured = env.get("AWS_CA_BUNDLE").or_else(|| profiles.get("ca_bundle"));
             configured.map(|path| env.expand_home(path))
         });
-        Ok(Self { endpoint, region_from, variant, ca_bundle, profile, warnings })
+        Ok(Self { endpoint, region_from, variant, sts, ca_bundle, profile, warnings })
     }
 }
 
@@ -125,19 +152,29 @@ impl Sources<'_> {
 
     /// The endpoint that the user configured, if any.
     fn endpoint_url(&self, args: &AwsArgs) -> Result<Option<String>, AwsSettingsError> {
-        if let Some(typed) = &args.endpoint_url {
-            return Ok(Some(typed.clone()));
+        match &args.endpoint_url {
+            Some(typed) => Ok(Some(typed.clone())),
+            // The CLI reads one spelling, some SDKs the other; both are accepted.
+            None => self.configured_url("CHIME_SDK_VOICE", &["chime_sdk_voice", "chime-sdk-voice"]),
         }
+    }
+
+    /// The endpoint of STS that the user configured, if any.
+    fn sts_url(&self) -> Result<Option<String>, AwsSettingsError> {
+        self.configured_url("STS", &["sts"])
+    }
+
+    fn configured_url(&self, variable: &str, services: &[&str]) -> Result<Option<String>, AwsSettingsError> {
         if self.switch(None, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls")? {
             return Ok(None);
         }
+        let of_profile =
+            || services.iter().find_map(|name| self.profiles.get_of_service(name, "endpoint_url"));
         let configured = self
             .env
-            .get("AWS_ENDPOINT_URL_CHIME_SDK_VOICE")
+            .get(&format!("AWS_ENDPOINT_URL_{variable}"))
             .or_else(|| self.env.get("AWS_ENDPOINT_URL"))
-            // The CLI reads one spelling, some SDKs the other; both are accepted.
-            .or_else(|| self.profiles.get_of_service("chime_sdk_voice", "endpoint_url"))
-            .or_else(|| self.profiles.get_of_service("chime-sdk-voice", "endpoint_url"))
+            .or_else(of_profile)
             .or_else(|| self.profiles.get("endpoint_url"));
         Ok(configured.map(str::to_owned))
     }

@@ -41,6 +41,15 @@ pub fn parse(argv: &[OsString], interactive: bool) -> Result<Cli, clap::Error> {
     cli.map_err(|error| name_variables(error, &command, &words))
 }
 
+/// Whether messages are to be JSON, also where the command line cannot be parsed.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is where options come from")]
+pub fn wants_json(argv: &[OsString]) -> bool {
+    let is_typed = argv.windows(2).any(|words| words[0] == "--log-format" && words[1] == "json")
+        || argv.iter().any(|word| word == "--log-format=json");
+    is_typed || std::env::var_os("CHIME_SWEEP_LOG_FORMAT").is_some_and(|format| format == "json")
+}
+
 /// The variable of an option.
 fn variable(arg: &Arg) -> Option<String> {
     Some(format!("{PREFIX}{}", arg.get_long()?.to_ascii_uppercase().replace('-', "_")))

@@ -13,14 +13,23 @@ use clap::Args;
 use jiff::civil::Time;
 
 use super::values::{
-    MaxFailures, one_or_more, parse_concurrency, parse_delimiter, parse_duration, parse_percent, parse_rate,
-    parse_time,
+    MaxFailures, one_or_more, parse_account, parse_concurrency, parse_delimiter, parse_duration,
+    parse_percent, parse_rate, parse_time,
 };
 use crate::pool::pace::Rate;
 
 /// The options that contradict `--simulate`. Not their group: an error would then name all of them.
-pub(super) const AWS_OPTIONS: [&str; 7] =
-    ["region", "profile", "endpoint_url", "fips", "dualstack", "ca_bundle", "allow_http"];
+pub(super) const AWS_OPTIONS: [&str; 9] = [
+    "region",
+    "profile",
+    "endpoint_url",
+    "fips",
+    "dualstack",
+    "ca_bundle",
+    "allow_http",
+    "expect_account",
+    "no_sts",
+];
 
 /// The options that `run` and `rerun` share.
 #[derive(Debug, Args)]
@@ -57,6 +66,13 @@ pub(crate) struct JobArgs {
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
     pub(crate) on_finish_timeout: Duration,
 
+    /// A text for the record beside the report, such as a ticket's number
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    /// Send the rows of a report to another account, region or endpoint than its earlier runs did
+    #[arg(long)]
+    pub(crate) other_target: bool,
+
     /// See [`InputArgs`].
     #[command(flatten)]
     pub(crate) columns: InputArgs,
@@ -91,6 +107,7 @@ pub(crate) struct InputArgs {
 
 /// Which account and endpoint; the rest comes from the standard AWS environment and files.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
 #[command(next_help_heading = "AWS")]
 pub(crate) struct AwsOptions {
     /// The region [default: AWS_REGION, AWS_DEFAULT_REGION, the profile's]
@@ -114,6 +131,12 @@ pub(crate) struct AwsOptions {
     /// Allow plain HTTP to other machines
     #[arg(long)]
     pub(crate) allow_http: bool,
+    /// Refuse credentials of any other account than this one
+    #[arg(long, value_name = "ID", value_parser = parse_account, conflicts_with = "no_sts")]
+    pub(crate) expect_account: Option<String>,
+    /// Do not ask AWS STS which account the credentials are of
+    #[arg(long)]
+    pub(crate) no_sts: bool,
 }
 
 /// Batch size, concurrency, rate, attempts and timeouts.
@@ -132,7 +155,7 @@ pub(crate) struct PaceArgs {
     /// Share of the found limit to leave to other clients
     #[arg(long, value_name = "PERCENT", default_value = "3%", value_parser = parse_percent)]
     pub(crate) headroom: f64,
-    /// Do not use or store the rate found for this endpoint, region and access key
+    /// Do not use or store the rate found for this endpoint, region and account
     #[arg(long)]
     pub(crate) no_remember: bool,
     /// Maximum attempts per batch, including the first; throttled ones do not count

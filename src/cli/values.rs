@@ -105,6 +105,14 @@ pub(super) fn one_or_more<T: FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| "expected a whole number, 1 or more".to_owned())
 }
 
+/// The id of an AWS account.
+pub(super) fn parse_account(text: &str) -> Result<String, String> {
+    match text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => Ok(text.to_owned()),
+        false => Err("expected an account id of 12 digits".to_owned()),
+    }
+}
+
 /// Where the simulator listens.
 pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "expected an address and a port such as `127.0.0.1:8080`".to_owned())
@@ -174,6 +182,10 @@ mod tests {
         assert_eq!(one_or_more("16"), Ok(std::num::NonZeroU32::MIN.saturating_add(15)));
         for bad in ["0", "-1", "many", "4294967296"] {
             assert!(one_or_more::<std::num::NonZeroU32>(bad).is_err(), "{bad}");
+        }
+        assert!(parse_account("012345678901").is_ok());
+        for bad in ["", "1234", "0123-4567-8901", "0123456789012"] {
+            assert!(parse_account(bad).is_err(), "{bad}");
         }
         assert!(parse_address("127.0.0.1:0").is_ok());
         assert!(parse_address("localhost:0").is_err_and(|error| error.contains("127.0.0.1")));

@@ -8,6 +8,7 @@ use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
+use super::beside::beside;
 use super::clock::wall_clock;
 use super::next_steps;
 use super::outputs::{Outputs, print};
@@ -17,16 +18,17 @@ use super::signals;
 use super::{failure, run, status};
 use crate::aws::Environment;
 use crate::aws::credentials::Identity;
+use crate::aws::rate_cache::RateCache;
 use crate::cli::exit::ExitStatus;
 use crate::cli::{Command, PlanArgs, SimulateArgs, StopArgs, SummaryArgs, manual};
 use crate::input::{EXAMPLES, Input, Source, Standing};
 use crate::plan::Plan;
 use crate::pool::pace::Rate;
 use crate::report;
-use crate::report::summary::{self, Counted, Summary};
+use crate::report::summary::{self, Counted, Record, Summary};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::terminal::Screen;
-use crate::terminal::overview::Overview;
+use crate::terminal::overview::{Expected, Overview};
 
 /// Runs a command.
 ///
@@ -64,17 +66,25 @@ fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<ExitStatus> {
     let source = Source::open(&args.input)?;
     let shows_all = args.all || args.json;
     let shown = if shows_all { usize::MAX } else { EXAMPLES };
-    let input = Input::read_showing(&source, &settings::columns(args.columns), shown)?;
+    let (aws, columns) = (settings::aws_args(args.aws), settings::columns(args.columns));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (input, identity) = beside(
+        || Input::read_showing(&source, &columns, shown),
+        || runtime.block_on(Identity::planned(&aws, env)),
+    );
+    let input = input?;
+    identity.check_account(&aws)?;
     let plan = Plan::new(&input.rows, |_| true, args.batch_size);
-    let aws = settings::aws_args(args.aws);
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let identity = runtime.block_on(Identity::planned(&aws, env));
     let overview = Overview::of(&args.input, &source, &input, &plan);
     let overview = Overview { identity: Some(&identity), shows_all, ..overview };
-    let rate = if let Rate::Fixed(rate) = args.rate { Some(rate) } else { None };
+    let found = || RateCache::of(env)?.get(identity.rates.as_ref()?, wall_clock());
+    let expected = match args.rate {
+        Rate::Fixed(rate) => Expected::Typed(rate),
+        Rate::Auto => found().map_or(Expected::Assumed, Expected::Found),
+    };
     match args.json {
-        true => print(&serde_json::to_string_pretty(&overview.json(rate))?)?,
-        false => print(&overview.with_details(rate))?,
+        true => print(&serde_json::to_string_pretty(&overview.json(expected))?)?,
+        false => print(&overview.with_details(expected))?,
     }
     let all_can_be_sent = input.rows.count(Standing::Invalid) + input.rows.count(Standing::Kept) == 0;
     Ok(if all_can_be_sent { ExitStatus::Success } else { ExitStatus::SomeRowsFailed })
@@ -98,6 +108,9 @@ fn summary(args: SummaryArgs) -> anyhow::Result<()> {
         counted.add(&row);
     })?;
     let run = args.run.as_deref().map(|path| summary::read_run(path, &counted.rows)).transpose()?;
+    // A record that is gone, or is about the report before it was edited, takes nothing from the counts.
+    let recorded = || Record::of(&args.report).ok()?.latest(&counted.rows);
+    let run = run.or_else(|| recorded().map(|recorded| (recorded.run, recorded.simulated || is_simulated)));
     let (run, simulated) = run.map_or((None, is_simulated), |(run, simulated)| (Some(run), simulated));
     let all_succeeded = counted.all_succeeded();
     let summary = Summary {

@@ -19,6 +19,8 @@ use crate::journal::entry::{Entry, Header, Session};
 use crate::journal::history::{History, Replayed};
 use crate::journal::writer::Journal;
 use crate::report;
+use crate::report::Place;
+use crate::report::summary::{Record, Recorded, record_path};
 use crate::text::counted;
 
 /// Where the report goes, and what to do with files that already exist.
@@ -37,6 +39,12 @@ impl ReportSettings {
     #[must_use]
     pub(crate) fn journal(&self) -> PathBuf {
         journal_of(&self.path)
+    }
+
+    /// The report, and what is beside it.
+    #[must_use]
+    pub(super) fn files(&self) -> [PathBuf; 4] {
+        [self.path.clone(), self.journal(), self.input_copy(), record_path(&self.path)]
     }
 
     /// The run's own copy of its input.
@@ -106,13 +114,62 @@ pub(crate) fn check_not_rehearsed(source: &Source, options: &InputOptions) -> an
     }
 }
 
+/// Follows a target.
+fn of_account(id: Option<&str>) -> String {
+    id.map_or_else(String::new, |id| format!(", account {id}"))
+}
+
+/// Refuses to send the rows of the report `source` elsewhere than its earlier runs did, as far as its `record` and its
+/// own columns tell: `NotFound` would then mean nothing. `target` and `place` are those of this run.
+///
+/// # Errors
+/// If they differ, or the report cannot be read.
+pub(crate) fn check_same_target(
+    source: &Source,
+    options: &InputOptions,
+    record: &Record,
+    target: &str,
+    place: Place<'_>,
+) -> anyhow::Result<()> {
+    let differs = |old: Option<&str>, new: Option<&str>| old.zip(new).is_some_and(|(old, new)| old != new);
+    let mut other = None;
+    if let Some(Recorded { run, .. }) = record.runs.iter().rfind(|recorded| !recorded.simulated) {
+        let account = run.caller.as_ref().map(|caller| &*caller.account_id);
+        if run.target != target || differs(account, place.account_id) {
+            other = Some(run.target.clone() + &of_account(account));
+        }
+    }
+    report::read(source, options, |row| {
+        let known = |cell: &str| Some(cell.to_owned()).filter(|cell| !cell.is_empty());
+        // A spreadsheet may have rewritten an account's digits.
+        let account = known(&row.account_id).filter(|id| id.len() == 12);
+        let region = known(&row.region);
+        if differs(account.as_deref(), place.account_id) || differs(region.as_deref(), place.region) {
+            other.get_or_insert_with(|| region.unwrap_or_default() + &of_account(account.as_deref()));
+        }
+    })?;
+    let Some(other) = other else { return Ok(()) };
+    let (name, new) = (source.name(), of_account(place.account_id));
+    bail!(Hinted::new(
+        format!("`{name}` is the report of a run on {other}, but this one would use {target}{new}"),
+        "use the same account, endpoint and region, or --other-target if this is meant"
+    ))
+}
+
 impl Existing {
-    /// Checks for an existing report and journal. `target` names the service in words.
+    /// Checks for an existing report and journal. `target` names the service in words, and `account_id` its account, if
+    /// it is known.
     ///
     /// # Errors
     /// If a file exists and the settings do not say what to do with it.
-    pub(crate) fn look(settings: &ReportSettings, input: &Input, target: &str) -> anyhow::Result<Self> {
-        let header = Header::new(input.digest.to_string(), input.rows.len(), target.to_owned());
+    pub(crate) fn look(
+        settings: &ReportSettings,
+        input: &Input,
+        target: &str,
+        account_id: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        let account_id = account_id.map(str::to_owned);
+        let header = Header::new(input.digest.to_string(), input.rows.len(), target.to_owned(), account_id);
         let path = settings.journal();
         files::check_regular("the journal", &path, "move it away, or name another report with --output")?;
         let mut existing = Self { header, path, unfinished: None, discarded: None };
@@ -168,13 +225,21 @@ impl Existing {
                 )
             ));
         }
-        if history.header.target != self.header.target {
+        let (old, new) = (&history.header, &self.header);
+        let accounts = old.account_id.as_ref().zip(new.account_id.as_ref());
+        let is_other_account = accounts.is_some_and(|(old, new)| old != new);
+        if old.target != new.target || is_other_account {
+            let account =
+                |header: &Header| of_account(header.account_id.as_deref().filter(|_| is_other_account));
             bail!(Hinted::new(
                 format!(
-                    "the run recorded in `{own}` used {}, but this one would use {}",
-                    history.header.target, self.header.target
+                    "the run recorded in `{own}` used {}{}, but this one would use {}{}",
+                    old.target,
+                    account(old),
+                    new.target,
+                    account(new)
                 ),
-                "use the same endpoint and region, or --discard to delete the journal of that run"
+                "use the same account, endpoint and region, or --discard to delete the journal of that run"
             ));
         }
         self.unfinished = Some((journal, history));

@@ -11,9 +11,9 @@ use crate::input::{Input, Source};
 use crate::journal::entry::Entry;
 use crate::journal::history::History;
 use crate::journal::writer::Journal;
-use crate::report;
 use crate::report::reconcile;
 use crate::report::summary::Counted;
+use crate::report::{self, Place};
 
 /// Writes the report, removes the journal, and counts the report's rows.
 ///
@@ -24,10 +24,12 @@ pub fn finish(
     report: &Path,
     source: &Source,
     input: &Input,
+    place: Place<'_>,
     stop: Option<StopReason>,
 ) -> anyhow::Result<Counted> {
     let history = journal.history(input.rows.len())?;
-    let counted = files::replace(report, |file| write(file, &mut journal, &history, source, input, stop))?;
+    let counted =
+        files::replace(report, |file| write(file, &mut journal, &history, source, input, place, stop))?;
     if let Err(error) = journal.remove() {
         // The report is complete and the journal says so: the next run removes the journal.
         tracing::warn!(
@@ -47,12 +49,13 @@ fn write(
     history: &History,
     source: &Source,
     input: &Input,
+    place: Place<'_>,
     stop: Option<StopReason>,
 ) -> Result<Counted, Box<dyn std::error::Error + Send + Sync>> {
     let mut counted = Counted::default();
     let mut out = Digesting::new(file);
     let result_of = |row| reconcile::result_of(history, row, stop);
-    report::write(&mut out, source, input, result_of, |row| counted.add_written(&row, &input.rows))?;
+    report::write(&mut out, source, input, place, result_of, |row| counted.add_written(&row, &input.rows))?;
     journal.append(&[Entry::Reported { xxh3: out.digest.finish().into_string().into() }])?;
     Ok(counted)
 }

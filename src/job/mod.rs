@@ -2,6 +2,7 @@
 //!
 //! Must not know how any of them works.
 
+mod beside;
 mod clock;
 mod signals;
 mod service;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use super::beside::beside;
 use super::clock::{now, wall_clock};
 use super::existing::{self, Existing};
 use super::failure::{explained, nothing_sent, with_note};
@@ -29,11 +30,11 @@ use crate::journal::writer::Journal;
 use crate::plan::Plan;
 use crate::pool::pace::PaceSettings;
 use crate::pool::{self, Dispatcher, PoolEnd, PoolSettings, Renewal, Submission};
-use crate::report::summary::{self, Counts, Summary};
+use crate::report::summary::{self, Counts, Record, Recorded, Summary};
 use crate::report::timeline::{Recorder, Timeline};
 use crate::terminal::Screen;
 use crate::terminal::consent;
-use crate::terminal::overview::Overview;
+use crate::terminal::overview::{Expected, Overview};
 use crate::terminal::states::Changes;
 use crate::terminal::tally::Tally;
 
@@ -69,6 +70,10 @@ struct Run<'a> {
     source: Source,
     input: Input,
     service: Service,
+    /// Of the earlier runs of this report.
+    record: Record,
+    /// `user@host`.
+    by: String,
 }
 
 /// What a job did.
@@ -93,23 +98,32 @@ impl<'a> Run<'a> {
     fn open(settings: &'a JobSettings, env: &Environment, screen: &'a Screen) -> anyhow::Result<Self> {
         if let Some(log) = screen.log_path() {
             let report = &settings.report;
-            let own = [&settings.input, &report.path, &report.journal(), &report.input_copy()];
-            let is_own = own.into_iter().any(|path| settings::same_file(log, path));
+            let is_own =
+                report.files().iter().chain([&settings.input]).any(|path| settings::same_file(log, path));
             anyhow::ensure!(!is_own, "the log file `{}` is one of the job's own files", log.display());
         }
         let instead = "--output names a file; `--output -` also shows the report on standard output";
         files::check_output("the report", &settings.report.path, instead)?;
+        let record = summary::record_path(&settings.report.path);
+        files::check_output("the record", &record, "--output names another report")?;
+        let mut record = Record::of(&settings.report.path)?;
         settings.outputs.check()?;
         let source = Source::open(&settings.input)?;
-        let input = Input::read(&source, &settings.columns)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (input, service) = beside(
+            || Input::read(&source, &settings.columns),
+            || runtime.block_on(Service::open(&settings.service, env)),
+        );
+        let input = input?;
         anyhow::ensure!(
             settings.mode == Mode::Run || input.layout.is_report(),
             "`{}` is not a chime-sweep report; use `chime-sweep run` for it",
             source.name()
         );
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let service = runtime.block_on(Service::open(&settings.service, env))?;
-        Ok(Self { settings, screen, runtime, source, input, service })
+        if input.layout.is_report() {
+            record = Record::of(&settings.input)?;
+        }
+        Ok(Self { settings, screen, runtime, source, input, service: service?, record, by: caller_of(env) })
     }
 
     /// Checks for an existing report and journal.
@@ -118,7 +132,12 @@ impl<'a> Run<'a> {
         if self.input.layout.is_report() && !self.service.is_local() {
             existing::check_not_rehearsed(&self.source, &settings.columns)?;
         }
-        Existing::look(&settings.report, &self.input, &self.service.target)
+        if self.input.layout.is_report() && !self.service.is_simulated() && !settings.other_target {
+            let (target, place) = (&self.service.target, self.service.place());
+            existing::check_same_target(&self.source, &settings.columns, &self.record, target, place)?;
+        }
+        let Service { target, .. } = &self.service;
+        Existing::look(&settings.report, &self.input, target, self.service.account_id())
     }
 
     /// Shows what is about to happen, and asks for consent.
@@ -136,7 +155,10 @@ impl<'a> Run<'a> {
         if (removes || overview.forgets.is_some()) && !settings.consent {
             consent::ask(&overview, self.screen, settings.reads_stdin())?;
         } else {
-            self.screen.say(&overview);
+            self.screen.say_with(&overview, || Some(("plan", overview.json(Expected::Assumed))));
+            if removes {
+                self.screen.log("confirmed by --yes");
+            }
         }
         Ok(())
     }
@@ -235,7 +257,8 @@ impl<'a> Run<'a> {
             return Ok(Finished { status: ExitStatus::of_run(end.stop, false), summary: None, is_aborted });
         }
         let report = &settings.report.path;
-        let counted = finish::finish(journal, report, input, &self.input, end.stop)
+        let place = self.service.place();
+        let counted = finish::finish(journal, report, input, &self.input, place, end.stop)
             .map_err(|error| with_note(error, kept()))?;
         if let Some(rate) = end.rate_found {
             self.service.remember_rate(rate, wall_clock());
@@ -250,6 +273,8 @@ impl<'a> Run<'a> {
             counted,
             run: Some(summary::Run {
                 target: self.service.target.clone(),
+                region: self.service.region.clone(),
+                caller: self.service.caller().cloned(),
                 started_at: worked.started_at,
                 elapsed: worked.elapsed,
                 stopped: end.stop,
@@ -259,13 +284,37 @@ impl<'a> Run<'a> {
                 timeline: Some(worked.timeline.clone()),
             }),
         };
-        self.screen.say(&summary);
+        self.record(&summary);
+        self.screen.say_with(&summary, || Some(("summary", serde_json::to_value(&summary).ok()?)));
         Source::open(report)
             .map_err(anyhow::Error::from)
             .and_then(|written| settings.outputs.write(&summary, &written, &settings.columns))
             .map_err(|error| with_note(error, format!("the report was written: `{}`", report.display())))?;
         let status = ExitStatus::of_run(end.stop, all_succeeded);
         Ok(Finished { status, summary: Some(summary), is_aborted: false })
+    }
+
+    /// Adds this run to the record beside the report. The report is written already: a failure is a warning.
+    fn record(&self, summary: &Summary) {
+        let (Some(run), settings) = (summary.run.clone(), self.settings) else { return };
+        let mut record = self.record.clone();
+        record.runs.push(Recorded {
+            command: settings.mode.name().to_owned(),
+            note: settings.note.clone(),
+            by: self.by.clone(),
+            chime_sweep: env!("CARGO_PKG_VERSION").to_owned(),
+            simulated: summary.simulated,
+            ended_at: wall_clock(),
+            rows: summary.counted.rows,
+            run,
+        });
+        if let Err(error) = record.write(&settings.report.path) {
+            let error: &dyn std::error::Error = &*error;
+            tracing::warn!(
+                error,
+                "the record beside the report could not be written; the report is complete"
+            );
+        }
     }
 
     /// Runs the command of `--on-finish`, if there is one. Its failure is a warning.
@@ -296,4 +345,15 @@ impl<'a> Run<'a> {
             tracing::warn!(error, "the `--on-finish` command failed; the run is not affected");
         }
     }
+}
+
+/// Who runs this, and where.
+fn caller_of(env: &Environment) -> String {
+    let user =
+        ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| env.get(name)).unwrap_or("unknown");
+    #[cfg(unix)]
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    #[cfg(not(unix))]
+    let host = env.get("COMPUTERNAME").unwrap_or("unknown").to_owned();
+    format!("{user}@{host}")
 }

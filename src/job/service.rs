@@ -13,11 +13,12 @@ use aws_credential_types::Credentials;
 use jiff::Timestamp;
 
 use crate::aws::client::Client;
-use crate::aws::credentials::{CredentialSource, Identity};
+use crate::aws::credentials::{Caller, CredentialSource, Identity};
 use crate::aws::endpoint::{Endpoint, Region, Variant};
 use crate::aws::rate_cache::{RateCache, RateKey};
 use crate::aws::transport;
-use crate::aws::{AwsArgs, AwsSettings, Environment};
+use crate::aws::{AwsArgs, AwsSettings, Environment, Sts};
+use crate::report::Place;
 use crate::simulator::{self, Scenario, Simulator};
 
 /// Which service is called, and how.
@@ -61,6 +62,8 @@ pub(crate) struct Service {
     pub(crate) client: Arc<Client>,
     /// Where it is, in words: endpoint and region, or the simulator.
     pub(crate) target: String,
+    /// The region that requests are signed for; `None` for the simulator.
+    pub(crate) region: Option<String>,
     /// Who calls it; `None` for the simulator.
     pub(crate) identity: Option<Identity>,
     /// Where the service's rate is stored, and under which key; `None` if it is not, as for the simulator.
@@ -89,13 +92,17 @@ impl Service {
         let credentials = CredentialSource::standard(&aws, env.clone());
         let client = client(settings, &aws.endpoint, aws.ca_bundle.as_deref(), credentials)?;
         let credentials = client.check_credentials().await?;
-        let identity = Some(Identity::of(&credentials, &aws));
+        let identity = Identity::of(&credentials, &aws).await;
+        identity.check_account(args)?;
+        if let (Err(why), Sts::OfRegion | Sts::At(_)) = (&identity.caller, &aws.sts) {
+            tracing::warn!("the account is not known: {why}");
+        }
         let rate_cache = if settings.remember { RateCache::of(env) } else { None };
-        let rate_cache = rate_cache
-            .map(|rate_cache| (rate_cache, RateKey::new(&aws.endpoint, credentials.access_key_id())));
+        let rate_cache = rate_cache.zip(identity.rates.clone());
         let is_local = aws.endpoint.is_loopback();
         let target = target(&aws.endpoint);
-        Ok(Self { client, target, identity, rate_cache, is_local, simulator: None })
+        let (region, identity) = (Some(aws.endpoint.region().to_string()), Some(identity));
+        Ok(Self { client, target, region, identity, rate_cache, is_local, simulator: None })
     }
 
     fn simulated(scenario: Option<&Path>, settings: &ServiceSettings) -> anyhow::Result<Self> {
@@ -107,7 +114,25 @@ impl Service {
             Credentials::new(simulator::ACCESS_KEY_ID, simulator::SECRET_ACCESS_KEY, None, None, "simulator");
         let client = client(settings, &endpoint, None, CredentialSource::fixed(keys))?;
         let (target, simulator) = ("the simulator".to_owned(), Some(simulator));
-        Ok(Self { client, target, identity: None, rate_cache: None, is_local: true, simulator })
+        Ok(Self { client, target, region: None, identity: None, rate_cache: None, is_local: true, simulator })
+    }
+
+    /// Whose credentials are used, if that is known.
+    #[must_use]
+    pub(crate) fn caller(&self) -> Option<&Caller> {
+        self.identity.as_ref()?.caller.as_ref().ok()
+    }
+
+    /// The account and the region.
+    #[must_use]
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place { account_id: self.account_id(), region: self.region.as_deref() }
+    }
+
+    /// The account, if it is known.
+    #[must_use]
+    pub(crate) fn account_id(&self) -> Option<&str> {
+        self.caller().map(|caller| &*caller.account_id)
     }
 
     /// The rate (requests/s) that an earlier run found.

@@ -37,6 +37,10 @@ pub(crate) struct JobSettings {
     pub(crate) report: ReportSettings,
     /// What else is written.
     pub(crate) outputs: Outputs,
+    /// For the record.
+    pub(crate) note: Option<String>,
+    /// The rows of a report may be sent elsewhere than before.
+    pub(crate) other_target: bool,
     /// The user consented with `--yes`.
     pub(crate) consent: bool,
     /// Which service is called.
@@ -144,6 +148,8 @@ impl JobSettings {
                 html: job.html,
                 html_full_numbers: job.html_full_numbers,
             },
+            note: job.note,
+            other_target: job.other_target,
             consent: job.yes,
             service: ServiceSettings {
                 choice: match job.simulate {
@@ -178,12 +184,12 @@ impl JobSettings {
 
     /// Compares paths: files that do not exist yet cannot be told apart by their contents.
     fn check_files(&self) -> anyhow::Result<()> {
-        let mut taken = vec![self.report.path.clone(), self.report.journal(), self.report.input_copy()];
+        let mut taken = self.report.files().to_vec();
         for (option, path) in self.outputs.files() {
             let is_taken = taken.iter().any(|other| same_file(other, path) || same_place(other, path));
             ensure!(
                 !is_taken,
-                "{option} `{}` is the report or its journal, or is named twice",
+                "{option} `{}` is the report, its journal or its record, or is named twice",
                 path.display()
             );
             taken.push(path.to_owned());
@@ -229,6 +235,8 @@ pub(crate) fn aws_args(options: AwsOptions) -> AwsArgs {
         use_dualstack: options.dualstack.then_some(true),
         ca_bundle: options.ca_bundle,
         allow_http: options.allow_http,
+        no_sts: options.no_sts,
+        expected_account: options.expect_account,
     }
 }
 

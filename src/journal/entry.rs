@@ -40,13 +40,16 @@ pub struct Header {
     pub rows: u32,
     /// Where the numbers are removed: endpoint and region. A different target is a different job.
     pub target: String,
+    /// The account, if it was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
 }
 
 impl Header {
     /// The header of a journal of this version.
     #[must_use]
-    pub fn new(input_xxh3: String, rows: u32, target: String) -> Self {
-        Self { format: FORMAT.into(), version: VERSION, input_xxh3, rows, target }
+    pub fn new(input_xxh3: String, rows: u32, target: String, account_id: Option<String>) -> Self {
+        Self { format: FORMAT.into(), version: VERSION, input_xxh3, rows, target, account_id }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::event::{AttemptOutcome, Event, Outcome, Settlement, State, StopReason
 use crate::input::RowId;
 
 fn header() -> Header {
-    Header::new("ab".into(), 100, "the simulator".into())
+    Header::new("ab".into(), 100, "the simulator".into(), None)
 }
 
 fn rows(range: std::ops::Range<u32>) -> Vec<RowId> {
@@ -178,7 +178,7 @@ fn a_journal_that_contradicts_itself_is_refused() {
 /// A few damaged bytes of a header must not decide how much memory is taken.
 #[test]
 fn the_rows_of_a_larger_input_are_only_counted() {
-    let header = Header::new("ab".into(), u32::MAX, "the simulator".into());
+    let header = Header::new("ab".into(), u32::MAX, "the simulator".into(), None);
     let mut journal = Vec::new();
     let last = u32::MAX - 2..u32::MAX;
     for entry in [

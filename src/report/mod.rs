@@ -15,4 +15,4 @@ mod tests;
 
 pub use read::{ReadError, Reported, read};
 pub use result::RowResult;
-pub use write::{ReportError, Written, is_report, write};
+pub use write::{Place, ReportError, Written, is_report, write};

@@ -29,6 +29,10 @@ pub struct Reported<'a> {
     pub request_id: Cow<'a, str>,
     /// `completed_at`, as it is written.
     pub completed_at: Cow<'a, str>,
+    /// `account_id`, as it is written.
+    pub account_id: Cow<'a, str>,
+    /// `region`, as it is written.
+    pub region: Cow<'a, str>,
     /// The connector's cell, without white space around it.
     pub connector: Cow<'a, str>,
     /// The number's cell.
@@ -95,6 +99,8 @@ pub fn read(
             attempts: cell(Column::Attempts),
             request_id: disarmed(cell(Column::RequestId)),
             completed_at: cell(Column::CompletedAt),
+            account_id: cell(Column::AccountId),
+            region: cell(Column::Region),
             connector: match &layout.connector {
                 Connector::Given(connector) => Cow::Borrowed(connector),
                 Connector::Column(column) => match std::str::from_utf8(own(*column)) {

@@ -49,7 +49,16 @@ pub enum ReportError {
     Write(#[from] io::Error),
 }
 
-/// Writes the report on `input`, which was read from `source`. `result_of` is called for each pending row, in
+/// Where the numbers of a run are.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Place<'a> {
+    /// The account, if it is known.
+    pub account_id: Option<&'a str>,
+    /// The region; `None` for the simulator.
+    pub region: Option<&'a str>,
+}
+
+/// Writes the report on `input`, which was read from `source`, after a run in `place`. `result_of` is called for each pending row, in
 /// order; the input itself has the results of the others. `written` is called for every row.
 ///
 /// A row that was `unknown` in an earlier report and was not attempted again stays `unknown`, with all its cells.
@@ -61,6 +70,7 @@ pub fn write<'a>(
     out: impl Write,
     source: &Source,
     input: &Input,
+    place: Place<'_>,
     mut result_of: impl FnMut(RowId) -> RowResult<'a>,
     mut written: impl FnMut(Written<'_>),
 ) -> Result<(), ReportError> {
@@ -84,7 +94,7 @@ pub fn write<'a>(
         }
         let shown = shown(input, row, &record, &mut result_of).ok_or_else(changed)?;
         written(shown.written(row, prior.as_ref()));
-        lines.write(&record, prior.as_ref(), &shown.cells(prior.as_ref()))?;
+        lines.write(&record, prior.as_ref(), &shown.cells(prior.as_ref(), place))?;
     }
     lines.out.flush()?;
     if ids.next().is_some() || records.digest() != input.digest {
@@ -171,7 +181,7 @@ impl Shown<'_> {
         }
     }
 
-    fn cells<'s>(&'s self, prior: Option<&Prior<'s>>) -> Cells<'s> {
+    fn cells<'s>(&'s self, prior: Option<&Prior<'s>>, place: Place<'s>) -> Cells<'s> {
         let of_prior = |prior: &Prior<'s>| Column::ALL.map(|column| prior.cell(column).into());
         let mut all = prior.map_or_else(Cells::default, of_prior);
         let has_action = !all[Column::Action as usize].is_empty();
@@ -198,7 +208,15 @@ impl Shown<'_> {
                 // An invalid row whose status was cleared is to be sent as it stands: its old key says nothing.
                 let is_cleared = prior.is_some_and(|prior| prior.said() == Said::Nothing);
                 match key {
-                    Some(key) => set(Column::RowKey, key.as_str().into()),
+                    Some(key) => {
+                        set(Column::RowKey, key.as_str().into());
+                        let places = [(Column::AccountId, place.account_id), (Column::Region, place.region)];
+                        places.into_iter().for_each(|(column, known)| {
+                            if let Some(known) = known {
+                                set(column, known.into());
+                            }
+                        });
+                    }
                     None if is_cleared => set(Column::RowKey, "".into()),
                     None => {}
                 }

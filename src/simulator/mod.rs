@@ -22,6 +22,7 @@ mod faults;
 mod scenario;
 mod bucket;
 mod signature;
+mod sts;
 mod world;
 mod call;
 mod operations;

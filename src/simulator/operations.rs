@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::call::{CREATED, Call, decode, exact_number, parameter};
 use super::scenario::Unassociated;
+use super::sts::ACCOUNT;
 use super::wire::Refusal;
 use crate::number::PhoneNumber;
 
@@ -111,7 +112,7 @@ fn list_connectors(call: &mut Call<'_>) -> Result<Value, Refusal> {
             "RequireEncryption": true,
             "CreatedTimestamp": CREATED,
             "UpdatedTimestamp": CREATED,
-            "VoiceConnectorArn": format!("arn:aws:chime:{region}:000000000000:vc/{id}"),
+            "VoiceConnectorArn": format!("arn:aws:chime:{region}:{ACCOUNT}:vc/{id}"),
         })
     };
     let start = usize::try_from(after).unwrap_or(usize::MAX);

@@ -17,7 +17,8 @@ use super::faults::{self, Answer, Attempt, Delivery};
 use super::operations;
 use super::scenario::{RetryAfter, Scenario};
 use super::seed;
-use super::signature::Verifier;
+use super::signature::{self, Verifier};
+use super::sts;
 use super::wire::{Refusal, Stamp, reply, to_json};
 use super::world::{Ledger, World};
 use crate::number::PhoneNumber;
@@ -72,11 +73,16 @@ impl Service {
     /// from the first request's `elapsed`.
     ///
     /// `GET /_simulator/tally` and `GET /_simulator/ledger` answer with [`Tally`] and [`Ledger`] in JSON. They are not
-    /// signed, counted, limited or hit by faults.
+    /// signed, counted, limited or hit by faults. `POST /` is STS: it is signed, and nothing else either.
     pub(crate) fn answer(&mut self, request: &Request<Bytes>, now: Timestamp, elapsed: Duration) -> Answer {
         let now = now.saturating_add(self.scenario.clock_offset).unwrap_or(now);
         if let Some(question) = request.uri().path().strip_prefix("/_simulator/") {
             let response = self.introspect(question, &Stamp::new(now, 0));
+            return Answer { delay: Duration::ZERO, delivery: Delivery::Reply(response) };
+        }
+        if request.uri().path() == "/" {
+            let verified = self.verifier.verify(request, now, Duration::ZERO, signature::STS);
+            let response = sts::answer(request, verified, &Stamp::new(now, 0));
             return Answer { delay: Duration::ZERO, delivery: Delivery::Reply(response) };
         }
         let elapsed = elapsed.saturating_sub(*self.started.get_or_insert(elapsed));
@@ -133,7 +139,7 @@ impl Service {
         elapsed: Duration,
         stamp: &Stamp,
     ) -> Result<Delivery, Refusal> {
-        self.verifier.verify(request, now, elapsed)?;
+        self.verifier.verify(request, now, elapsed, signature::SERVICE)?;
         self.throttle(elapsed)?;
         let (operation, id) = operations::find(request)?;
         let body = Body::parse(request.body())?;

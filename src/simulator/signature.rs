@@ -17,8 +17,9 @@ use super::scenario::{Key, Scenario};
 use super::wire::Refusal;
 use crate::files::hexadecimal;
 
-/// The signing name of the service.
-const SERVICE: &str = "chime";
+/// The signing names of the service, and of STS.
+pub(super) const SERVICE: &str = "chime";
+pub(super) const STS: &str = "sts";
 /// How far a request's date may be from the service's clock.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 /// The characters encoded in a query: all but RFC 3986's unreserved characters.
@@ -39,7 +40,7 @@ impl Verifier {
         Self { region: scenario.region.clone(), keys }
     }
 
-    /// Checks a request that arrived at `now`, by the simulator's clock, `elapsed` after the first one.
+    /// Checks a request to `service` that arrived at `now`, by the simulator's clock, `elapsed` after the first one.
     ///
     /// # Errors
     /// The service's refusal.
@@ -48,6 +49,7 @@ impl Verifier {
         request: &Request<Bytes>,
         now: Timestamp,
         elapsed: Duration,
+        service: &str,
     ) -> Result<(), Refusal> {
         let headers = request.headers();
         let authorization = Authorization::parse(headers)?;
@@ -63,16 +65,16 @@ impl Verifier {
         let time =
             timestamp(date).ok_or_else(|| incomplete("its date is not in the form `20260131T235959Z`"))?;
         check_date(date, time, now)?;
-        authorization.check_scope(date, self.region.as_deref())?;
+        authorization.check_scope(date, service, self.region.as_deref())?;
         authorization.check_signed_headers(headers)?;
 
         let Authorization { region, scope_date, signed_headers, .. } = authorization;
         let canonical = sha256(canonical_request(request, signed_headers).as_bytes());
         let text =
-            format!("AWS4-HMAC-SHA256\n{date}\n{scope_date}/{region}/{SERVICE}/aws4_request\n{canonical}");
+            format!("AWS4-HMAC-SHA256\n{date}\n{scope_date}/{region}/{service}/aws4_request\n{canonical}");
         // Only its day is used, and the check of the date has limited that.
         let time = SystemTime::try_from(time).unwrap_or(SystemTime::UNIX_EPOCH);
-        let signing_key = generate_signing_key(&key.secret_access_key.0, time, region, SERVICE);
+        let signing_key = generate_signing_key(&key.secret_access_key.0, time, region, service);
         if calculate_signature(signing_key, text.as_bytes()) != authorization.signature {
             return Err(invalid(
                 "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
@@ -84,7 +86,7 @@ impl Verifier {
             let message = "The security token included in the request is expired";
             return Err(forbidden("ExpiredTokenException", message));
         }
-        *requests += 1;
+        *requests += u64::from(service == SERVICE);
         Ok(())
     }
 }
@@ -128,9 +130,9 @@ impl<'a> Authorization<'a> {
         Ok(Self { access_key, scope_date, region, service, signed_headers, signature })
     }
 
-    fn check_scope(&self, date: &str, region: Option<&str>) -> Result<(), Refusal> {
-        if self.service != SERVICE {
-            return Err(invalid(format!("Credential should be scoped to correct service: '{SERVICE}'.")));
+    fn check_scope(&self, date: &str, service: &str, region: Option<&str>) -> Result<(), Refusal> {
+        if self.service != service {
+            return Err(invalid(format!("Credential should be scoped to correct service: '{service}'.")));
         }
         if let Some(region) = region.filter(|region| *region != self.region) {
             return Err(invalid(format!(

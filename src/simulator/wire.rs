@@ -15,7 +15,7 @@ pub(super) struct Stamp {
     /// `Date`, by the simulator's clock.
     pub(super) date: String,
     /// `x-amzn-RequestId`.
-    request_id: String,
+    pub(super) request_id: String,
 }
 
 impl Stamp {
@@ -29,7 +29,7 @@ impl Stamp {
 /// A call that the service refuses as a whole.
 #[derive(Debug)]
 pub(super) struct Refusal {
-    status: StatusCode,
+    pub(super) status: StatusCode,
     code: String,
     message: String,
     /// A header that says when to retry.
@@ -62,6 +62,11 @@ impl Refusal {
             _ => "ServiceFailureException",
         };
         Self::new(status, code, message)
+    }
+
+    /// Its code and its message.
+    pub(super) fn words(&self) -> (&str, &str) {
+        (&self.code, &self.message)
     }
 
     /// The refusal as the service sends it.

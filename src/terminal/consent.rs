@@ -10,7 +10,7 @@ use indicatif::HumanCount;
 use crate::hint::Hint;
 use crate::terminal::Screen;
 use crate::terminal::overview::Overview;
-use crate::text::counted;
+use crate::text::{counted, escaped};
 
 /// The user did not consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +49,7 @@ pub(crate) fn ask(overview: &Overview<'_>, screen: &Screen, stdin_is_input: bool
     screen.ask(format_args!("{overview}\n\n{} ", question(overview.numbers(), overview.forgets.is_some())));
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
+    screen.log(format_args!("answered: {}", escaped(answer.trim())));
     match read {
         Ok(_) => judge(overview.numbers(), &answer),
         Err(_) => Err(Refused::Declined),

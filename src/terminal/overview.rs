@@ -43,6 +43,26 @@ pub(crate) struct Overview<'a> {
 /// The assumed limit of the service without `--rate`: AWS publishes no limit, but this one was observed.
 const ASSUMED_RATE: f64 = 10.0;
 
+/// How fast a run would be, in requests per second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Expected {
+    /// What `--rate` says.
+    Typed(f64),
+    /// What an earlier run has found.
+    Found(f64),
+    /// Nobody knows.
+    Assumed,
+}
+
+impl Expected {
+    fn rate(self) -> f64 {
+        match self {
+            Self::Typed(rate) | Self::Found(rate) => rate,
+            Self::Assumed => ASSUMED_RATE,
+        }
+    }
+}
+
 /// The maximum number of connectors named: if there are more, half are the largest and half the smallest.
 const NAMED: usize = 12;
 
@@ -65,9 +85,9 @@ impl<'a> Overview<'a> {
         self.input.rows.count(standing) as u64
     }
 
-    /// The same with details: the bad rows, and how long the run will take at `rate` requests per second.
+    /// The same with details: the bad rows, and how long the run will take.
     #[must_use]
-    pub(crate) fn with_details(&self, rate: Option<f64>) -> String {
+    pub(crate) fn with_details(&self, expected: Expected) -> String {
         let (rows, invalid) = (&self.input.rows, &self.input.invalid);
         let examples = if self.shows_all { usize::MAX } else { EXAMPLES };
         let mut lines = self.lines();
@@ -106,22 +126,29 @@ impl<'a> Overview<'a> {
             lines.push(format!("            lines {} and {}", rows.line(*earlier), rows.line(*row)));
         }
         lines.extend(more(shared.len() as u64, examples));
-        lines.push(self.time(rate));
+        lines.push(self.time(expected));
         lines.join("\n")
     }
 
-    fn time(&self, rate: Option<f64>) -> String {
-        let (requests, per_second) = (self.plan.batch_count(), rate.unwrap_or(ASSUMED_RATE));
+    fn time(&self, expected: Expected) -> String {
+        let (requests, per_second) = (self.plan.batch_count(), expected.rate());
         if requests == 0 {
             return "time        none; there is nothing to send".to_owned();
         }
         let time = Duration::try_from_secs_f64(self.seconds(per_second)).unwrap_or(Duration::MAX);
         let time = span(time.max(Duration::from_secs(1))); // nothing takes 0 s
-        let assumed = match rate {
-            Some(_) => "",
-            None => " (assumed, because AWS publishes no limit; use --rate N to change it)",
-        };
-        format!("time        about {time} at {per_second} requests per second{assumed}")
+        match expected {
+            Expected::Typed(rate) => format!("time        about {time} at {rate} requests per second"),
+            Expected::Found(rate) => {
+                format!(
+                    "time        about {time} at {rate:.1} requests per second, the limit that an earlier run found"
+                )
+            }
+            Expected::Assumed => format!(
+                "time        about {time} at {per_second} requests per second (assumed, because AWS publishes no \
+                 limit; use --rate N to change it)"
+            ),
+        }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
@@ -138,7 +165,12 @@ impl<'a> Overview<'a> {
         lines.push(format!("columns     {}", self.columns()));
         lines.extend(self.target.map(|target| format!("service     {target}")));
         lines.extend(self.identity.map(|identity| match self.target {
-            Some(_) => format!("credentials {}\nregion      {}", identity.credentials, identity.region),
+            Some(_) => format!(
+                "account     {}\ncredentials {}\nregion      {}",
+                identity.account(),
+                identity.credentials,
+                identity.region
+            ),
             None => identity.to_string(),
         }));
         lines.extend(self.forgets.iter().map(|forgets| format!("to forget   {forgets}")));
@@ -193,9 +225,9 @@ impl<'a> Overview<'a> {
         ))
     }
 
-    /// What `plan` says, for programs: with all details, and an estimate of the time at `rate` requests per second.
+    /// What `plan` says, for programs: with all details, and an estimate of the time.
     #[must_use]
-    pub(crate) fn json(&self, rate: Option<f64>) -> serde_json::Value {
+    pub(crate) fn json(&self, expected: Expected) -> serde_json::Value {
         let (rows, notes) = (&self.input.rows, &self.input.notes);
         let pair =
             |(row, other): (RowId, RowId)| json!({ "line": rows.line(row), "other_line": rows.line(other) });
@@ -203,9 +235,12 @@ impl<'a> Overview<'a> {
         let connectors =
             connectors.map(|(id, numbers)| json!({ "id": rows.connector_name(id), "numbers": numbers }));
         let shared = rows.shared_numbers().iter().copied();
+        let caller = self.identity.and_then(|identity| identity.caller.as_ref().ok());
         json!({
             "version": 1,
             "input": self.source.name(),
+            "account_id": caller.map(|caller| &caller.account_id),
+            "arn": caller.map(|caller| &caller.arn),
             "rows": rows.len(),
             "connector_column": notes.connector_column.as_deref().map(|column| column.trim_matches('`')),
             "number_column": notes.number_column.trim_matches('`'),
@@ -222,7 +257,7 @@ impl<'a> Overview<'a> {
             "duplicate_rows": rows.duplicates().map(pair).collect::<Vec<_>>(),
             "shared_numbers": shared.map(pair).collect::<Vec<_>>(),
             "warnings": notes.warnings().into_iter().chain(self.foreign_connectors()).collect::<Vec<_>>(),
-            "estimated_seconds": self.seconds(rate.unwrap_or(ASSUMED_RATE)),
+            "estimated_seconds": self.seconds(expected.rate()),
         })
     }
 
@@ -283,9 +318,9 @@ mod tests {
         (0..7).for_each(|_| csv.push_str("a,oops\n"));
         (0..8).for_each(|_| csv.push_str("b,12065550101\n"));
         insta::with_settings!({ omit_expression => true }, {
-            insta::assert_snapshot!(shown(csv.clone(), |overview| overview.with_details(None)));
+            insta::assert_snapshot!(shown(csv.clone(), |overview| overview.with_details(Expected::Assumed)));
         });
-        let fixed = shown(csv, |overview| overview.with_details(Some(0.5)));
+        let fixed = shown(csv, |overview| overview.with_details(Expected::Typed(0.5)));
         assert!(fixed.ends_with("time        about 4 s at 0.5 requests per second"), "{fixed}");
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Every line has `timestamp`, `level` and `message`, like those of the log. Fields are only ever added.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -15,6 +17,9 @@ pub(super) struct Said<'a> {
     pub(crate) timestamp: Timestamp,
     pub(crate) level: &'a str,
     pub(crate) message: &'a str,
+    /// The same for programs, where there is more to it than text.
+    #[serde(flatten)]
+    pub(crate) fields: BTreeMap<&'static str, serde_json::Value>,
 }
 
 #[derive(Serialize)]
@@ -28,7 +33,7 @@ struct Progress<'a> {
     succeeded: u64,
     failed: u64,
     unknown: u64,
-    failed_by_code: &'a std::collections::BTreeMap<Box<str>, u64>,
+    failed_by_code: &'a BTreeMap<Box<str>, u64>,
     requests: u64,
     in_flight: u64,
     throttled: u64,

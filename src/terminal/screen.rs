@@ -123,10 +123,20 @@ impl Screen {
 
     /// Writes a message, above the bar if there is one. A standard error that cannot be written does not stop the run.
     pub(crate) fn say(&self, text: impl std::fmt::Display) {
+        self.say_with(text, || None);
+    }
+
+    /// The same; in JSON with a field of this name, too.
+    pub(crate) fn say_with(
+        &self,
+        text: impl std::fmt::Display,
+        field: impl FnOnce() -> Option<(&'static str, serde_json::Value)>,
+    ) {
         if self.is_quiet() && self.file.is_none() {
             return;
         }
-        let text = self.message("INFO", &text.to_string());
+        let field = if self.format == Format::Json { field() } else { None };
+        let text = self.message_with("INFO", &text.to_string(), field);
         if !self.is_quiet() {
             self.to_stderr(&text);
         }
@@ -140,9 +150,14 @@ impl Screen {
         self.to_file(&text);
     }
 
+    /// Writes to the log file alone what the user did.
+    pub(crate) fn log(&self, text: impl std::fmt::Display) {
+        self.to_file(&self.message("INFO", &text.to_string()));
+    }
+
     /// Writes a question, even with `--quiet`: the user has to answer it.
     pub(crate) fn ask(&self, text: impl std::fmt::Display) {
-        self.to_file(&self.message("INFO", &text.to_string()));
+        self.log(&text);
         let mut stderr = io::stderr();
         drop(write!(stderr, "{text}").and_then(|()| stderr.flush()));
     }
@@ -201,9 +216,22 @@ impl Screen {
     }
 
     fn message(&self, level: &str, message: &str) -> String {
+        self.message_with(level, message, None)
+    }
+
+    fn message_with(
+        &self,
+        level: &str,
+        message: &str,
+        field: Option<(&'static str, serde_json::Value)>,
+    ) -> String {
+        let timestamp = (self.wall)();
         match self.format {
             Format::Text => format!("{message}\n"),
-            Format::Json => record::json(&record::Said { timestamp: (self.wall)(), level, message }) + "\n",
+            Format::Json => {
+                let fields = field.into_iter().collect();
+                record::json(&record::Said { timestamp, level, message, fields }) + "\n"
+            }
         }
     }
 

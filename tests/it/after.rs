@@ -25,6 +25,7 @@ fn a_summary_is_printed_again_from_the_report_alone() {
         .says("such as line 3, number …0001")
         .says("hint: check that the connectors")
         .says("is billed");
+    std::fs::remove_file(job.path("numbers.report.json")).expect("removed");
     let again = job.command("summary numbers.report.csv");
     again.exits(0).same("stderr", again.stderr.as_str(), "");
     // All but the pace and how to reach the service, which only the run knew; the request ids show the simulation.
@@ -125,7 +126,9 @@ fn a_page_does_not_replace_another_file() {
     job.sweep("--overwrite --html numbers.csv").exits(1).says("is not a chime-sweep page");
     job.sweep("--output new.csv --html ./new.csv")
         .exits(1)
-        .says("--html `./new.csv` is the report or its journal");
+        .says("--html `./new.csv` is the report, its journal or its record");
+    let json = "--output new.csv --summary-json new.json";
+    job.sweep(json).exits(1).says("--summary-json `new.json` is the report, its journal or its record");
     job.sweep("--output new.csv --html a --summary-json a").exits(1).says("or is named twice");
     assert_eq!(
         (service.requests(), job.files()),
@@ -236,4 +239,63 @@ fn the_command_is_not_run_if_the_run_did_not_start() {
     ended.exits(1).same("files", job.files(), ["numbers.csv"]);
     let ended = job.command("run nowhere.csv --simulate --on-finish echo${IFS}result>result");
     ended.exits(1).same("files", job.files(), ["numbers.csv"]);
+}
+
+#[test]
+fn every_run_is_recorded_beside_its_report() {
+    let service =
+        Service::playing("[[number_error]]\np = 1.0\ntimes = 1\ncode = 'Forbidden'\nmessage = ''\n");
+    let job = Job::on(&service, csv(2)).env("USER", "ann");
+    job.sweep("--note ticket-7").exits(3);
+    let before = job.read("numbers.report.json");
+    job.rerun("").exits(0);
+    let record: serde_json::Value = serde_json::from_str(&job.read("numbers.report.json")).expect("JSON");
+    let runs = record["runs"].as_array().expect("a list");
+    let field = |name: &str| runs.iter().map(|run| run[name].clone()).collect::<Vec<_>>();
+    assert_eq!(field("command"), ["run", "rerun"]);
+    assert_eq!(field("note"), [serde_json::json!("ticket-7"), serde_json::Value::Null]);
+    assert_eq!(field("rows").iter().map(|rows| rows["succeeded"].clone()).collect::<Vec<_>>(), [0, 2]);
+    assert_eq!(field("requests"), [1, 1]);
+    assert!(field("by").iter().all(|by| by.as_str().is_some_and(|by| by.starts_with("ann@"))), "{record:#}");
+    assert!(field("region").iter().all(|region| region == "us-east-1"), "{record:#}");
+    // It has what the report does not have, as long as it is about the same rows.
+    job.command("summary numbers.report.csv").exits(0).prints("1 request in ");
+    let report = job.read("numbers.report.csv");
+    job.write("numbers.report.csv", report.replacen(",succeeded,", ",failed,", 1));
+    job.command("summary numbers.report.csv").exits(0).prints("only the run knows the pace");
+    // What is not a record is never overwritten, and a record is no input.
+    job.write("numbers.report.json", "{}");
+    job.sweep("--overwrite").exits(1).says("`numbers.report.json` is not the record of a chime-sweep report");
+    assert_eq!(job.read("numbers.report.json"), "{}");
+    assert!(before.contains("chime-sweep-record"), "{before}");
+}
+
+#[test]
+fn a_report_is_rerun_only_where_it_was_run() {
+    let rule = "[[number_error]]\np = 1.0\ntimes = 1\ncode = 'Forbidden'\nmessage = ''\n";
+    let (service, other) = (Service::playing(rule), Service::playing(""));
+    let accounts = |url: &str| Job::new(csv(2)).with_keys().env("AWS_ENDPOINT_URL", url);
+    let job = accounts(&service.url());
+    job.sweep("").exits(3);
+    let report = job.read("numbers.report.csv");
+    let refused = |job: &Job, options: &str| {
+        let ended = job.rerun(options);
+        ended.exits(1).says("is the report of a run on ").says("--other-target").says("nothing was sent");
+        ended.same("report", job.read("numbers.report.csv"), report.clone());
+    };
+    refused(&job, "--region us-west-2");
+    refused(&job, &format!("--endpoint-url {}", other.url()));
+    // The report alone knows account and region.
+    std::fs::remove_file(job.path("numbers.report.json")).expect("removed");
+    refused(&job, "--region us-west-2");
+    job.write("numbers.report.csv", report.replace(",000000000000,", ",123456789012,"));
+    let ended = job.rerun("");
+    ended.exits(1).says("account 123456789012, but this one would use ").says("account 000000000000");
+    job.write("numbers.report.csv", &*report);
+    assert_eq!((service.requests(), other.requests()), (1, 0));
+    // A rehearsal of it touches nothing, and what is meant is done.
+    job.command("rerun numbers.report.csv --simulate").exits(0);
+    let meant = format!("--other-target --region us-west-2 --endpoint-url {}", other.url());
+    let ended = job.rerun(&meant);
+    ended.exits(0).column_is("region", &["us-west-2"; 2]);
 }

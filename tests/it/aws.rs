@@ -207,3 +207,62 @@ fn a_proxy_is_not_asked_for_what_is_on_this_machine() {
     let job = variables.iter().fold(Job::on(&service, csv(1)), |job, name| job.env(name, nowhere));
     job.sweep("--max-attempts 1").exits(0).same("requests", service.requests(), 1);
 }
+
+#[test]
+fn the_account_is_asked_for_and_shown() {
+    let service = Service::playing("");
+    let url = service.url();
+    let job = |variable: &str| Job::new(csv(2)).with_keys().env(variable, &url);
+    let known = "account     000000000000 (arn:aws:iam::000000000000:user/simulated)";
+    let own_job = job("AWS_ENDPOINT_URL");
+    let ended = own_job.sweep("--expect-account 000000000000 --summary-json s.json");
+    ended
+        .exits(0)
+        .says(known)
+        .column_is("account_id", &["000000000000"; 2])
+        .column_is("region", &["us-east-1"; 2]);
+    let summary = own_job.read("s.json");
+    assert!(
+        summary.contains("\"account_id\": \"000000000000\"") && summary.contains("user/simulated"),
+        "{summary}"
+    );
+    ended.says("account 000000000000 (arn:aws:iam::000000000000:user/simulated), ");
+    job("AWS_ENDPOINT_URL").command("plan numbers.csv").exits(0).prints(known);
+    // Only the service's endpoint is known: its STS is not AWS's.
+    let own = "AWS_ENDPOINT_URL_CHIME_SDK_VOICE";
+    let ended = job(own).sweep("");
+    ended.says("account     unknown (").column_is("account_id", &["", ""]);
+    job(own).env("AWS_ENDPOINT_URL_STS", &url).sweep("").says(known);
+    job("AWS_ENDPOINT_URL").sweep("--no-sts").says("account     unknown (--no-sts)");
+    assert_eq!(service.requests(), 4, "what is asked of STS does not count");
+}
+
+#[test]
+fn another_account_than_the_expected_one_is_refused() {
+    let service = Service::playing("");
+    let url = service.url();
+    let job = |variable: &str| Job::new(csv(2)).with_keys().env(variable, &url);
+    for (variable, options, message) in [
+        ("AWS_ENDPOINT_URL", "--expect-account 123456789012", "are of account 000000000000 (arn:aws:iam::"),
+        ("AWS_ENDPOINT_URL_CHIME_SDK_VOICE", "--expect-account 000000000000", "the account is not known"),
+    ] {
+        let job = job(variable);
+        job.sweep(options).refused(&job, message).says("nothing was sent");
+        job.command(&format!("plan numbers.csv {options}")).exits(1).says(message);
+    }
+    job("AWS_ENDPOINT_URL").sweep("--expect-account 1234").exits(2).says("12 digits");
+    assert_eq!(service.requests(), 0);
+}
+
+#[test]
+fn a_run_goes_on_if_sts_gives_no_answer_that_can_be_used() {
+    let refusing = Service::playing("[[key]]\naccess_key_id = 'AKIDOTHER'\nsecret_access_key = 'x'");
+    for (sts, why) in [
+        ("http://127.0.0.1:1", "Connection refused"),
+        (refusing.url().as_str(), "UnrecognizedClientException"),
+    ] {
+        let service = Service::playing("");
+        let job = Job::on(&service, csv(1)).env("AWS_ENDPOINT_URL_STS", sts);
+        job.sweep("").exits(0).says("the account is not known").says(why);
+    }
+}

@@ -127,6 +127,18 @@ fn on_a_terminal_the_option_yes_skips_the_question() {
 }
 
 #[test]
+fn the_log_file_says_what_was_answered() {
+    let service = Service::playing("");
+    let job = Job::on(&service, csv(3));
+    job.sweep("--log-file night.log").exits(0);
+    assert!(job.read("night.log").contains("confirmed by --yes"), "{}", job.read("night.log"));
+    let Some(terminal) = Terminal::find() else { return };
+    let arguments = job.run_arguments("--log-file night.log --overwrite");
+    terminal.run(&job, &arguments, &[("[y/N]", Typed::Keys("no way\n"))]);
+    assert!(job.read("night.log").contains("answered: no way"), "{}", job.read("night.log"));
+}
+
+#[test]
 fn quiet_is_asked_all_the_same() {
     let Some((requests, code, shown)) = answered("n\n", "--quiet") else { return };
     assert!(shown.contains(QUESTION), "{shown}");
@@ -230,7 +242,7 @@ fn a_journal_is_deleted_only_with_consent() {
         let job = start();
         let dialogue = [("[y/N]", Typed::Keys(answer))];
         let (ended, shown) = terminal.run(&job, &job.run_arguments("--discard"), &dialogue);
-        assert!(shown.contains(told) && shown.contains("can no longer be told"), "{shown}");
+        assert!(shown.contains(told) && shown.contains("will be lost"), "{shown}");
         assert_eq!((ended, job.path(journal).exists()), (Some(code), code == 2), "{shown}");
     }
 }

@@ -73,12 +73,11 @@ fn a_message_that_a_spreadsheet_would_run_is_escaped() {
 #[test]
 fn a_rerun_carries_over_what_succeeded_and_tries_only_the_rest() {
     let file = format!("{}vc,bad\n", csv(4));
-    let (_, job, first) = reported(ONE_REFUSED, &file, "");
+    let (service, job, first) = reported(ONE_REFUSED, &file, "");
     first.exits(3);
     let before = job.read("numbers.report.csv");
 
-    let again = Service::playing("");
-    let job = job.at(&again.url());
+    let again = service.stop()("");
     let second = job.rerun("");
     second.exits(3).statuses(&["succeeded", "succeeded", "succeeded", "succeeded", "invalid"]);
     second.column_is("attempts", &["1", "2", "1", "1", "0"]);

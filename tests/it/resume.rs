@@ -92,7 +92,7 @@ fn a_journal_of_another_input_or_another_endpoint_is_refused() {
 
     let other = Service::playing("");
     let ended = job.command(&format!("run numbers.csv --yes --resume --endpoint-url {}", other.url()));
-    refused(&ended, &job, &journal, "use the same endpoint");
+    refused(&ended, &job, &journal, "use the same account, endpoint");
     ended.says(&service.url()).says(&other.url()).same("requests", other.requests(), 0);
 
     job.write("numbers.csv", csv(ROWS).replace(&number(ROWS - 1), "+12065559999"));

@@ -64,8 +64,18 @@ fn json_lines_parse_on_every_output() {
             place,
         );
     }
-    let failed = job.command("run nowhere.csv --log-format json");
-    failed.exits(1).same("level", json(&failed.stderr)[0]["level"].as_str(), Some("ERROR"));
+    let lines = json(&ended.stderr);
+    let field = |name: &str| lines.iter().find(|line| line[name].is_object()).map(|line| line[name].clone());
+    ended.check(field("plan").is_some_and(|plan| plan["to_remove"] == 30), "the plan");
+    ended.check(field("summary").is_some_and(|summary| summary["rows"]["total"] == 30), "the summary");
+    for (command, code) in [
+        ("run nowhere.csv --log-format json", 1),
+        ("run --log-format=json --no-such-option", 2),
+        ("rum --log-format json", 2),
+    ] {
+        let failed = job.command(command);
+        failed.exits(code).same("level", json(&failed.stderr)[0]["level"].as_str(), Some("ERROR"));
+    }
 }
 
 #[test]

@@ -148,18 +148,18 @@ def check_boto3_errors():
     check("boto3: with token", len(with_token.list_phone_numbers()["PhoneNumbers"]), 100)
 
 
-def aws(*arguments, secret=SECRET):
+def aws(*arguments, secret=SECRET, service="chime-sdk-voice"):
     beside = Path(sys.executable).parent / "aws"
     environment = {
         **os.environ,
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": secret,
-        "AWS_ENDPOINT_URL_CHIME_SDK_VOICE": ENDPOINT,
+        "AWS_ENDPOINT_URL": ENDPOINT,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,  # what version 1 of the CLI reads
         "AWS_MAX_ATTEMPTS": "1",
     }
-    command = [beside if beside.exists() else shutil.which("aws"), "chime-sdk-voice", *arguments, "--output", "json"]
+    command = [beside if beside.exists() else shutil.which("aws"), service, *arguments, "--output", "json"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return json.loads(done.stdout) if done.returncode == 0 else done.stderr.strip()
 
@@ -177,6 +177,17 @@ def check_cli():
     check("aws: list", (len(page["PhoneNumbers"]), "NextToken" in page), (7, True))
 
 
+def check_sts():
+    sts = boto3.client("sts", endpoint_url=ENDPOINT, region_name=REGION, aws_access_key_id=KEY, aws_secret_access_key=SECRET)
+    caller = sts.get_caller_identity()
+    check("boto3: caller", (caller["Account"], caller["Arn"]), ("000000000000", "arn:aws:iam::000000000000:user/simulated"))
+    check("boto3: no other action", error_of(sts.get_session_token)[1], "InvalidAction")
+    caller = aws("get-caller-identity", service="sts")
+    check("aws: caller", (caller["Account"], caller["UserId"]), ("000000000000", "AIDASIMULATED"))
+    forged = aws("get-caller-identity", service="sts", secret="wrong")
+    check("aws: caller, wrong secret", "(InvalidSignatureException)" in str(forged), True)
+
+
 def check_ledger():
     with urllib.request.urlopen(f"{ENDPOINT}/_simulator/ledger") as reply:
         ledger = json.load(reply)
@@ -188,5 +199,6 @@ def check_ledger():
 check_boto3()
 check_boto3_errors()
 check_cli()
+check_sts()
 check_ledger()
 sys.exit(1 if failures else 0)

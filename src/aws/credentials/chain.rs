@@ -82,7 +82,7 @@ impl Chain {
 }
 
 /// The innermost cause: the errors around it add nothing.
-fn cause_of(error: &dyn Error) -> String {
+pub(super) fn cause_of(error: &dyn Error) -> String {
     let innermost = std::iter::successors(Some(error), |&cause| cause.source()).last();
     innermost.unwrap_or(error).to_string()
 }

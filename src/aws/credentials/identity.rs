@@ -1,19 +1,27 @@
-//! Who a run is at AWS, as far as the loaded credentials and the settings say: for the user's consent.
+//! Who a run is at AWS, as far as the loaded credentials, STS and the settings say: for the user's consent.
 //!
-//! Sends no request, not even to STS. Must not show more of a key than the end of its id.
+//! Must not show more of a key than the end of its id.
 
 use std::fmt;
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 
+use super::caller::{Caller, TIME_LIMIT, caller};
+use super::chain::Chain;
 use super::error::CredentialsError;
 use super::source::{Kind, Source};
+use crate::aws::rate_cache::RateKey;
 use crate::aws::{AwsArgs, AwsSettings, AwsSettingsError, ChosenProfile, Environment};
-use crate::hint::Hint;
+use crate::hint::{Hint, Hinted};
 
-/// What is known without sending a request.
+/// What is known before the service is asked anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
+    /// Whose the credentials are, or why that is not known.
+    pub caller: Result<Caller, String>,
+    /// Under which key its rates are kept.
+    pub rates: Option<RateKey>,
     /// The key and the source of the credentials.
     pub credentials: String,
     /// The region, and where it comes from; or why there is none.
@@ -22,28 +30,44 @@ pub(crate) struct Identity {
     pub endpoint: String,
 }
 
+/// How long a plan waits for instance metadata, which nothing answers where there is none.
+const METADATA_TIME_LIMIT: Duration = Duration::from_secs(1);
+
 impl Identity {
-    /// Of credentials that were loaded, with these settings.
-    pub(crate) fn of(credentials: &Credentials, settings: &AwsSettings) -> Self {
+    /// Of credentials that were loaded, with these settings. Asks STS.
+    pub(crate) async fn of(credentials: &Credentials, settings: &AwsSettings) -> Self {
         let id = Some(credentials.access_key_id());
         let source = credentials.get_property::<Source>();
-        let credentials = source.map_or_else(String::new, |source| source.describe(id));
+        let source = source.map_or_else(String::new, |source| source.describe(id));
         let (region, endpoint) = place(settings);
-        Self { credentials, region, endpoint }
+        let caller = caller(settings, credentials.clone()).await;
+        let owner = caller.as_ref().map_or(credentials.access_key_id(), |caller| &caller.account_id);
+        let rates = Some(RateKey::new(&settings.endpoint, owner));
+        Self { caller, rates, credentials: source, region, endpoint }
     }
 
     /// Of the credentials that a run would load. Cannot fail: it says what is missing.
     pub(crate) async fn planned(args: &AwsArgs, env: &Environment) -> Self {
         let none = "none are configured";
-        let credentials = match Source::find(env, &ChosenProfile::of(args.profile.as_deref(), env)).await {
+        let source = Source::find(env, &ChosenProfile::of(args.profile.as_deref(), env)).await;
+        let settings = AwsSettings::resolve(args, env).await;
+        if let (Ok(settings), Ok(source)) = (&settings, &source) {
+            let is_instance = matches!(source.kind, Kind::Instance);
+            let limit = if is_instance { METADATA_TIME_LIMIT } else { TIME_LIMIT };
+            let chain = Chain::new(settings, env.clone());
+            if let Ok(Ok(credentials)) = tokio::time::timeout(limit, chain.load()).await {
+                return Self::of(&credentials, settings).await;
+            }
+        }
+        let credentials = match source {
             Ok(source) if matches!(source.kind, Kind::Instance) => {
                 format!("{none}; on an EC2 instance, those of its role")
             }
-            Ok(source) => source.describe(None),
+            Ok(source) => format!("{}, which gives none now", source.describe(None)),
             Err(CredentialsError::NotFound { .. }) => none.to_owned(),
             Err(error) => error.with_hint(),
         };
-        let (region, endpoint) = match AwsSettings::resolve(args, env).await {
+        let (region, endpoint) = match settings {
             Ok(settings) => place(&settings),
             Err(AwsSettingsError::NoRegion { .. }) => {
                 let none = "none is configured; a run needs --region, `AWS_REGION` or a profile with one";
@@ -51,7 +75,33 @@ impl Identity {
             }
             Err(error) => ("unknown".to_owned(), error.with_hint()),
         };
-        Self { credentials, region, endpoint }
+        Self { caller: Err("no credentials".to_owned()), rates: None, credentials, region, endpoint }
+    }
+
+    /// Refuses any account but the expected one.
+    ///
+    /// # Errors
+    /// If it is another account, or not known.
+    pub(crate) fn check_account(&self, args: &AwsArgs) -> Result<(), Hinted> {
+        match (&args.expected_account, &self.caller) {
+            (Some(expected), Ok(Caller { account_id, arn })) if account_id != expected => Err(Hinted::new(
+                format!("the credentials are of account {account_id} ({arn}), not of {expected}"),
+                "--profile chooses others; --expect-account is the account that they must be of",
+            )),
+            (Some(expected), Err(why)) => Err(Hinted::new(
+                format!("the account is not known, so it may not be {expected}: {why}"),
+                "without --expect-account, it need not be known",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The account, in words.
+    pub(crate) fn account(&self) -> String {
+        match &self.caller {
+            Ok(Caller { account_id, arn }) => format!("{account_id} ({arn})"),
+            Err(why) => format!("unknown ({why})"),
+        }
     }
 }
 
@@ -62,7 +112,11 @@ fn place(settings: &AwsSettings) -> (String, String) {
 
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { credentials, region, endpoint } = self;
-        write!(f, "credentials {credentials}\nregion      {region}\nendpoint    {endpoint}")
+        let Self { credentials, region, endpoint, .. } = self;
+        let account = self.account();
+        write!(
+            f,
+            "account     {account}\ncredentials {credentials}\nregion      {region}\nendpoint    {endpoint}"
+        )
     }
 }

@@ -5,6 +5,7 @@
 mod error;
 mod source;
 mod chain;
+mod caller;
 mod identity;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::aws::{AwsSettings, Environment};
+pub(crate) use caller::Caller;
 use chain::Chain;
 pub(crate) use error::CredentialsError;
 use error::LOAD_TIMEOUT;

@@ -31,7 +31,7 @@ use crate::journal::writer::Journal;
 use crate::number::PhoneNumber;
 use crate::plan::Plan;
 use crate::pool::{self, Dispatcher, Renewal, Submission};
-use crate::report::{self, RowResult};
+use crate::report::{self, Place, RowResult};
 use crate::simulator::{self, Delivery, Ledger, Scenario};
 
 /// How long an append takes. If it took no time, an early acknowledgment would not be noticed.
@@ -134,7 +134,7 @@ impl Trial {
         let source = Source::open(&settings.input).expect("opens");
         let input = Input::read(&source, &settings.columns).expect("reads");
         let rows = &input.rows;
-        let existing = Existing::look(&settings.report, &input, "a trial").expect("looks");
+        let existing = Existing::look(&settings.report, &input, "a trial", None).expect("looks");
         let outstanding: HashSet<RowId> = rows.ids().filter(|row| existing.is_outstanding(*row)).collect();
         let plan = Plan::new(rows, |row| outstanding.contains(&row), settings.batch_size);
         let earlier = existing.in_doubt(rows);
@@ -194,7 +194,8 @@ impl Trial {
         session.sent = sent.into_inner().expect("no panic");
         *self.clock.lock().expect("no panic") += start.elapsed();
         if let Some(end) = end.filter(|end| !end.stop.is_some_and(StopReason::is_abort)) {
-            finish::finish(journal, &settings.report.path, &source, &input, end.stop).expect("finishes");
+            finish::finish(journal, &settings.report.path, &source, &input, Place::default(), end.stop)
+                .expect("finishes");
             session.finished = true;
         }
         session

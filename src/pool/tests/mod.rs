@@ -197,7 +197,7 @@ async fn record(
     rows: u32,
     durable: Arc<Mutex<HashSet<PhoneNumber>>>,
 ) -> (History, Vec<Event>) {
-    let mut history = History::new(Header::new(String::new(), rows, String::new()));
+    let mut history = History::new(Header::new(String::new(), rows, String::new(), None));
     let mut events = Vec::new();
     loop {
         let Some(group) = inbox.try_take() else { return (history, events) };

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::counts::{Counted, Counts};
+use crate::aws::credentials::Caller;
 use crate::event::StopReason;
 use crate::files;
 use crate::hint::Hinted;
@@ -47,6 +48,12 @@ pub struct Summary {
 pub struct Run {
     /// Where the numbers were removed.
     pub target: String,
+    /// In which region.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// Whose credentials were used, if that is known.
+    #[serde(flatten)]
+    pub(crate) caller: Option<Caller>,
     /// When this process started.
     pub started_at: Timestamp,
     /// How long it took.

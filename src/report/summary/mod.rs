@@ -6,9 +6,11 @@ pub mod masked;
 mod hints;
 mod counts;
 mod json;
+mod record;
 pub mod text;
 #[cfg(test)]
 mod tests;
 
 pub use counts::{Counted, Counts, ErrorCount};
 pub use json::{Run, Summary, VERSION, check_json, read_run, write_json};
+pub use record::{Record, Recorded, record_path};

@@ -11,8 +11,8 @@ use crate::event::StopReason;
 use crate::input::Status;
 use crate::input::{InputOptions, RowId, Source};
 use crate::report;
-use crate::report::RowResult;
 use crate::report::timeline::Recorder;
+use crate::report::{Place, RowResult};
 
 #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
 fn run() -> Run {
@@ -22,6 +22,8 @@ fn run() -> Run {
     recorder.apply(&crate::event::Event::CredentialsAwaited(Some(now)), now);
     Run {
         target: "the simulator".into(),
+        region: Some("us-east-1".into()),
+        caller: None,
         started_at: at,
         elapsed: Duration::from_millis(90_500),
         stopped: Some(StopReason::Deadline),
@@ -218,7 +220,7 @@ proptest! {
             completed_at: None,
         };
         let (mut written, mut counter) = (Vec::new(), Counted::default());
-        report::write(&mut written, &source, &input, result_of, |row| counter.add_written(&row, &input.rows)).unwrap();
+        report::write(&mut written, &source, &input, Place::default(), result_of, |row| counter.add_written(&row, &input.rows)).unwrap();
         let mut read = Counted::default();
         let source = Source::from_bytes("numbers.report.csv", written);
         report::read(&source, &options, |row| read.add(&row)).unwrap();

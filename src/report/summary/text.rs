@@ -33,6 +33,9 @@ fn lines(summary: &Summary) -> Vec<String> {
     if let Some(reason) = summary.run.as_ref().and_then(|run| run.stopped) {
         lines.push(format!("stopped early: {}", reason.because()));
     }
+    if let Some((run, caller)) = summary.run.as_ref().and_then(|run| Some((run, run.caller.as_ref()?))) {
+        lines.push(format!("account {} ({}), {}", caller.account_id, caller.arn, run.target));
+    }
     lines.push(format!("{} in {}", counted(rows.total, "row"), summary.report.display()));
     for (name, count) in rows.named().into_iter().filter(|(_, count)| *count > 0) {
         lines.push(format!("  {:>9}  {name}{}", HumanCount(count).to_string(), meaning(name)));

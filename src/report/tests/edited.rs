@@ -141,7 +141,7 @@ fn a_row_that_was_always_invalid_may_be_corrected_freely() {
 #[test]
 fn a_key_and_an_action_are_read_as_people_leave_them() {
     for (status, column, cell, expected) in [
-        ("failed", 12, &b" RXSSHRHBJD "[..], "sent"),
+        ("failed", 12, &b" MNNPRFVFQV "[..], "sent"),
         ("failed", 12, b"Mnnprfvfqv", "sent"),
         ("failed", 12, b"", "sent"),
         ("failed", 12, b"\xff", "invalid Edited"),

@@ -7,6 +7,7 @@ use chime_sweep::event::StopReason;
 use chime_sweep::input::{Input, InputOptions, Source};
 use chime_sweep::job::finish;
 use chime_sweep::journal::writer::Journal;
+use chime_sweep::report::Place;
 
 use super::*;
 
@@ -47,7 +48,8 @@ fn a_torn_journal_of_version_3_always_becomes_the_same_report() {
         Journal::open(&job.path(JOURNAL), input.rows.len()).expect("opens").expect("is there");
     assert_eq!(replayed.history.map(|history| history.settled()), Some(8));
     let path = job.path("numbers.simulated.csv");
-    finish::finish(journal, &path, &source, &input, Some(StopReason::Interrupted)).expect("finishes");
+    finish::finish(journal, &path, &source, &input, Place::default(), Some(StopReason::Interrupted))
+        .expect("finishes");
     let report = fs::read_to_string(fixture("torn.report.csv")).expect("reads");
     assert_eq!(job.read("numbers.simulated.csv"), report);
 

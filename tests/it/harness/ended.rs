@@ -72,6 +72,12 @@ impl Ended {
         self.check(self.stderr.contains(text), &format!("it does not say {text:?}"))
     }
 
+    /// On standard output.
+    #[track_caller]
+    pub fn prints(&self, text: &str) -> &Self {
+        self.check(self.stdout.contains(text), &format!("standard output does not have `{text}`"))
+    }
+
     #[track_caller]
     pub fn says_all(&self, texts: &[&str]) -> &Self {
         texts.iter().fold(self, |ended, text| ended.says(text))

@@ -72,12 +72,14 @@ impl Job {
         String::from_utf8(bytes).expect("UTF-8")
     }
 
-    /// The files of the directory, in order, without hidden directories such as the stored rates.
+    /// The files of the directory, in order, without hidden directories such as the stored rates, and without the
+    /// records that are beside every report.
     pub fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder()).expect("a folder");
         let mut names: Vec<_> =
             entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
-        names.retain(|name| name != ".local");
+        let is_record = |name: &str| name.ends_with(".report.json") || name.ends_with(".simulated.json");
+        names.retain(|name| name != ".local" && !is_record(name));
         names.sort();
         names
     }

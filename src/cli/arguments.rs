@@ -61,6 +61,9 @@ pub enum Command {
     /// Show what would be sent, without sending anything
     #[command(after_long_help = topics::PLAN_EXAMPLES)]
     Plan(PlanArgs),
+    /// Show how far a run is, what a crash has left of it, or how it ended
+    #[command(after_long_help = topics::STATUS_EXAMPLES)]
+    Status(StatusArgs),
     /// Print the summary of a job again, from its report
     Summary(SummaryArgs),
     /// Serve a simulator of the service on this machine until stopped
@@ -137,6 +140,20 @@ pub struct PlanArgs {
     /// See [`AwsOptions`].
     #[command(flatten)]
     pub(crate) aws: AwsOptions,
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The report of a run, whether it is there yet or not
+    #[arg(value_name = "REPORT")]
+    pub(crate) report: PathBuf,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// See [`InputArgs`].
+    #[command(flatten)]
+    pub(crate) columns: InputArgs,
 }
 
 /// `summary`.

@@ -15,6 +15,7 @@ Examples:
   chime-sweep run numbers.csv --simulate        rehearse; AWS is not called
   chime-sweep plan numbers.csv                  see what would be sent
   chime-sweep run numbers.csv                   remove them; the report is numbers.report.csv
+  chime-sweep status numbers.report.csv         how far it is, or what a crash has left
   chime-sweep rerun numbers.report.csv          retry what did not succeed
 
 More help: `chime-sweep help run`, and `chime-sweep help csv`, `environment` or `exit-codes`";
@@ -47,6 +48,15 @@ Examples:
       also every row that cannot be sent, and why; the exit code is 3 if there is one
   chime-sweep plan numbers.report.csv
       what `rerun` would send";
+
+pub(super) const STATUS_EXAMPLES: &str = "\
+Examples:
+  chime-sweep status numbers.report.csv
+      while it runs: how far it is, at what pace, until when, or why it is paused; it disturbs nothing
+      after a crash: what is settled, what is in doubt, and the command to go on
+  chime-sweep status numbers.report.csv --json
+      the same for a monitor; the exit code is 0 if the run is going on or has succeeded, 3 if some rows did not
+      succeed, 4 if it stopped early or was cut short, and 1 if there is nothing";
 
 pub(super) const SIMULATE_EXAMPLES: &str = "\
 Examples:
@@ -114,7 +124,8 @@ pub(super) fn exit_codes() -> String {
     }
     text.push_str(
         "\n\nAfter 3, 4, 130 and 143, `chime-sweep rerun` continues from the report, or `--resume` from the journal if \
-         there is no report. The message says what is safe, and which command to go on with.",
+         there is no report. The message says what is safe, and which command to go on with.\n\n\
+         `chime-sweep status` also says 0 while the run is going on, and 4 if it was cut short.",
     );
     text
 }

@@ -123,6 +123,34 @@ pub enum Phase {
     },
 }
 
+/// What a run is doing, in one word: for programs, and for the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// See [`Phase::Starting`].
+    Starting,
+    /// See [`Phase::Probing`].
+    Probing,
+    /// See [`Phase::Paced`].
+    Paced,
+    /// See [`Phase::Throttled`].
+    Throttled,
+    /// See [`Phase::Outage`].
+    Outage,
+    /// See [`Event::CredentialsAwaited`].
+    CredentialsRefused,
+    /// See [`Event::Stopped`].
+    Stopping,
+}
+
+impl State {
+    /// Whether nothing is sent, except probes.
+    #[must_use]
+    pub fn is_held(self) -> bool {
+        matches!(self, Self::Throttled | Self::Outage | Self::CredentialsRefused | Self::Stopping)
+    }
+}
+
 /// Why a run ends before its work is done. Ordered: a stop only escalates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

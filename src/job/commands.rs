@@ -15,7 +15,7 @@ use super::outputs::{Outputs, print};
 use super::service::read_scenario;
 use super::settings::{self, JobSettings};
 use super::signals;
-use super::{failure, run};
+use super::{failure, run, status};
 use crate::aws::Environment;
 use crate::aws::credentials::Identity;
 use crate::aws::rate_cache::RateCache;
@@ -37,16 +37,19 @@ use crate::terminal::overview::{Expected, Overview};
 pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::Result<ExitStatus> {
     match command {
         Command::Run(args) => {
+            status::check_written(&args.input).map_err(failure::nothing_sent)?;
             let now = local_time(&args.job.stop);
             let settings = JobSettings::of_run(args, &now).map_err(failure::nothing_sent)?;
             return run::execute(&settings, env, screen);
         }
         Command::Rerun(args) => {
+            status::check_written(&args.report).map_err(failure::nothing_sent)?;
             let now = local_time(&args.job.stop);
             let settings = JobSettings::of_rerun(args, &now).map_err(failure::nothing_sent)?;
             return run::execute(&settings, env, screen);
         }
         Command::Plan(args) => return plan(args, env),
+        Command::Status(args) => return status::execute(args),
         Command::Summary(args) => summary(args)?,
         Command::Simulate(args) => simulate(&args)?,
         Command::Completions(args) => print(&manual::completions(args.shell))?,
@@ -59,6 +62,7 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
 }
 
 fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<ExitStatus> {
+    status::check_written(&args.input)?;
     let source = Source::open(&args.input)?;
     let shows_all = args.all || args.json;
     let shown = if shows_all { usize::MAX } else { EXAMPLES };
@@ -97,6 +101,7 @@ fn summary(args: SummaryArgs) -> anyhow::Result<()> {
         args.report != Path::new("-"),
         "`summary` does not read standard input, because the commands that it suggests need a file: name its file"
     );
+    status::check_written(&args.report)?;
     let source = Source::open(&args.report)?;
     report::read(&source, &columns, |row| {
         is_simulated |= row.is_simulated();

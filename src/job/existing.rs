@@ -9,14 +9,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use indicatif::HumanCount;
-use jiff::Timestamp;
 
 use super::shell::quoted_path;
 use crate::files::{self, Digest};
 use crate::hint::Hinted;
 use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source, Standing, Status};
 use crate::journal::copy;
-use crate::journal::entry::{Entry, Header};
+use crate::journal::entry::{Entry, Header, Session};
 use crate::journal::history::{History, Replayed};
 use crate::journal::writer::Journal;
 use crate::report;
@@ -39,7 +38,7 @@ impl ReportSettings {
     /// The journal of this report.
     #[must_use]
     pub(crate) fn journal(&self) -> PathBuf {
-        files::beside(&self.path, ".journal")
+        journal_of(&self.path)
     }
 
     /// The report, and what is beside it.
@@ -53,6 +52,12 @@ impl ReportSettings {
     pub(super) fn input_copy(&self) -> PathBuf {
         copy::path_of(&self.journal())
     }
+}
+
+/// The journal of the run that is to write this report.
+#[must_use]
+pub(super) fn journal_of(report: &Path) -> PathBuf {
+    files::beside(report, ".journal")
 }
 
 /// What to do with an existing report.
@@ -291,11 +296,11 @@ impl Existing {
     ///
     /// # Errors
     /// If the journal or the copy cannot be created or written.
-    pub(crate) fn begin(self, at: Timestamp, source: &Source) -> anyhow::Result<(Journal, Source)> {
+    pub(crate) fn begin(self, session: Session, source: &Source) -> anyhow::Result<(Journal, Source)> {
         if let Some((discarded, _)) = self.discarded {
             discarded.remove()?;
         }
-        let (session, digest) = (Entry::Session { at }, self.header.input_xxh3.clone());
+        let (session, digest) = (Entry::Session(session), self.header.input_xxh3.clone());
         let keep = || copy::keep(&self.path, source, &digest).context("cannot keep a copy of the input");
         if let Some((mut journal, _)) = self.unfinished {
             let source = keep()?;
@@ -340,7 +345,7 @@ fn check_report(settings: &ReportSettings) -> anyhow::Result<()> {
 }
 
 /// Whether the report is in place and only the journal had yet to be removed.
-fn is_complete(history: &History, report: &Path) -> anyhow::Result<bool> {
+pub(super) fn is_complete(history: &History, report: &Path) -> anyhow::Result<bool> {
     let Some(expected) = &history.reported else { return Ok(false) };
     match File::open(report).and_then(Digest::of) {
         Ok(digest) => Ok(*digest == **expected),

@@ -14,6 +14,7 @@ mod settings;
 mod next_steps;
 pub mod finish;
 mod failure;
+mod status;
 mod run;
 mod commands;
 #[cfg(test)]

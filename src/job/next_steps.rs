@@ -42,9 +42,16 @@ pub(crate) fn rerun_of(report: &Path, columns: &InputOptions, simulated: bool) -
     command
 }
 
-fn resume(settings: &JobSettings) -> String {
-    let mut command = format!("chime-sweep {} {}", settings.mode.name(), quoted_path(&settings.input));
-    if settings.outputs.report_copy {
+/// The command that continues the job from its journal.
+#[must_use]
+pub(crate) fn resume(settings: &JobSettings) -> String {
+    // Standard input cannot be read again, but there is a copy of it.
+    let copy = settings.reads_stdin().then(|| settings.report.input_copy());
+    let input = copy.as_deref().unwrap_or(&settings.input);
+    let mut command = format!("chime-sweep {} {}", settings.mode.name(), quoted_path(input));
+    if copy.is_some() {
+        push(&mut command, "--output", &quoted_path(&settings.report.path));
+    } else if settings.outputs.report_copy {
         push(&mut command, "--output", "-");
     } else if settings.report.path != settings.default_report() {
         push(&mut command, "--output", &quoted_path(&settings.report.path));

@@ -19,11 +19,13 @@ use super::next_steps;
 use super::service::Service;
 use super::settings::{self, JobSettings, Mode};
 use super::signals;
+use super::status;
 use crate::aws::Environment;
 use crate::cli::exit::ExitStatus;
 use crate::event::{self, StopReason};
 use crate::files;
 use crate::input::{Input, RowFlags, Source, Standing};
+use crate::journal::entry::Entry;
 use crate::journal::writer::Journal;
 use crate::plan::Plan;
 use crate::pool::pace::PaceSettings;
@@ -33,6 +35,7 @@ use crate::report::timeline::{Recorder, Timeline};
 use crate::terminal::Screen;
 use crate::terminal::consent;
 use crate::terminal::overview::{Expected, Overview};
+use crate::terminal::states::Changes;
 use crate::terminal::tally::Tally;
 
 /// Runs the job.
@@ -50,7 +53,8 @@ pub(super) fn execute(
     run.ask(&plan, &existing).map_err(nothing_sent)?;
     let in_doubt = existing.in_doubt(&run.input.rows);
     let started_at = wall_clock();
-    let (mut journal, input) = existing.begin(started_at, &run.source).map_err(nothing_sent)?;
+    let session = status::session(settings, plan.number_count(), started_at);
+    let (mut journal, input) = existing.begin(session, &run.source).map_err(nothing_sent)?;
     let (end, worked) = run.work(&plan, in_doubt, &mut journal, started_at);
     drop(plan); // frees memory for the report
     let finished = run.finish(end, &worked, journal, &input);
@@ -170,12 +174,14 @@ impl<'a> Run<'a> {
         let started = now();
         let tally = Arc::new(Mutex::new(Tally::new(plan.number_count() as u64, started)));
         let mut timeline = Recorder::new(started_at, started);
+        let mut states = Changes::default();
         let watch = |events: &[event::Event]| {
             let (mut tally, now) = (tally.lock().unwrap_or_else(PoisonError::into_inner), now());
             for event in events {
                 tally.apply(event, now);
                 timeline.apply(event, now);
             }
+            states.next(&tally).map(|is| Entry::State { is, at: wall_clock() })
         };
         let end = match self.screen.watch(Arc::clone(&tally)) {
             Ok(progress) => {
@@ -196,7 +202,7 @@ impl<'a> Run<'a> {
         plan: &Plan,
         in_doubt: RowFlags,
         journal: &mut Journal,
-        watch: impl FnMut(&[event::Event]) + Send,
+        watch: impl FnMut(&[event::Event]) -> Option<Entry<'static>> + Send,
     ) -> anyhow::Result<PoolEnd> {
         let (settings, rows) = (self.settings, &self.input.rows);
         let pool_settings = PoolSettings {

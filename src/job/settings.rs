@@ -259,7 +259,7 @@ fn is_stream(path: &Path) -> bool {
 }
 
 /// `numbers.csv` → `numbers.report.csv`, or `numbers.simulated.csv`; for standard input the name is `chime-sweep`.
-fn report_of(input: &Path, simulated: bool) -> PathBuf {
+pub(super) fn report_of(input: &Path, simulated: bool) -> PathBuf {
     let input = if is_stream(input) { Path::new("chime-sweep") } else { input };
     input.with_extension(if simulated { "simulated.csv" } else { "report.csv" })
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! {"header":{"format":"chime-sweep-journal","version":3,"input_xxh3":"9f…","rows":200,"target":"…"}}
-//! {"session":{"at":"2026-11-23T21:00:00Z"}}
+//! {"session":{"at":"2026-11-23T21:00:00Z","pid":4711,"host":"…","numbers":180,"command":"…","directory":"…"}}
+//! {"state":{"is":"starting","at":"2026-11-23T21:00:00Z"}}
 //! {"intent":{"rows":[0,1,2,60]}}
 //! {"settled":{"rows":[0,1],"outcome":"succeeded","code":"","message":"","attempts":1,"request_id":"…","at":"…"}}
 //! {"settled":{"rows":[2],"outcome":"failed","code":"Forbidden","message":"…","attempts":1,"request_id":"…","at":"…"}}
@@ -19,7 +20,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Event, Settlement, StopReason};
+use crate::event::{Event, Settlement, State, StopReason};
 use crate::input::RowId;
 
 /// The name of the format, in every header.
@@ -52,6 +53,36 @@ impl Header {
     }
 }
 
+/// A process that works on the job. All but the time is for those who watch it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// When it started.
+    pub at: Timestamp,
+    /// Its id on its machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// The name of its machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Box<str>>,
+    /// The numbers that it is to send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<u64>,
+    /// The command that continues the job, once this process has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Box<str>>,
+    /// Where that command is to be given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<Box<str>>,
+}
+
+impl Session {
+    /// A process that started then, and of which nothing else is known.
+    #[must_use]
+    pub fn at(at: Timestamp) -> Self {
+        Self { at, pid: None, host: None, numbers: None, command: None, directory: None }
+    }
+}
+
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,10 +90,7 @@ pub enum Entry<'a> {
     /// Always the first line, and never another one.
     Header(Header),
     /// A process starts or resumes the job. Rows intended before this entry and not settled may have been sent.
-    Session {
-        /// When.
-        at: Timestamp,
-    },
+    Session(Session),
     /// See [`Event::Intent`].
     Intent {
         /// In the order of sending.
@@ -80,6 +108,13 @@ pub enum Entry<'a> {
         /// Why.
         reason: StopReason,
         /// When.
+        at: Timestamp,
+    },
+    /// The run is in this state from now on. For those who watch it: nothing depends on it.
+    State {
+        /// Which.
+        is: State,
+        /// When it was noticed.
         at: Timestamp,
     },
     /// The report is fully written, and is about to be renamed into place.

@@ -72,7 +72,16 @@ pub struct Replayed {
 ///
 /// # Errors
 /// If it cannot be read, is not a journal, or is damaged anywhere but at its end.
-pub fn replay(mut file: impl BufRead, input_rows: u32) -> Result<Replayed, HistoryError> {
+pub fn replay(file: impl BufRead, input_rows: u32) -> Result<Replayed, HistoryError> {
+    replay_showing(file, input_rows, |_| {})
+}
+
+/// The same, and shows each entry to `watch` before it is applied.
+pub(super) fn replay_showing(
+    mut file: impl BufRead,
+    input_rows: u32,
+    mut watch: impl FnMut(&Entry<'_>),
+) -> Result<Replayed, HistoryError> {
     let mut line = Vec::new();
     file.read_until(b'\n', &mut line)?;
     if !line.ends_with(b"\n") && line.iter().zip(HEADER_START).all(|(byte, ours)| byte == ours) {
@@ -90,6 +99,7 @@ pub fn replay(mut file: impl BufRead, input_rows: u32) -> Result<Replayed, Histo
         match (parse(&line), torn.take()) {
             (Ok(_), Some(damage)) => return Err(damage),
             (Ok(entry), None) => {
+                watch(&entry);
                 history.apply(entry).map_err(|reason| damaged(reason.to_owned()))?;
                 whole += line.len() as u64;
             }
@@ -141,8 +151,8 @@ impl History {
     pub fn apply(&mut self, entry: Entry<'_>) -> Result<(), &'static str> {
         match entry {
             Entry::Header(_) => return Err("a second header"),
-            Entry::Session { at } => {
-                self.begun.get_or_insert(at);
+            Entry::Session(session) => {
+                self.begun.get_or_insert(session.at);
                 self.in_doubt.add(&std::mem::take(&mut self.intended));
             }
             Entry::Intent { .. } | Entry::Released { .. } if self.is_foreign => {}
@@ -159,7 +169,7 @@ impl History {
                     self.take_intended(row).ok_or("it releases a row that was not intended")?;
                 }
             }
-            Entry::Stopped { .. } => {}
+            Entry::Stopped { .. } | Entry::State { .. } => {}
             Entry::Reported { xxh3 } => self.reported = Some(xxh3.into_owned()),
         }
         Ok(())

@@ -6,7 +6,9 @@
 pub mod entry;
 pub mod history;
 pub mod copy;
+pub(crate) mod progress;
 pub mod writer;
+pub(crate) mod look;
 
 #[cfg(test)]
 mod tests;

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use super::entry::{Entry, Header};
+use super::entry::{Entry, Header, Session};
 use super::history::{History, HistoryError, Replayed, replay};
+use super::look::{Owner, look};
 use super::writer::{Journal, JournalError};
-use crate::event::{AttemptOutcome, Event, Outcome, Settlement, StopReason, channel};
+use crate::event::{AttemptOutcome, Event, Outcome, Settlement, State, StopReason, channel};
 use crate::input::RowId;
 
 fn header() -> Header {
@@ -52,7 +53,7 @@ fn night() -> Vec<Event> {
 /// Records events in a new journal; returns its bytes.
 fn recorded(events: &[Event]) -> Vec<u8> {
     let (_folder, path) = place();
-    let session = Entry::Session { at: Timestamp::UNIX_EPOCH };
+    let session = Entry::Session(Session::at(Timestamp::UNIX_EPOCH));
     let mut journal = Journal::create(&path, &[Entry::Header(header()), session]).expect("creates");
     let (mut outbox, inbox) = channel();
     for event in events {
@@ -60,7 +61,11 @@ fn recorded(events: &[Event]) -> Vec<u8> {
     }
     drop(outbox);
     let mut watched = Vec::new();
-    journal.record(inbox, |group| watched.extend_from_slice(group)).expect("records");
+    let watch = |group: &[Event]| {
+        watched.extend_from_slice(group);
+        None
+    };
+    journal.record(inbox, watch).expect("records");
     assert_eq!(watched, events, "each event is shown once, in order");
     std::fs::read(&path).expect("reads")
 }
@@ -178,7 +183,7 @@ fn the_rows_of_a_larger_input_are_only_counted() {
     let last = u32::MAX - 2..u32::MAX;
     for entry in [
         Entry::Header(header),
-        Entry::Session { at: Timestamp::UNIX_EPOCH },
+        Entry::Session(Session::at(Timestamp::UNIX_EPOCH)),
         Entry::of(&Event::Intent { rows: rows(last.clone()) }).expect("is recorded"),
         Entry::of(&settled(last.clone(), Outcome::Succeeded)).expect("is recorded"),
         Entry::of(&Event::Released { rows: rows(last.clone()) }).expect("is recorded"),
@@ -215,7 +220,7 @@ fn rows_that_a_dead_process_intended_are_in_doubt_until_settled() {
     let released = Event::Released { rows: rows(2..3) };
     let second = [Event::Intent { rows: rows(1..4) }, settled(1..2, Outcome::Succeeded), released];
     for events in [&first[..], &second] {
-        history.apply(Entry::Session { at: Timestamp::UNIX_EPOCH }).expect("applies");
+        history.apply(Entry::Session(Session::at(Timestamp::UNIX_EPOCH))).expect("applies");
         for event in events {
             history.apply(Entry::of(event).expect("is recorded")).expect("applies");
         }
@@ -232,7 +237,7 @@ fn a_torn_tail_is_cut_off_and_new_entries_are_appended() {
     file.write_all(b"{\"intent\":{\"ro").expect("writes");
     let (mut journal, torn) = Journal::open(&path, 100).expect("opens").expect("is there");
     assert_eq!(torn.whole, std::fs::metadata(&path).expect("is there").len(), "cut, not only overwritten");
-    journal.append(&[Entry::Session { at: Timestamp::UNIX_EPOCH }]).expect("appends");
+    journal.append(&[Entry::Session(Session::at(Timestamp::UNIX_EPOCH))]).expect("appends");
     drop(journal);
     let (_, replayed) = Journal::open(&path, 100).expect("opens").expect("is there");
     assert!(replayed.history.expect("has a header").begun.is_some());
@@ -256,6 +261,51 @@ fn a_journal_is_private_and_has_one_owner() {
 }
 
 #[test]
+fn who_looks_at_a_journal_changes_nothing_and_locks_nobody_out() {
+    let (_folder, path) = place();
+    assert!(look(&path).expect("nothing is wrong").is_none() && !path.exists());
+    let mut bytes = recorded(&night());
+    bytes.extend_from_slice(b"{\"settled\":{\"rows\":[3");
+    std::fs::write(&path, &bytes).expect("writes");
+    let modified = || std::fs::metadata(&path).and_then(|file| file.modified()).expect("a file");
+    let before = modified();
+    let seen = look(&path).expect("looks").expect("is there");
+    assert!(matches!(seen.owner, Owner::Gone), "{:?}", seen.owner);
+    assert_eq!((seen.progress.settled(), seen.history.map(|history| history.settled())), (25, Some(25)));
+    assert_eq!((std::fs::read(&path).expect("reads"), modified()), (bytes, before), "a torn tail stays");
+    let (journal, _) = Journal::open(&path, 100).expect("is not locked").expect("is there");
+    let seen = look(&path).expect("looks").expect("is there");
+    assert!(matches!(seen.owner, Owner::AtWork), "{:?}", seen.owner);
+    assert_eq!(seen.progress.stopped, Some(StopReason::Deadline));
+    journal.remove().expect("removes");
+    assert!(look(&path).expect("nothing is wrong").is_none());
+}
+
+#[test]
+fn what_is_written_while_one_looks_is_not_damage() {
+    let bytes = recorded(&night());
+    let (_folder, path) = place();
+    for cut in (0..bytes.len()).step_by(7) {
+        std::fs::write(&path, &bytes[..cut]).expect("writes");
+        assert!(look(&path).is_ok(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn what_a_watcher_returns_is_noted() {
+    let (_folder, path) = place();
+    let session = Entry::Session(Session::at(Timestamp::UNIX_EPOCH));
+    let mut journal = Journal::create(&path, &[Entry::Header(header()), session]).expect("creates");
+    let (mut outbox, inbox) = channel();
+    outbox.emit(Event::Intent { rows: rows(0..1) }).expect("emits");
+    drop(outbox);
+    let note = Entry::State { is: State::Outage, at: Timestamp::UNIX_EPOCH };
+    journal.record(inbox, |_| Some(note.clone())).expect("records");
+    let seen = look(&path).expect("looks").expect("is there");
+    assert_eq!(seen.progress.state, Some((State::Outage, Timestamp::UNIX_EPOCH)));
+}
+
+#[test]
 fn a_full_disk_ends_recording_and_nothing_is_acknowledged() {
     if !std::path::Path::new("/dev/full").exists() {
         #[expect(clippy::print_stderr, reason = "the person who runs the tests should know")]
@@ -270,7 +320,11 @@ fn a_full_disk_ends_recording_and_nothing_is_acknowledged() {
     let (mut outbox, inbox) = channel();
     outbox.emit(Event::Intent { rows: rows(0..1) }).expect("emits");
     let mut watched = 0;
-    let error = journal.record(inbox, |group| watched += group.len()).expect_err("the disk is full");
+    let watch = |group: &[Event]| {
+        watched += group.len();
+        None
+    };
+    let error = journal.record(inbox, watch).expect_err("the disk is full");
     assert!(matches!(error, JournalError::Io { action: "write", .. }), "{error:?}");
     assert_eq!((watched, outbox.durable()), (0, 0));
     assert!(outbox.emit(Event::Released { rows: rows(0..1) }).is_err(), "the sender notices");
@@ -284,14 +338,18 @@ fn events_that_were_not_synced_are_not_acknowledged() {
         let file = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").expect("opens");
         Journal::on(PathBuf::from("/dev/null"), file)
     };
-    let session = [Entry::Session { at: Timestamp::UNIX_EPOCH }];
+    let session = [Entry::Session(Session::at(Timestamp::UNIX_EPOCH))];
     assert!(unsynced().note(&session).is_ok(), "the next sync makes it durable");
     assert!(matches!(unsynced().append(&session), Err(JournalError::Io { action: "write", .. })));
     let (mut outbox, inbox) = channel();
     outbox.emit(Event::Intent { rows: rows(0..1) }).expect("emits");
     drop(outbox);
     let mut watched = 0;
-    let error = unsynced().record(inbox, |group| watched += group.len()).expect_err("cannot be synced");
+    let watch = |group: &[Event]| {
+        watched += group.len();
+        None
+    };
+    let error = unsynced().record(inbox, watch).expect_err("cannot be synced");
     assert!(matches!(error, JournalError::Io { action: "write", .. }), "{error:?}");
     assert_eq!(watched, 0, "only durable events are shown");
 }

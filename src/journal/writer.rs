@@ -20,6 +20,10 @@ use crate::journal::history::{History, HistoryError, Replayed, replay};
 /// is harmless.
 const GATHER: Duration = Duration::from_millis(25);
 
+/// How often, and after how long, a lock that is held is tried again: [`look`](super::look) holds it for a moment.
+const LOOKS: u32 = 5;
+const LOOK: Duration = Duration::from_millis(2);
+
 /// The journal, open, locked, and positioned at its end.
 #[derive(Debug)]
 pub struct Journal {
@@ -56,7 +60,7 @@ pub enum JournalError {
 impl Hint for JournalError {
     fn hint(&self) -> Option<&str> {
         match self {
-            Self::InUse(_) => Some("wait until it finishes"),
+            Self::InUse(_) => Some("wait until it finishes; `chime-sweep status REPORT` shows how far it is"),
             Self::Io { .. } => None,
             Self::Unusable { .. } => Some(
                 "it is the only record of its run: repair it if it is damaged, or move it away to start over",
@@ -122,7 +126,15 @@ impl Journal {
     }
 
     fn lock(&self) -> Result<(), JournalError> {
-        match self.file.try_lock() {
+        let mut locked = self.file.try_lock();
+        for _ in 0..LOOKS {
+            if !matches!(locked, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(LOOK);
+            locked = self.file.try_lock();
+        }
+        match locked {
             // Its owner removed it after we opened it and before we locked it: a lock on it protects nothing.
             Ok(()) if is_removed(&self.file) => Err(JournalError::InUse(self.path.clone())),
             Ok(()) => Ok(()),
@@ -182,18 +194,25 @@ impl Journal {
         |source| JournalError::Io { action: "write", path, source }
     }
 
-    /// Records events until the sender is gone; acknowledges each group, then passes it to `watch`.
+    /// Records events until the sender is gone; acknowledges each group, then passes it to `watch`, and notes what that
+    /// returns.
     ///
     /// # Errors
     /// If an event cannot be written. Nothing after it is acknowledged, and the sender finds the channel closed.
-    pub fn record(&mut self, mut inbox: Inbox, mut watch: impl FnMut(&[Event])) -> Result<(), JournalError> {
+    pub fn record<'a>(
+        &mut self,
+        mut inbox: Inbox,
+        mut watch: impl FnMut(&[Event]) -> Option<Entry<'a>>,
+    ) -> Result<(), JournalError> {
         while let Some(group) = inbox.take(GATHER) {
             let entries: Vec<Entry<'_>> = group.iter().filter_map(Entry::of).collect();
             if !entries.is_empty() {
                 self.append(&entries)?;
             }
             inbox.acknowledge();
-            watch(&group);
+            if let Some(note) = watch(&group) {
+                self.note(&[note])?;
+            }
         }
         Ok(())
     }
@@ -216,12 +235,12 @@ impl Journal {
 }
 
 #[cfg(unix)]
-fn is_removed(file: &File) -> bool {
+pub(super) fn is_removed(file: &File) -> bool {
     use std::os::unix::fs::MetadataExt;
     file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
 }
 
 #[cfg(not(unix))]
-fn is_removed(_: &File) -> bool {
+pub(super) fn is_removed(_: &File) -> bool {
     false
 }

@@ -10,6 +10,15 @@ use crate::input::Status;
 use crate::journal::history::History;
 use crate::report::RowResult;
 
+/// What precedes the reason of an early stop.
+const BECAUSE: &str = "the run stopped because ";
+
+/// Why the run stopped, from the message of a row that was not sent.
+#[must_use]
+pub(crate) fn because(message: &str) -> Option<&str> {
+    Some(message.split_once(BECAUSE)?.1)
+}
+
 /// What the report says about a row that was to be sent.
 ///
 /// `stop`: why the run ended early, if it did. A row that was `unknown` before and was not sent again is
@@ -30,14 +39,11 @@ pub fn result_of(history: &History, row: RowId, stop: Option<StopReason>) -> Row
             completed_at: Some(settlement.at),
         };
     }
-    let because = stop.map_or("it ended early", StopReason::because);
+    let reason = stop.map_or("it ended early", StopReason::because);
     let (status, message) = if history.is_in_doubt(row) {
-        (
-            Status::Unknown,
-            format!("sent earlier without an answer, and not sent again: the run stopped because {because}"),
-        )
+        (Status::Unknown, format!("sent earlier without an answer, and not sent again: {BECAUSE}{reason}"))
     } else {
-        (Status::NotAttempted, format!("not sent: the run stopped because {because}"))
+        (Status::NotAttempted, format!("not sent: {BECAUSE}{reason}"))
     };
     RowResult {
         status,

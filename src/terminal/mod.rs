@@ -5,12 +5,13 @@
 //! it is the same run.
 
 pub(crate) mod tally;
-mod states;
+pub(crate) mod states;
 mod view;
 mod record;
 mod log_file;
 mod screen;
 pub(crate) mod overview;
+pub(crate) mod status;
 pub mod consent;
 #[cfg(test)]
 mod tests;

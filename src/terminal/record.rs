@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::states::{Clock, state_word};
+use crate::event::State;
 use crate::terminal::tally::Tally;
 
 /// A message for people, or an error.
@@ -26,7 +27,7 @@ struct Progress<'a> {
     timestamp: Timestamp,
     level: &'a str,
     message: &'a str,
-    state: &'a str,
+    state: State,
     rows: u64,
     settled: u64,
     succeeded: u64,

@@ -17,6 +17,7 @@ use super::log_file::LogFile;
 use super::states::{self, Clock};
 use super::{record, view};
 use crate::aws::Environment;
+use crate::event::State;
 use crate::terminal::tally::Tally;
 use crate::text::span;
 
@@ -303,7 +304,7 @@ impl Progress {
 #[derive(Debug, Default)]
 pub(super) struct Cadence {
     pub(crate) last: Duration,
-    pub(crate) held: &'static str,
+    pub(crate) held: Option<State>,
 }
 
 impl Cadence {
@@ -313,10 +314,8 @@ impl Cadence {
             60..600 => 30,
             _ => 60,
         };
-        let held = match states::state_word(tally) {
-            word @ ("stopping" | "credentials_refused" | "outage") => word,
-            _ => "",
-        };
+        let state = states::state_word(tally);
+        let held = Some(state).filter(|state| state.is_held() && *state != State::Throttled);
         let due = held != self.held || lasted.saturating_sub(self.last) >= Duration::from_secs(period);
         if due {
             (self.last, self.held) = (lasted, held);

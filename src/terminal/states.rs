@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::ZonedDateTime;
 
-use crate::event::Phase;
+use crate::event::{Phase, State};
 use crate::terminal::tally::Tally;
 use crate::text::{counted, span};
 
@@ -87,15 +87,27 @@ pub(super) fn back(away: &mut Option<Instant>, tally: &Tally, now: Instant) -> O
 }
 
 /// The state as one word, for machines.
-pub(super) fn state_word(tally: &Tally) -> &'static str {
+pub(super) fn state_word(tally: &Tally) -> State {
     match (tally.stopping, tally.credentials_awaited, tally.phase) {
-        (Some(_), ..) => "stopping",
-        (None, Some(_), _) => "credentials_refused",
-        (None, None, Some(Phase::Throttled { .. })) => "throttled",
-        (None, None, Some(Phase::Outage { .. })) => "outage",
-        (None, None, Some(Phase::Probing)) => "probing",
-        (None, None, Some(Phase::Paced { .. })) => "paced",
-        (None, None, Some(Phase::Starting) | None) => "starting",
+        (Some(_), ..) => State::Stopping,
+        (None, Some(_), _) => State::CredentialsRefused,
+        (None, None, Some(Phase::Throttled { .. })) => State::Throttled,
+        (None, None, Some(Phase::Outage { .. })) => State::Outage,
+        (None, None, Some(Phase::Probing)) => State::Probing,
+        (None, None, Some(Phase::Paced { .. })) => State::Paced,
+        (None, None, Some(Phase::Starting) | None) => State::Starting,
+    }
+}
+
+/// Tells when the state has changed, for the journal.
+#[derive(Debug, Default)]
+pub(crate) struct Changes(Option<State>);
+
+impl Changes {
+    /// The state, if it is another one than the last time.
+    pub(crate) fn next(&mut self, tally: &Tally) -> Option<State> {
+        let state = state_word(tally);
+        (self.0.replace(state) != Some(state)).then_some(state)
     }
 }
 

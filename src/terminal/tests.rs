@@ -135,7 +135,7 @@ fn clock_of(tally: &Tally) -> Clock {
 #[test]
 fn every_state_has_a_text() {
     for (word, tally, text) in states() {
-        assert_eq!(states::state_word(&tally), word, "{text}");
+        assert_eq!(serde_json::json!(states::state_word(&tally)), word, "{text}");
         assert_eq!(state(&tally, &clock_of(&tally)).unwrap_or_default(), text);
     }
 }
@@ -213,7 +213,7 @@ fn lines_become_rare_in_a_long_run_but_announce_every_pause() {
     let mut cadence = Cadence::default();
     let due = (1..=8 * 3_600).filter(|at| cadence.is_due(&tally, seconds(*at))).count();
     assert_eq!(due, 11 + 18 + 470, "from 5 s, from 85 s, from 655 s");
-    let mut cadence = Cadence { last: seconds(1_000), held: "" };
+    let mut cadence = Cadence { last: seconds(1_000), held: None };
     let (_, outage, _) = states().swap_remove(3);
     assert!(!cadence.is_due(&tally, seconds(1_001)));
     assert!(cadence.is_due(&outage, seconds(1_002)), "it begins");

@@ -2,6 +2,7 @@
 //!
 //! Pure: no line is wider than the given width. Must not print.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use indicatif::HumanCount;
@@ -47,14 +48,14 @@ fn counts(tally: &Tally) -> Vec<String> {
         parts.push(format!("{} unknown", HumanCount(tally.unknown)));
     }
     if let Some(last) = parts.last_mut().filter(|_| !tally.failed_by_code.is_empty()) {
-        let _ = write!(last, " ({})", codes(tally));
+        let _ = write!(last, " ({})", codes(&tally.failed_by_code));
     }
     parts
 }
 
 /// `Forbidden 12, NotFound 3`: the most frequent first.
-fn codes(tally: &Tally) -> String {
-    let mut codes: Vec<_> = tally.failed_by_code.iter().map(|(code, rows)| (&**code, *rows)).collect();
+pub(super) fn codes(failed_by_code: &BTreeMap<Box<str>, u64>) -> String {
+    let mut codes: Vec<_> = failed_by_code.iter().map(|(code, rows)| (&**code, *rows)).collect();
     codes.sort_by_key(|&(code, rows)| (std::cmp::Reverse(rows), code));
     let mut named: Vec<String> = codes
         .iter()

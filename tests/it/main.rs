@@ -32,6 +32,8 @@ mod screen;
 #[cfg(unix)]
 mod simulate;
 mod spreadsheet;
+#[cfg(unix)]
+mod status;
 mod tidy;
 #[cfg(unix)]
 mod unattended;

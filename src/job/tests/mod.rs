@@ -26,7 +26,7 @@ use crate::job::existing::Existing;
 use crate::job::finish;
 use crate::job::settings::JobSettings;
 use crate::job::signals;
-use crate::journal::entry::Entry;
+use crate::journal::entry::{self, Entry};
 use crate::journal::writer::Journal;
 use crate::number::PhoneNumber;
 use crate::plan::Plan;
@@ -143,7 +143,7 @@ impl Trial {
             outstanding: outstanding.iter().filter_map(|row| rows.number(*row)).collect(),
             ..Session::default()
         };
-        let (mut journal, source) = existing.begin(wall(), &source).expect("begins");
+        let (mut journal, source) = existing.begin(entry::Session::at(wall()), &source).expect("begins");
 
         let (outbox, inbox) = event::channel();
         let (stop, stopped) = watch::channel(None);

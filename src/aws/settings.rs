@@ -55,7 +55,8 @@ impl AwsSettings {
         let profile = ChosenProfile::of(args.profile.as_deref(), env);
         let profiles = Profiles::load(env, &profile).await?;
         let sources = Sources { env, profiles: &profiles };
-        let mut warnings = Vec::new();
+        let missing = profiles.missing_file().map(str::to_owned);
+        let mut warnings: Vec<_> = profile.warning(env).into_iter().chain(missing).collect();
 
         let url = sources.endpoint_url(args)?;
         let (region, region_from) = sources.region(args, url.as_deref(), &mut warnings)?;
@@ -94,7 +95,7 @@ impl Sources<'_> {
         warnings: &mut Vec<String>,
     ) -> Result<(Region, String), AwsSettingsError> {
         let (sdk, botocore) = (self.env.get("AWS_REGION"), self.env.get("AWS_DEFAULT_REGION"));
-        let (name, from) = match (args.region.as_deref(), sdk, botocore) {
+        let (name, from) = match (args.region.as_deref().map(str::trim), sdk, botocore) {
             // Not `non_empty`: an empty `--region ""` is a script's mistake, and better reported than guessed around.
             (Some(typed), ..) => (typed, "--region".to_owned()),
             (None, Some(sdk), botocore) => {
@@ -126,15 +127,16 @@ impl Sources<'_> {
     /// The endpoint that the user configured, if any.
     fn endpoint_url(&self, args: &AwsArgs) -> Result<Option<String>, AwsSettingsError> {
         if let Some(typed) = &args.endpoint_url {
-            return Ok(Some(typed.clone()));
+            return Ok(Some(typed.trim().to_owned()));
         }
         if self.switch(None, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls")? {
             return Ok(None);
         }
+        // Not `get`: an empty URL is a script's mistake, and the service's own host would be used.
         let configured = self
             .env
-            .get("AWS_ENDPOINT_URL_CHIME_SDK_VOICE")
-            .or_else(|| self.env.get("AWS_ENDPOINT_URL"))
+            .get_or_blank("AWS_ENDPOINT_URL_CHIME_SDK_VOICE")
+            .or_else(|| self.env.get_or_blank("AWS_ENDPOINT_URL"))
             // The CLI reads one spelling, some SDKs the other; both are accepted.
             .or_else(|| self.profiles.get_of_service("chime_sdk_voice", "endpoint_url"))
             .or_else(|| self.profiles.get_of_service("chime-sdk-voice", "endpoint_url"))

@@ -33,6 +33,7 @@ use crate::terminal::overview::Overview;
 /// # Errors
 /// If the command fails; the error says what is safe.
 pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::Result<ExitStatus> {
+    signals::survive_size_limit();
     match command {
         Command::Run(args) => {
             let now = local_time(&args.job.stop);

@@ -85,7 +85,8 @@ impl Source {
         let is_blank = [&[ID, SECRET, WEB_IDENTITY], &CONTAINER[..]].concat().into_iter().find(blank);
         let is_blank = is_blank.map(|name| format!("`{name}` is set and empty"));
         let doubt = is_blank.or_else(|| profiles.missing_file().map(str::to_owned));
-        if let Some(doubt) = doubt.or_else(|| profiles.misspelled_default()) {
+        let misspelled = || profiles.misspelled_default().filter(|_| !profiles.has("default"));
+        if let Some(doubt) = doubt.or_else(misspelled) {
             return Err(CredentialsError::Doubtful { doubt });
         }
         Self::of_surroundings(env, looked_at)

@@ -8,6 +8,7 @@ use super::environment::Environment;
 use super::profile::{ChosenProfile, ProfileError, Profiles};
 use crate::aws::endpoint::{Endpoint, EndpointError, Region, Variant};
 use crate::hint::Hint;
+use crate::text::escaped;
 
 /// What was typed. A setting that is absent comes from the next source.
 #[derive(Debug, Clone, Default)]
@@ -101,7 +102,9 @@ impl Sources<'_> {
             (None, Some(sdk), botocore) => {
                 if let Some(other) = botocore.filter(|other| *other != sdk) {
                     warnings.push(format!(
-                        "`AWS_REGION` is `{sdk}` and `AWS_DEFAULT_REGION` is `{other}`: `{sdk}` is used"
+                        "`AWS_REGION` is `{0}` and `AWS_DEFAULT_REGION` is `{1}`: `{0}` is used",
+                        escaped(sdk),
+                        escaped(other)
                     ));
                 }
                 (sdk, "`AWS_REGION`".to_owned())
@@ -110,11 +113,11 @@ impl Sources<'_> {
             (None, None, None) => {
                 let profile = self.profiles.selected();
                 let region = self.profiles.get("region").ok_or_else(|| AwsSettingsError::NoRegion {
-                    profile: profile.to_owned(),
+                    profile: escaped(profile),
                     files: self.profiles.files(),
                     why: if url.is_some() { "to sign requests for the endpoint that is set" } else { "" },
                 })?;
-                (region, format!("profile `{profile}`"))
+                (region, format!("profile `{}`", escaped(profile)))
             }
         };
         let region = Region::parse(name)?;
@@ -160,7 +163,7 @@ impl Sources<'_> {
         match value {
             _ if value.eq_ignore_ascii_case("true") => Ok(true),
             _ if value.eq_ignore_ascii_case("false") => Ok(false),
-            _ => Err(AwsSettingsError::NotBool { name, value: value.to_owned() }),
+            _ => Err(AwsSettingsError::NotBool { name, value: escaped(value) }),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::outputs::{Outputs, print};
 use super::service::read_scenario;
 use super::settings::{self, JobSettings};
 use super::signals;
-use super::{failure, run};
+use super::{failure, limits, run};
 use crate::aws::Environment;
 use crate::aws::credentials::Identity;
 use crate::cli::exit::ExitStatus;
@@ -27,13 +27,13 @@ use crate::report::summary::{self, Counted, Summary};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::terminal::Screen;
 use crate::terminal::overview::Overview;
+use crate::text::printable;
 
 /// Runs a command.
 ///
 /// # Errors
 /// If the command fails; the error says what is safe.
 pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::Result<ExitStatus> {
-    signals::survive_size_limit();
     match command {
         Command::Run(args) => {
             let now = local_time(&args.job.stop);
@@ -71,7 +71,7 @@ fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<ExitStatus> {
     let rate = if let Rate::Fixed(rate) = args.rate { Some(rate) } else { None };
     match args.json {
         true => print(&serde_json::to_string_pretty(&overview.json(rate))?)?,
-        false => print(&overview.with_details(rate))?,
+        false => print(&printable(&overview.with_details(rate).to_string()))?,
     }
     let all_can_be_sent = input.rows.count(Standing::Invalid) + input.rows.count(Standing::Kept) == 0;
     Ok(if all_can_be_sent { ExitStatus::Success } else { ExitStatus::SomeRowsFailed })
@@ -82,6 +82,7 @@ fn summary(args: SummaryArgs) -> anyhow::Result<()> {
     let (html, html_full_numbers) = (args.html, args.html_full_numbers);
     let outputs = Outputs { html, html_full_numbers, ..Outputs::default() };
     outputs.check()?;
+    limits::survive_size_limit();
     let columns = settings::columns(args.columns);
     let (mut counted, mut is_simulated) = (Counted::default(), false);
     anyhow::ensure!(
@@ -108,7 +109,7 @@ fn summary(args: SummaryArgs) -> anyhow::Result<()> {
     outputs.write(&summary, &source, &columns)?;
     match args.json {
         true => print(&serde_json::to_string_pretty(&summary)?),
-        false => print(&summary),
+        false => print(&printable(&summary.to_string())),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod clock;
 mod signals;
+mod limits;
 mod service;
 mod shell;
 mod existing;

@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anyhow::Context;
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -14,6 +15,7 @@ use super::existing::{self, Existing};
 use super::failure::{explained, nothing_sent, with_note};
 use super::finish;
 use super::hook::{self, Ending};
+use super::limits;
 use super::next_steps;
 use super::service::Service;
 use super::settings::{self, JobSettings, Mode};
@@ -87,6 +89,8 @@ struct Finished {
 impl<'a> Run<'a> {
     /// Reads the input and opens the service; nothing is sent.
     fn open(settings: &'a JobSettings, env: &Environment, screen: &'a Screen) -> anyhow::Result<Self> {
+        limits::check(settings.service.concurrency.get())?;
+        limits::survive_size_limit();
         if let Some(log) = screen.log_path() {
             let report = &settings.report;
             let own = [&settings.input, &report.path, &report.journal(), &report.input_copy()];
@@ -104,7 +108,7 @@ impl<'a> Run<'a> {
             source.name()
         );
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let service = runtime.block_on(Service::open(&settings.service, env))?;
+        let service = Service::open(&settings.service, env, &runtime)?;
         Ok(Self { settings, screen, runtime, source, input, service })
     }
 
@@ -196,7 +200,10 @@ impl<'a> Run<'a> {
             async move { if client.renew().await { Renewal::Fresh } else { Renewal::Nothing } }
         };
         std::thread::scope(|scope| {
-            let writer = scope.spawn(move || journal.record(inbox, watch));
+            let writer = std::thread::Builder::new().name("journal".into());
+            let writer = writer
+                .spawn_scoped(scope, move || journal.record(inbox, watch))
+                .context("cannot start the journal's thread")?;
             let dispatcher = Dispatcher::new(rows, plan.batches(), in_doubt, &pool_settings, outbox, now());
             let end = self.runtime.block_on(async {
                 tokio::select! {

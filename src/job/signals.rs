@@ -61,26 +61,6 @@ async fn signals(stop: &watch::Sender<Option<StopReason>>) -> Infallible {
     .0
 }
 
-/// From now on a write beyond the size that `ulimit -f` allows fails, like one to a full disk. Otherwise the system
-/// ends the process without a word.
-#[cfg(unix)]
-pub(super) fn survive_size_limit() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let kind = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
-    // The handler, which does nothing, outlives the runtime that tokio needs to set it.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
-    let set = runtime.and_then(|runtime| {
-        let _entered = runtime.enter();
-        signal(kind).map(drop)
-    });
-    if let Err(error) = set {
-        tracing::debug!(%error, "cannot handle SIGXFSZ");
-    }
-}
-
-#[cfg(not(unix))]
-pub(super) fn survive_size_limit() {}
-
 /// Acts on every signal of a kind.
 #[cfg(unix)]
 async fn each(kind: tokio::signal::unix::SignalKind, act: impl Fn()) -> Infallible {

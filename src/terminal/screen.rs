@@ -18,7 +18,7 @@ use super::states::{self, Clock};
 use super::{record, view};
 use crate::aws::Environment;
 use crate::terminal::tally::Tally;
-use crate::text::span;
+use crate::text::{printable, span};
 
 /// How often the tally is checked: often enough for a smooth bar.
 const LOOK: Duration = Duration::from_millis(125);
@@ -125,7 +125,7 @@ impl Screen {
         if self.is_quiet() && self.file.is_none() {
             return;
         }
-        let text = self.message("INFO", &text.to_string());
+        let text = self.message("INFO", &printable(&text.to_string()));
         if !self.is_quiet() {
             self.to_stderr(&text);
         }
@@ -134,14 +134,15 @@ impl Screen {
 
     /// Writes why the command failed, even with `--quiet`.
     pub fn fail(&self, text: &str) {
-        let text = self.message("ERROR", text);
+        let text = self.message("ERROR", &printable(text));
         self.to_stderr(&text);
         self.to_file(&text);
     }
 
     /// Writes a question, even with `--quiet`: the user has to answer it.
     pub(crate) fn ask(&self, text: impl std::fmt::Display) {
-        self.to_file(&self.message("INFO", &text.to_string()));
+        let text = printable(&text.to_string());
+        self.to_file(&self.message("INFO", &text));
         let mut stderr = io::stderr();
         drop(write!(stderr, "{text}").and_then(|()| stderr.flush()));
     }

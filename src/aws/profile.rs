@@ -386,10 +386,9 @@ impl Hint for ProfileError {
                 Some("an empty name is not `default`: unset the variable, or leave the option out")
             }
             Self::Missing { .. } => Some("`aws configure` makes a profile, `--profile` chooses one"),
-            Self::NoCredentials { .. } => Some(
-                "`--region` instead of the profile, to use this machine's own role; or \
-                 `credential_source = Ec2InstanceMetadata` in the profile",
-            ),
+            Self::NoCredentials { .. } => {
+                Some("to use this machine's own role, leave the profile out and name the `--region`")
+            }
             Self::Broken { hint, .. } => Some(&**hint).filter(|hint| !hint.is_empty()),
             Self::Unusable { .. } => None,
         }

@@ -8,8 +8,10 @@ use std::thread;
 
 use crate::hint::Hinted;
 
-/// Files that a run with a few connections has open at once, with room to spare.
-const FILES: u64 = 64;
+/// Files that a run has open at once beside its connections, with room to spare.
+const FILES: u64 = 48;
+/// A connection's socket, and the simulator's end of it.
+const PER_CONNECTION: u64 = 2;
 /// The journal's, the screen's, the simulator's, and one that looks up names.
 const THREADS: usize = 4;
 
@@ -18,9 +20,12 @@ const THREADS: usize = 4;
 /// # Errors
 /// If it cannot; names the limit.
 pub(super) fn check(connections: usize) -> anyhow::Result<()> {
-    if let Err(files) = allow_files(FILES + 2 * connections as u64) {
-        let error = format!("this process may open only {files} files at once; a run needs {FILES}");
-        return Err(Hinted::new(error, format!("`ulimit -n {FILES}` or more")).into());
+    let needed = FILES + PER_CONNECTION * connections as u64;
+    if let Err(allowed) = allow_files(needed) {
+        let error = format!(
+            "this process may open only {allowed} files at once; {connections} requests in flight need {needed}"
+        );
+        return Err(Hinted::new(error, format!("`ulimit -n {needed}`, or a lower --concurrency")).into());
     }
     can_start(THREADS).map_err(|error| {
         let error = format!("this process cannot start the {THREADS} threads that a run needs: {error}");
@@ -29,20 +34,20 @@ pub(super) fn check(connections: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Raises the limit to `wanted` files as far as the system permits; the limit if it stays below [`FILES`].
+/// Raises the limit to `needed` files if the system permits that; otherwise, what is allowed.
 #[cfg(unix)]
-fn allow_files(wanted: u64) -> Result<(), u64> {
+fn allow_files(needed: u64) -> Result<(), u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let Some(allowed) = current.filter(|&allowed| allowed < wanted) else { return Ok(()) };
-    let raised = maximum.map_or(wanted, |maximum| maximum.min(wanted));
-    let is_raised = setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum }).is_ok();
-    let allowed = if is_raised { raised } else { allowed };
-    if allowed < FILES { Err(allowed) } else { Ok(()) }
+    let Some(allowed) = current.filter(|&allowed| allowed < needed) else { return Ok(()) };
+    if maximum.is_some_and(|maximum| maximum < needed) {
+        return Err(maximum.unwrap_or(allowed));
+    }
+    setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum }).map_err(|_| allowed)
 }
 
 #[cfg(not(unix))]
-fn allow_files(_wanted: u64) -> Result<(), u64> {
+fn allow_files(_needed: u64) -> Result<(), u64> {
     Ok(())
 }
 

@@ -35,3 +35,9 @@ mod spreadsheet;
 mod tidy;
 #[cfg(unix)]
 mod unattended;
+#[cfg(unix)]
+mod limits;
+#[cfg(unix)]
+mod secrets;
+#[cfg(unix)]
+mod wrong_account;

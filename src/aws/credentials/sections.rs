@@ -162,6 +162,11 @@ impl<'a> Section<'a> {
             Ok(Some(End { section: self.name.to_owned(), base, key: key.map(str::to_owned), what }))
         };
         let (id, secret) = (self.get(KEYS[0]), self.get(KEYS[1]));
+        let of_role =
+            ["source_profile", "credential_source"].into_iter().find(|name| self.get(name).is_some());
+        if let Some(name) = of_role.filter(|_| self.get("role_arn").is_none()) {
+            return Err(self.broken(name, format!("its `{name}` needs a `role_arn`")));
+        }
         if let Some(source) = self.get("credential_source") {
             if !NAMED_SOURCES.iter().any(|known| known.eq_ignore_ascii_case(source)) {
                 let known = NAMED_SOURCES.join(", ");

@@ -19,7 +19,8 @@ fn too_few_files_are_noticed_before_anything_is_sent() {
     }
     assert_eq!(service.requests(), 0);
     let job = Job::on(&service, csv(1000));
-    limited(&job, "-n 64", "--batch-size 1 --concurrency 8").exits(0).agrees_with(&service);
+    limited(&job, "-n 64", "--batch-size 1 --concurrency 8").exits(0);
+    assert_eq!(job.true_rows("numbers.report.csv", &service).len(), 1000);
     // A low limit that can be raised is raised.
     let service = Service::playing("");
     limited(&Job::on(&service, csv(10)), "-S -n 20", "").exits(0);
@@ -65,4 +66,29 @@ fn too_few_threads_are_noticed_before_anything_is_sent() {
         ended.says_all(&["hint: `ulimit -u`", "nothing was sent"]);
     }
     assert_eq!(service.requests(), 0);
+}
+
+/// It is ended with what it has started when chime-sweep has waited long enough, which is a minute: see the unit tests.
+#[test]
+fn a_process_that_fails_is_named_and_its_arguments_are_not() {
+    let job = Job::new(csv(1)).env("AWS_REGION", "us-east-1").at("http://127.0.0.1:1");
+    for (command, message) in [
+        (
+            "sh -c 'echo no luck; echo \u{1b}[2Jcancelled >&2; exit 3' HUSH",
+            "exit status: 3: \\u{1b}[2Jcancelled",
+        ),
+        ("nowhere/program HUSH", "not found"),
+        ("echo HUSH", "it did not write a JSON object"),
+        ("echo '{\"Version\":\"HUSH\"}'", "`Version` in its output is not 1"),
+        ("echo '{\"Version\":1,\"AccessKeyId\":\"A\"}'", "its output has no `SecretAccessKey`"),
+        (
+            "echo '{\"Version\":1,\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"HUSH x\"}'",
+            "`SecretAccessKey` in its output contains a space",
+        ),
+    ] {
+        job.write(".aws/config", format!("[default]\ncredential_process = {command}\n"));
+        let ended = job.sweep("");
+        ended.exits(1).says("`credential_process` gave no credentials").says(message);
+        ended.says_not("HUSH").says_not("\u{1b}");
+    }
 }

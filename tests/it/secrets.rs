@@ -163,3 +163,60 @@ fn a_file_that_cannot_be_read_is_not_shown() {
         }
     }
 }
+
+/// Names and messages of others must not command the terminal.
+#[test]
+fn control_characters_are_escaped_wherever_a_value_is_shown() {
+    let escape = "\u{1b}]0;x\u{7}";
+    let service = Service::playing("");
+    let check = |ended: &Ended, what: &str| {
+        for control in ['\u{1b}', '\u{7}', '\r', '\u{9b}'] {
+            ended.says_not(&control.to_string()).check(!ended.stdout.contains(control), what);
+        }
+        let shown = format!("{}{}", ended.stderr, ended.stdout);
+        ended.check(["\\u{1b}", "\u{fffd}"].iter().any(|stand_in| shown.contains(stand_in)), what);
+    };
+    for name in [
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_REGION",
+        "AWS_ENDPOINT_URL",
+        "AWS_CONFIG_FILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "AWS_USE_FIPS_ENDPOINT",
+        "AWS_CA_BUNDLE",
+        "AWS_SECRET_ACCESS_KEY",
+    ] {
+        let job = Job::new(csv(1)).with_keys().env(name, &format!("a{escape}b"));
+        let ended = job.sweep("");
+        ended.check(ended.code != Some(0), name);
+        if name != "AWS_SECRET_ACCESS_KEY" {
+            check(&ended, name);
+        }
+        let planned = job.command("plan numbers.csv");
+        planned.check(!planned.stdout.contains('\u{1b}'), name);
+    }
+    let path = format!("in{escape}.csv");
+    let job = Job::on(&service, csv(1));
+    for file in ["nothing", "input"] {
+        if file == "input" {
+            job.write(&path, csv(1));
+        }
+        let mut command =
+            job.prepare(super::harness::BINARY, &["run", &path, "--yes", "--endpoint-url", &service.url()]);
+        check(&job.spawn(&mut command).end(), file);
+        let mut command = job.prepare(super::harness::BINARY, &["plan", &path]);
+        check(&job.spawn(&mut command).end(), file);
+    }
+    let mut command = job.prepare(super::harness::BINARY, &["summary", &path.replace(".csv", ".report.csv")]);
+    check(&job.spawn(&mut command).end(), "summary");
+    // What a service says, and what a profile's section is called.
+    job.write(
+        "odd.csv",
+        format!("voice_connector_id,phone_number,status,error_code,error_message\nvc,+12065550100,failed,C{escape},no{escape}\n"),
+    );
+    check(&job.command("summary odd.csv"), "a message");
+    let job = Job::new(csv(1)).env("AWS_REGION", "us-east-1");
+    job.write(".aws/config", format!("[default]\nrole_arn = x\nsource_profile = a{escape}b\n"));
+    check(&job.sweep(""), "source_profile");
+}

@@ -98,3 +98,65 @@ impl fmt::Debug for Process {
         f.write_str("Process")
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    fn read(output: &str) -> Result<Credentials, String> {
+        credentials(output.as_bytes())
+    }
+
+    #[test]
+    fn the_output_is_read_as_aws_documents_it() {
+        let keys = read(
+            r#"{"Version":1,"AccessKeyId":"A","secretaccesskey":"S\n","SessionToken":null,
+                "Expiration":"2099-01-01T01:00:00+01:00","AccountId":"1"}"#,
+        );
+        let keys = keys.unwrap();
+        assert_eq!((keys.access_key_id(), keys.secret_access_key(), keys.session_token()), ("A", "S", None));
+        assert_eq!(
+            keys.expiry().map(|at| Timestamp::try_from(at).unwrap().to_string()).as_deref(),
+            Some("2099-01-01T00:00:00Z")
+        );
+        let wrong = r#"{"Version":1,"AccessKeyId":"A","SecretAccessKey":"S","Expiration":"HUSH"}"#;
+        assert_eq!(read(wrong).unwrap_err(), "`Expiration` in its output is not a time");
+    }
+
+    /// Whether a process is there. One that was killed and that nobody has waited for is a zombie.
+    fn runs(id: &str) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+    }
+
+    #[tokio::test]
+    async fn a_process_that_hangs_is_ended_with_what_it_has_started() {
+        if !Path::new("/proc/self/stat").exists() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("id");
+        let process =
+            Process::new(format!("sleep 600 & echo $! > {0}.new; mv {0}.new {0}; wait", file.display()));
+        let id = {
+            let running = process.run();
+            let started = async {
+                while !file.exists() {
+                    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                }
+                fs::read_to_string(&file).unwrap().trim().to_owned()
+            };
+            tokio::select! {
+                _ = running => panic!("it has ended"),
+                id = started => id,
+            }
+            // The run is dropped, as at a time limit.
+        };
+        while runs(&id) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+}

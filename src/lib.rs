@@ -21,6 +21,7 @@
 pub mod text;
 pub mod hint;
 pub mod files;
+pub(crate) mod shell;
 pub mod number;
 pub mod input;
 pub mod plan;

@@ -8,8 +8,9 @@ use chime_sweep::cli::exit::ExitStatus;
 use chime_sweep::cli::{self, ColorWhen, LogFormat};
 use chime_sweep::job;
 use chime_sweep::terminal::{Format, Screen, ScreenOptions};
+use tracing::{Level, Metadata};
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -78,5 +79,13 @@ fn log_to(screen: &Screen, env: &Environment, verbose: u8) {
             has_file.then(|| in_file.json().flatten_event(true).boxed()),
         ),
     };
-    tracing_subscriber::registry().with(filter).with(on_stderr).with(in_file).init();
+    let harmless = filter_fn(is_harmless);
+    tracing_subscriber::registry().with(filter).with(harmless).with(on_stderr).with(in_file).init();
+}
+
+/// Whatever `RUST_LOG` says: AWS's crates log the files that they read and the replies of STS and SSO, with their keys;
+/// and what others log below `info` may be what they send. The errors of this tool say what the user needs.
+fn is_harmless(metadata: &Metadata<'_>) -> bool {
+    let target = metadata.target();
+    target.starts_with("chime_sweep") || !target.starts_with("aws_") && *metadata.level() <= Level::INFO
 }

@@ -62,6 +62,18 @@ pub(crate) fn escaped(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// `text`, which may have several lines, with what would command a terminal as escapes: whoever wrote a file's name or a
+/// service's message must not write the screen.
+pub(crate) fn printable(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' | '\t' => c.to_string(),
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => c.escape_default().to_string(),
+        c if c.is_control() => c.escape_default().to_string(),
+        c => c.to_string(),
+    };
+    text.chars().map(shown).collect()
+}
+
 /// `text` with all digits but the last four hidden, so that its form can still be seen.
 pub(crate) fn masked_digits(text: &str) -> String {
     let digits = text.chars().filter(|c| c.is_numeric()).count();
@@ -89,6 +101,8 @@ mod tests {
         ] {
             assert_eq!(escaped(text), shown);
         }
+        let text = "a\tb\n\u{1b}[2J\r\u{9b}\u{202e}\u{a0}";
+        assert_eq!(printable(text), "a\tb\n\\u{1b}[2J\\r\\u{9b}\\u{202e}\u{a0}");
         for (c, name) in
             [('x', "'x'"), ('é', "'é'"), ('\u{2011}', "U+2011"), ('\u{200b}', "U+200B"), ('\n', "U+000A")]
         {

@@ -7,6 +7,8 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
+use crate::text::escaped;
+
 /// Regions in which Amazon Chime SDK Voice Connectors exist (AWS General Reference, "Amazon Chime SDK endpoints").
 pub const KNOWN_REGIONS: [&str; 10] = [
     "ap-northeast-1",
@@ -39,7 +41,7 @@ impl Region {
         };
         // 63 is the longest label that DNS allows.
         if name.len() > 63 || !name.contains('-') || !name.split('-').all(label) {
-            return Err(EndpointError::MalformedRegion { name: name.into() });
+            return Err(EndpointError::MalformedRegion { name: escaped(name) });
         }
         Ok(Self(name.into()))
     }
@@ -190,8 +192,10 @@ pub(crate) fn ip_of(host: &str) -> Option<IpAddr> {
 /// `url` for a message: what precedes an `@` could be a password.
 fn shown(url: &str) -> String {
     match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => format!("{}://…{}", &url[..scheme], &url[at..]),
-        _ => url.to_owned(),
+        (Some(scheme), Some(at)) if scheme < at => {
+            format!("{}://…{}", escaped(&url[..scheme]), escaped(&url[at..]))
+        }
+        _ => escaped(url),
     }
 }
 

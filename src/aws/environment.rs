@@ -3,6 +3,7 @@
 //! Must not be read before `main` has filled it, and never changes afterwards.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -11,18 +12,26 @@ use std::path::{Path, PathBuf};
 pub struct Environment(HashMap<String, String>);
 
 impl Environment {
-    /// The process's. Variables that are not UTF-8 are left out: no setting of this tool can be.
+    /// The process's. What is not UTF-8 in a value becomes U+FFFD, which no setting accepts: a variable that is left out
+    /// could be the one that chooses the account.
     #[must_use]
     pub fn of_process() -> Self {
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect()
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        // As the AWS CLI does: a service's environment may not have it.
+        let home = std::env::home_dir().map(|home| ("HOME".to_owned(), text(home.into())));
+        home.into_iter().chain(std::env::vars_os().map(|(name, value)| (text(name), text(value)))).collect()
     }
 
-    /// The value of `name`, as it is; `None` if it is blank.
+    /// The value of `name` without white space around it; `None` if it is blank.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        non_empty(self.0.get(name).map(String::as_str))
+        non_empty(self.get_or_blank(name))
+    }
+
+    /// The value of `name` without white space around it, which may leave nothing.
+    #[must_use]
+    pub(super) fn get_or_blank(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim())
     }
 
     /// `path`, with a leading `~` replaced by the home directory, if one is set.
@@ -32,12 +41,6 @@ impl Environment {
             (Ok(rest), Some(home)) => Path::new(home).join(rest),
             _ => PathBuf::from(path),
         }
-    }
-
-    /// The same variables, for the parser of profile files.
-    pub(super) fn to_shim(&self) -> aws_types::os_shim_internal::Env {
-        let set = self.0.iter().filter(|(_, value)| !value.trim().is_empty());
-        set.map(|(name, value)| (name.clone(), value.clone())).collect::<HashMap<_, _>>().into()
     }
 }
 

@@ -8,6 +8,7 @@ use super::environment::Environment;
 use super::profile::{ChosenProfile, ProfileError, Profiles};
 use crate::aws::endpoint::{Endpoint, EndpointError, Region, Variant};
 use crate::hint::Hint;
+use crate::text::escaped;
 
 /// What was typed. A setting that is absent comes from the next source.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +73,8 @@ impl AwsSettings {
         let profile = ChosenProfile::of(args.profile.as_deref(), env);
         let profiles = Profiles::load(env, &profile).await?;
         let sources = Sources { env, profiles: &profiles };
-        let mut warnings = Vec::new();
+        let missing = profiles.missing_file().map(str::to_owned);
+        let mut warnings: Vec<_> = profile.warning(env).into_iter().chain(missing).collect();
 
         let url = sources.endpoint_url(args)?;
         let (region, region_from) = sources.region(args, url.as_deref(), &mut warnings)?;
@@ -121,13 +123,15 @@ impl Sources<'_> {
         warnings: &mut Vec<String>,
     ) -> Result<(Region, String), AwsSettingsError> {
         let (sdk, botocore) = (self.env.get("AWS_REGION"), self.env.get("AWS_DEFAULT_REGION"));
-        let (name, from) = match (args.region.as_deref(), sdk, botocore) {
+        let (name, from) = match (args.region.as_deref().map(str::trim), sdk, botocore) {
             // Not `non_empty`: an empty `--region ""` is a script's mistake, and better reported than guessed around.
             (Some(typed), ..) => (typed, "--region".to_owned()),
             (None, Some(sdk), botocore) => {
                 if let Some(other) = botocore.filter(|other| *other != sdk) {
                     warnings.push(format!(
-                        "`AWS_REGION` is `{sdk}` and `AWS_DEFAULT_REGION` is `{other}`: `{sdk}` is used"
+                        "`AWS_REGION` is `{0}` and `AWS_DEFAULT_REGION` is `{1}`: `{0}` is used",
+                        escaped(sdk),
+                        escaped(other)
                     ));
                 }
                 (sdk, "`AWS_REGION`".to_owned())
@@ -136,11 +140,11 @@ impl Sources<'_> {
             (None, None, None) => {
                 let profile = self.profiles.selected();
                 let region = self.profiles.get("region").ok_or_else(|| AwsSettingsError::NoRegion {
-                    profile: profile.to_owned(),
+                    profile: escaped(profile),
                     files: self.profiles.files(),
                     why: if url.is_some() { "to sign requests for the endpoint that is set" } else { "" },
                 })?;
-                (region, format!("profile `{profile}`"))
+                (region, format!("profile `{}`", escaped(profile)))
             }
         };
         let region = Region::parse(name)?;
@@ -153,7 +157,7 @@ impl Sources<'_> {
     /// The endpoint that the user configured, if any.
     fn endpoint_url(&self, args: &AwsArgs) -> Result<Option<String>, AwsSettingsError> {
         match &args.endpoint_url {
-            Some(typed) => Ok(Some(typed.clone())),
+            Some(typed) => Ok(Some(typed.trim().to_owned())),
             // The CLI reads one spelling, some SDKs the other; both are accepted.
             None => self.configured_url("CHIME_SDK_VOICE", &["chime_sdk_voice", "chime-sdk-voice"]),
         }
@@ -170,10 +174,11 @@ impl Sources<'_> {
         }
         let of_profile =
             || services.iter().find_map(|name| self.profiles.get_of_service(name, "endpoint_url"));
+        // Not `get`: an empty URL is a script's mistake, and the service's own host would be used.
         let configured = self
             .env
-            .get(&format!("AWS_ENDPOINT_URL_{variable}"))
-            .or_else(|| self.env.get("AWS_ENDPOINT_URL"))
+            .get_or_blank(&format!("AWS_ENDPOINT_URL_{variable}"))
+            .or_else(|| self.env.get_or_blank("AWS_ENDPOINT_URL"))
             .or_else(of_profile)
             .or_else(|| self.profiles.get("endpoint_url"));
         Ok(configured.map(str::to_owned))
@@ -195,7 +200,7 @@ impl Sources<'_> {
         match value {
             _ if value.eq_ignore_ascii_case("true") => Ok(true),
             _ if value.eq_ignore_ascii_case("false") => Ok(false),
-            _ => Err(AwsSettingsError::NotBool { name, value: value.to_owned() }),
+            _ => Err(AwsSettingsError::NotBool { name, value: escaped(value) }),
         }
     }
 }

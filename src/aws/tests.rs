@@ -63,7 +63,7 @@ async fn without_a_region_the_error_names_where_it_looked() {
     }
     let args = AwsArgs { endpoint_url: Some("https://example.com".into()), ..AwsArgs::default() };
     assert!(endpoint(args, &[], "").await.contains("to sign requests for the endpoint"));
-    for malformed in ["us-east-1 ", "US East", ""] {
+    for malformed in ["us-east-1\"", "US East", ""] {
         assert!(endpoint(typed(malformed), &[], "").await.contains("is not a region name"));
         if !malformed.is_empty() {
             let variables = [("AWS_REGION", malformed)];

@@ -110,11 +110,12 @@ CHIME_SWEEP_YES counts only where there is no terminal to ask on. CHIME_SWEEP_RE
 --on-finish; they are not options.
 
 Credentials, region, profile and endpoint come from the variables and files that every AWS tool reads: \
-AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE, AWS_REGION, AWS_DEFAULT_REGION, \
+AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_DEFAULT_PROFILE, AWS_PROFILE, AWS_REGION, AWS_DEFAULT_REGION, \
 AWS_ENDPOINT_URL_CHIME_SDK_VOICE, AWS_ENDPOINT_URL, AWS_CA_BUNDLE, AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT \
-and so on.
+and so on. White space around their values is ignored. An empty AWS_PROFILE or AWS_ENDPOINT_URL is an error, as is an \
+empty key where this machine's own role would be used.
 
-NO_COLOR turns colors off, RUST_LOG selects what is logged, HTTPS_PROXY and NO_PROXY configure proxies.";
+NO_COLOR turns colors off, RUST_LOG selects what is logged (nothing of AWS's libraries, whose logs have secrets), HTTPS_PROXY and NO_PROXY configure proxies.";
 
 /// `help exit-codes`.
 pub(super) fn exit_codes() -> String {

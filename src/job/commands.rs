@@ -15,7 +15,7 @@ use super::outputs::{Outputs, print};
 use super::service::read_scenario;
 use super::settings::{self, JobSettings};
 use super::signals;
-use super::{failure, run, status};
+use super::{failure, limits, run, status};
 use crate::aws::Environment;
 use crate::aws::credentials::Identity;
 use crate::aws::rate_cache::RateCache;
@@ -29,6 +29,7 @@ use crate::report::summary::{self, Counted, Record, Summary};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::terminal::Screen;
 use crate::terminal::overview::{Expected, Overview};
+use crate::text::printable;
 
 /// Runs a command.
 ///
@@ -84,7 +85,7 @@ fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<ExitStatus> {
     };
     match args.json {
         true => print(&serde_json::to_string_pretty(&overview.json(expected))?)?,
-        false => print(&overview.with_details(expected))?,
+        false => print(&printable(&overview.with_details(expected)))?,
     }
     let all_can_be_sent = input.rows.count(Standing::Invalid) + input.rows.count(Standing::Kept) == 0;
     Ok(if all_can_be_sent { ExitStatus::Success } else { ExitStatus::SomeRowsFailed })
@@ -95,6 +96,7 @@ fn summary(args: SummaryArgs) -> anyhow::Result<()> {
     let (html, html_full_numbers) = (args.html, args.html_full_numbers);
     let outputs = Outputs { html, html_full_numbers, ..Outputs::default() };
     outputs.check()?;
+    limits::survive_size_limit();
     let columns = settings::columns(args.columns);
     let (mut counted, mut is_simulated) = (Counted::default(), false);
     anyhow::ensure!(
@@ -125,7 +127,7 @@ fn summary(args: SummaryArgs) -> anyhow::Result<()> {
     outputs.write(&summary, &source, &columns)?;
     match args.json {
         true => print(&serde_json::to_string_pretty(&summary)?),
-        false => print(&summary),
+        false => print(&printable(&summary.to_string())),
     }
 }
 

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use super::outputs::Outputs;
 use super::signals;
 use crate::cli::exit::ExitStatus;
 use crate::report::summary::{Counts, Summary};
+use crate::shell::Shell;
 
 /// The prefix of its variables. Not `CHIME_SWEEP_` alone: the command may itself call chime-sweep.
 const PREFIX: &str = "CHIME_SWEEP_RESULT_";
@@ -55,10 +55,10 @@ pub(crate) struct Ending<'a> {
 /// # Errors
 /// If the command fails; the caller only warns about it.
 pub(crate) async fn run(settings: &HookSettings, ending: &Ending<'_>) -> anyhow::Result<()> {
-    let mut command = shell(&settings.command);
-    command.envs(variables(ending)).stdin(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().context("it cannot be started")?;
-    let (text, stdin) = (format!("{}\n", ending.text.trim_end()), child.stdin.take());
+    let mut command = Shell::new(&settings.command, true);
+    command.command().envs(variables(ending)).stdin(Stdio::piped());
+    let mut running = command.spawn().context("it cannot be started")?;
+    let (text, stdin) = (format!("{}\n", ending.text.trim_end()), running.stdin());
     let feed = async {
         if let Some(mut stdin) = stdin {
             // A command that does not read its input has not failed.
@@ -68,7 +68,7 @@ pub(crate) async fn run(settings: &HookSettings, ending: &Ending<'_>) -> anyhow:
     let (stop, mut stopped) = watch::channel(None);
     let cut_short = tokio::select! {
         biased;
-        ended = async { tokio::join!(child.wait(), feed).0 } => {
+        ended = async { tokio::join!(running.wait(), feed).0 } => {
             let status = ended.context("it cannot be waited for")?;
             ensure!(status.success(), "it failed: {status}");
             return Ok(());
@@ -79,32 +79,8 @@ pub(crate) async fn run(settings: &HookSettings, ending: &Ending<'_>) -> anyhow:
         _ = stopped.changed() => "by a signal to chime-sweep".to_owned(),
         never = signals::watch_for_stops(&stop, None) => match never {},
     };
-    end(&mut child).await;
+    running.end().await;
     bail!("it was ended {cut_short}")
-}
-
-#[cfg(unix)]
-fn shell(text: &str) -> Command {
-    let mut command = Command::new("sh");
-    // A process group of its own, so that the time limit also ends what the command starts.
-    command.arg("-c").arg(text).process_group(0);
-    command
-}
-
-#[cfg(windows)]
-fn shell(text: &str) -> Command {
-    let mut command = Command::new("cmd");
-    // As it was typed: cmd has its own rules for quotes.
-    command.arg("/C").raw_arg(text);
-    command
-}
-
-async fn end(child: &mut Child) {
-    #[cfg(unix)]
-    if let Some(group) = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?)) {
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL); // it may be gone already
-    }
-    let _ = child.kill().await;
 }
 
 /// The variables that the command gets.

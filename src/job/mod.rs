@@ -5,6 +5,7 @@
 mod beside;
 mod clock;
 mod signals;
+mod limits;
 mod service;
 mod shell;
 mod existing;

@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anyhow::Context;
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -15,6 +16,7 @@ use super::existing::{self, Existing};
 use super::failure::{explained, nothing_sent, with_note};
 use super::finish;
 use super::hook::{self, Ending};
+use super::limits;
 use super::next_steps;
 use super::service::Service;
 use super::settings::{self, JobSettings, Mode};
@@ -96,6 +98,8 @@ struct Finished {
 impl<'a> Run<'a> {
     /// Reads the input and opens the service; nothing is sent.
     fn open(settings: &'a JobSettings, env: &Environment, screen: &'a Screen) -> anyhow::Result<Self> {
+        limits::check(settings.service.concurrency.get())?;
+        limits::survive_size_limit();
         if let Some(log) = screen.log_path() {
             let report = &settings.report;
             let is_own =
@@ -112,7 +116,7 @@ impl<'a> Run<'a> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (input, service) = beside(
             || Input::read(&source, &settings.columns),
-            || runtime.block_on(Service::open(&settings.service, env)),
+            || Service::open(&settings.service, env, &runtime),
         );
         let input = input?;
         anyhow::ensure!(
@@ -224,7 +228,10 @@ impl<'a> Run<'a> {
             async move { if client.renew().await { Renewal::Fresh } else { Renewal::Nothing } }
         };
         std::thread::scope(|scope| {
-            let writer = scope.spawn(move || journal.record(inbox, watch));
+            let writer = std::thread::Builder::new().name("journal".into());
+            let writer = writer
+                .spawn_scoped(scope, move || journal.record(inbox, watch))
+                .context("cannot start the journal's thread")?;
             let dispatcher = Dispatcher::new(rows, plan.batches(), in_doubt, &pool_settings, outbox, now());
             let end = self.runtime.block_on(async {
                 tokio::select! {

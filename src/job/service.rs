@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use aws_credential_types::Credentials;
 use jiff::Timestamp;
+use tokio::runtime::Runtime;
 
 use crate::aws::client::Client;
 use crate::aws::credentials::{Caller, CredentialSource, Identity};
@@ -79,9 +80,13 @@ impl Service {
     ///
     /// # Errors
     /// If the region, endpoint, credentials or scenario are missing or wrong.
-    pub(crate) async fn open(settings: &ServiceSettings, env: &Environment) -> anyhow::Result<Self> {
+    pub(crate) fn open(
+        settings: &ServiceSettings,
+        env: &Environment,
+        runtime: &Runtime,
+    ) -> anyhow::Result<Self> {
         match &settings.choice {
-            ServiceChoice::Aws(args) => Self::aws(args, env, settings).await,
+            ServiceChoice::Aws(args) => runtime.block_on(Self::aws(args, env, settings)),
             ServiceChoice::Simulator { scenario } => Self::simulated(scenario.as_deref(), settings),
         }
     }

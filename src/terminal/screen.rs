@@ -19,7 +19,7 @@ use super::{record, view};
 use crate::aws::Environment;
 use crate::event::State;
 use crate::terminal::tally::Tally;
-use crate::text::span;
+use crate::text::{printable, span};
 
 /// How often the tally is checked: often enough for a smooth bar.
 const LOOK: Duration = Duration::from_millis(125);
@@ -136,7 +136,7 @@ impl Screen {
             return;
         }
         let field = if self.format == Format::Json { field() } else { None };
-        let text = self.message_with("INFO", &text.to_string(), field);
+        let text = self.message_with("INFO", &printable(&text.to_string()), field);
         if !self.is_quiet() {
             self.to_stderr(&text);
         }
@@ -145,7 +145,7 @@ impl Screen {
 
     /// Writes why the command failed, even with `--quiet`.
     pub fn fail(&self, text: &str) {
-        let text = self.message("ERROR", text);
+        let text = self.message("ERROR", &printable(text));
         self.to_stderr(&text);
         self.to_file(&text);
     }
@@ -157,6 +157,7 @@ impl Screen {
 
     /// Writes a question, even with `--quiet`: the user has to answer it.
     pub(crate) fn ask(&self, text: impl std::fmt::Display) {
+        let text = printable(&text.to_string());
         self.log(&text);
         let mut stderr = io::stderr();
         drop(write!(stderr, "{text}").and_then(|()| stderr.flush()));

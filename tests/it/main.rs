@@ -37,3 +37,9 @@ mod status;
 mod tidy;
 #[cfg(unix)]
 mod unattended;
+#[cfg(unix)]
+mod limits;
+#[cfg(unix)]
+mod secrets;
+#[cfg(unix)]
+mod wrong_account;

@@ -14,13 +14,16 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError as AwsError;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_types::region::Region as AwsRegion;
 
-use super::error::CredentialsError;
+use super::error::{CredentialsError, LOAD_TIMEOUT};
+use super::process::Process;
 use super::source::{Kind, Source};
 use crate::aws::transport::CredentialsTransport;
 use crate::aws::{AwsSettings, ChosenProfile, Environment};
+use crate::text::escaped;
 
 #[derive(Debug)]
 pub(super) struct Chain {
@@ -49,12 +52,34 @@ impl Chain {
     /// property.
     pub(super) async fn load(&self) -> Result<Credentials, CredentialsError> {
         let source = Source::find(&self.env, &self.profile).await?;
+        let Source { place, hint, .. } = source.clone();
+        let loaded = tokio::time::timeout(LOAD_TIMEOUT, self.ask(&source.kind)).await;
+        let loaded = loaded.map_err(|_| CredentialsError::TimedOut { place: place.clone() })?;
+        let mut credentials = loaded.map_err(|error| match &source.kind {
+            // Other clouds answer at the same address, in other ways; and this source is the last.
+            Kind::Instance => {
+                let mut looked_at = source.looked_at.clone();
+                looked_at.push(format!("instance metadata: {}", escaped(&cause_of(&error))));
+                CredentialsError::NotFound { looked_at }
+            }
+            _ => CredentialsError::Failed { place, hint, source: Arc::new(error) },
+        })?;
+        credentials.set_property(source);
+        Ok(credentials)
+    }
+
+    async fn ask(&self, kind: &Kind) -> Result<Credentials, AwsError> {
         let config = &self.config;
-        let loaded = match &source.kind {
+        match kind {
             Kind::Keys(keys) => Ok(keys.clone()),
-            Kind::Profile => {
+            Kind::Profile { profiles, process } => {
                 let provider = ProfileFileCredentialsProvider::builder().configure(config);
-                provider.profile_name(self.profile.name()).build().provide_credentials().await
+                let provider = provider.profile_name(self.profile.name()).profile_files(profiles.clone());
+                let provider = match process {
+                    Some(process) => provider.with_custom_provider(Process::NAME, process.clone()),
+                    None => provider,
+                };
+                provider.build().provide_credentials().await
             }
             Kind::WebIdentity => {
                 let provider = WebIdentityTokenCredentialsProvider::builder().configure(config);
@@ -64,20 +89,9 @@ impl Chain {
                 EcsCredentialsProvider::builder().configure(config).build().provide_credentials().await
             }
             Kind::Instance => {
-                let provider = ImdsCredentialsProvider::builder().configure(config).build();
-                let mut looked_at = source.looked_at.clone();
-                // Other clouds answer at the same address, in other ways; and this source is the last.
-                Ok(provider.provide_credentials().await.map_err(|error| {
-                    looked_at.push(format!("instance metadata: {}", cause_of(&error)));
-                    CredentialsError::NotFound { looked_at }
-                })?)
+                ImdsCredentialsProvider::builder().configure(config).build().provide_credentials().await
             }
-        };
-        let Source { place, hint, .. } = source.clone();
-        let mut credentials =
-            loaded.map_err(|error| CredentialsError::Failed { place, hint, source: Arc::new(error) })?;
-        credentials.set_property(source);
-        Ok(credentials)
+        }
     }
 }
 

@@ -36,14 +36,36 @@ pub(crate) enum CredentialsError {
         source: Arc<AwsError>,
     },
     /// Half of a pair of keys is in the environment.
-    #[error("`AWS_ACCESS_KEY_ID` is set and `AWS_SECRET_ACCESS_KEY` is not")]
-    HalfSet,
+    #[error("`{set}` is set and `{unset}` is not")]
+    HalfSet {
+        /// The one that is.
+        set: &'static str,
+        /// The one that is not.
+        unset: &'static str,
+    },
+    /// A variable holds no key.
+    #[error("`{name}` {problem}")]
+    Malformed {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with its value; reads on from the name.
+        problem: String,
+    },
+    /// No source of the user's is configured, but one seems to have been meant.
+    #[error("no AWS credentials are configured, and this machine's own role is not used, because {doubt}")]
+    Doubtful {
+        /// What gives rise to it.
+        doubt: String,
+    },
     /// The profile cannot be used.
     #[error(transparent)]
     Profile(Arc<ProfileError>),
-    /// The sources did not answer in time.
-    #[error("no credentials within {} s", LOAD_TIMEOUT.as_secs())]
-    TimedOut,
+    /// The source did not answer in time.
+    #[error("{place} gave no credentials within {} s", LOAD_TIMEOUT.as_secs())]
+    TimedOut {
+        /// The source.
+        place: String,
+    },
 }
 
 impl Hint for CredentialsError {
@@ -52,7 +74,14 @@ impl Hint for CredentialsError {
             Self::NotFound { .. } => Some("`aws configure`, `aws sso login` or --profile NAME"),
             Self::Failed { hint, .. } => Some(&**hint).filter(|hint| !hint.is_empty()),
             Self::Profile(error) => error.hint(),
-            Self::HalfSet | Self::TimedOut => None,
+            Self::Doubtful { .. } => Some("put that right, or unset the variable"),
+            Self::HalfSet { .. } | Self::Malformed { .. } | Self::TimedOut { .. } => None,
         }
+    }
+}
+
+impl From<ProfileError> for CredentialsError {
+    fn from(error: ProfileError) -> Self {
+        Self::Profile(Arc::new(error))
     }
 }

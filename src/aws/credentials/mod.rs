@@ -3,6 +3,8 @@
 //! Must not sign, and must not decide what a refusal means for the run: it only says whether there are new keys.
 
 mod error;
+mod sections;
+mod process;
 mod source;
 mod chain;
 mod caller;
@@ -20,7 +22,6 @@ use crate::aws::{AwsSettings, Environment};
 pub(crate) use caller::Caller;
 use chain::Chain;
 pub(crate) use error::CredentialsError;
-use error::LOAD_TIMEOUT;
 pub(crate) use identity::Identity;
 
 /// Keys are renewed this long before they expire (as botocore's mandatory window, with room for a slow source).
@@ -121,15 +122,12 @@ enum Loader {
 
 impl Loader {
     async fn load(&self) -> Result<Credentials, CredentialsError> {
-        let loading = async {
-            match self {
-                Self::Fixed(credentials) => Ok(credentials.clone()),
-                Self::Chain(chain) => chain.load().await,
-                #[cfg(test)]
-                Self::Scripted(script) => script.load().await,
-            }
-        };
-        tokio::time::timeout(LOAD_TIMEOUT, loading).await.unwrap_or(Err(CredentialsError::TimedOut))
+        match self {
+            Self::Fixed(credentials) => Ok(credentials.clone()),
+            Self::Chain(chain) => chain.load().await,
+            #[cfg(test)]
+            Self::Scripted(script) => script.load().await,
+        }
     }
 }
 

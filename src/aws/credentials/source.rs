@@ -2,12 +2,14 @@
 //!
 //! Reads the environment and the profile files. Must not contact a source: a plan, which sends no request, shows it.
 
-use std::sync::Arc;
-
 use aws_credential_types::Credentials;
+use aws_runtime::env_config::file::EnvConfigFiles;
 
 use super::error::CredentialsError;
-use crate::aws::{ChosenProfile, Environment, Profiles};
+use super::process::Process;
+use super::sections::{Base, End, problem_of_key};
+use crate::aws::{ChosenProfile, Environment, ProfileError, Profiles};
+use crate::text::escaped;
 
 /// The first source that is configured.
 #[derive(Debug, Clone)]
@@ -31,12 +33,20 @@ pub(super) struct Source {
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
     Keys(Credentials),
-    Profile,
+    /// The files, and the command of the profile that they end at, if that has one.
+    Profile {
+        profiles: EnvConfigFiles,
+        process: Option<Process>,
+    },
     WebIdentity,
     Container,
     Instance,
 }
 
+const ID: &str = "AWS_ACCESS_KEY_ID";
+const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
+const TOKEN: &str = "AWS_SESSION_TOKEN";
+const WEB_IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 const CONTAINER: [&str; 2] = ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
 
 impl Source {
@@ -46,44 +56,93 @@ impl Source {
     }
 
     /// Finds the first source that is configured.
+    ///
+    /// # Errors
+    /// If it is configured wrongly, or none is and there are signs that one was meant to be: the next one's keys may be
+    /// another account's.
     pub(super) async fn find(env: &Environment, chosen: &ChosenProfile) -> Result<Self, CredentialsError> {
         let is_typed = matches!(chosen, ChosenProfile::FromArgument(_));
         let mut looked_at = Vec::new();
         match (env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY")) {
             _ if is_typed => looked_at.push("environment: skipped because of --profile".to_owned()),
-            (Some(id), Some(secret)) => {
-                let token = env.get("AWS_SESSION_TOKEN").map(|token| token.trim().to_owned());
-                let kind = Kind::Keys(Credentials::new(id, secret, token, None, "environment"));
-                let source = Self::new(kind, "the environment", "environment", looked_at);
-                return Ok(Self { key: Some(id.to_owned()), ..source });
-            }
-            (Some(_), None) => return Err(CredentialsError::HalfSet),
-            (None, _) => looked_at.push("environment: `AWS_ACCESS_KEY_ID` is not set".to_owned()),
+            (Some(id), Some(secret)) => return Self::of_variables(env, id, secret),
+            (Some(_), None) => return Err(CredentialsError::HalfSet { set: ID, unset: SECRET }),
+            (None, Some(_)) => return Err(CredentialsError::HalfSet { set: SECRET, unset: ID }),
+            (None, None) => looked_at.push("environment: `AWS_ACCESS_KEY_ID` is not set".to_owned()),
         }
         // Fails if a profile that was chosen by name is gone; AWS's provider would call that "not configured".
-        let profiles =
-            Profiles::load(env, chosen).await.map_err(|error| CredentialsError::Profile(Arc::new(error)))?;
-        let place = format!("profile `{}` in {}", chosen.name(), profiles.files());
-        match of_profile(&profiles) {
-            Some((key, what)) => {
-                let by = chosen.chosen_by().map_or_else(String::new, |by| format!(" ({by})"));
-                let from = format!("profile `{}`{by}", chosen.name());
-                let hint = hint(&profiles, chosen.name());
-                return Ok(Self { key, what, hint, ..Self::new(Kind::Profile, from, place, looked_at) });
+        let profiles = Profiles::load(env, chosen).await?;
+        if let Some(end) = End::of(&profiles, chosen.name())? {
+            return Ok(Self::of_profile(end, &profiles, chosen, looked_at));
+        }
+        if let Some(chosen_by) = chosen.chosen_by() {
+            let (name, files) = (escaped(chosen.name()), profiles.files());
+            return Err(ProfileError::NoCredentials { name, chosen_by, files }.into());
+        }
+        let found = if profiles.has(chosen.name()) { "it names no credentials" } else { "not found" };
+        looked_at.push(format!("profile `{}` in {}: {found}", chosen.name(), profiles.files()));
+        let blank = |name: &&str| env.get(name).is_none() && env.get_or_blank(name).is_some();
+        let is_blank = [&[ID, SECRET, WEB_IDENTITY], &CONTAINER[..]].concat().into_iter().find(blank);
+        let is_blank = is_blank.map(|name| format!("`{name}` is set and empty"));
+        let doubt = is_blank.or_else(|| profiles.missing_file().map(str::to_owned));
+        let misspelled = || profiles.misspelled_default().filter(|_| !profiles.has("default"));
+        if let Some(doubt) = doubt.or_else(misspelled) {
+            return Err(CredentialsError::Doubtful { doubt });
+        }
+        Self::of_surroundings(env, looked_at)
+    }
+
+    fn of_variables(env: &Environment, id: &str, secret: &str) -> Result<Self, CredentialsError> {
+        let token = env.get(TOKEN);
+        for (name, value) in [(ID, Some(id)), (SECRET, Some(secret)), (TOKEN, token)] {
+            if let Some(problem) = value.and_then(problem_of_key) {
+                return Err(CredentialsError::Malformed { name, problem });
             }
-            None if profiles.has_selected() => looked_at.push(format!("{place}: it names no credentials")),
-            None => looked_at.push(format!("{place}: not found")),
         }
-        if is_typed {
-            looked_at.push("web identity: skipped because of --profile".to_owned());
-        } else if env.get("AWS_WEB_IDENTITY_TOKEN_FILE").is_some() {
-            let place = "web identity (`AWS_WEB_IDENTITY_TOKEN_FILE`)";
-            let what = format!("role {}", env.get("AWS_ROLE_ARN").unwrap_or("`AWS_ROLE_ARN` is not set"));
+        let kind = Kind::Keys(Credentials::new(id, secret, token.map(str::to_owned), None, "environment"));
+        let source = Self::new(kind, "the environment", "environment", Vec::new());
+        Ok(Self { key: Some(id.to_owned()), ..source })
+    }
+
+    fn of_profile(end: End, profiles: &Profiles, chosen: &ChosenProfile, looked_at: Vec<String>) -> Self {
+        let name = escaped(chosen.name());
+        let by = chosen.chosen_by().map_or_else(String::new, |by| format!(" ({by})"));
+        let mut place = format!("profile `{name}` in {}", profiles.files());
+        let mut hint = String::new();
+        let (section, mut process) = (escaped(&end.section), None);
+        match end.base {
+            Base::Sso => hint = format!("`aws sso login --profile {section}`"),
+            Base::Process(command) => {
+                let is_other = end.section != chosen.name();
+                let of = if is_other { format!(" of its source `{section}`") } else { String::new() };
+                place = format!("{place}, `credential_process`{of}");
+                process = Some((end.section, Process::new(command)));
+            }
+            Base::Other => {}
+        }
+        let kind = Kind::Profile { profiles: profiles.contents(None), process: None };
+        let kind = match process {
+            // The process is run here, so that it can be ended; AWS's provider takes it for a named source.
+            Some((section, process)) => {
+                let named = format!("[{section}]\ncredential_source = {}\n", Process::NAME);
+                Kind::Profile { profiles: profiles.contents(Some(named)), process: Some(process) }
+            }
+            None => kind,
+        };
+        let source = Self::new(kind, format!("profile `{name}`{by}"), place, looked_at);
+        Self { key: end.key, what: end.what, hint, ..source }
+    }
+
+    /// The sources that are not the user's but the machine's.
+    fn of_surroundings(env: &Environment, mut looked_at: Vec<String>) -> Result<Self, CredentialsError> {
+        if env.get(WEB_IDENTITY).is_some() {
+            let place = format!("web identity (`{WEB_IDENTITY}`)");
+            let role =
+                env.get("AWS_ROLE_ARN").map_or_else(|| "`AWS_ROLE_ARN` is not set".to_owned(), escaped);
             let source = Self::new(Kind::WebIdentity, "a web identity", place, looked_at);
-            return Ok(Self { what: Some(what), ..source });
-        } else {
-            looked_at.push("web identity: `AWS_WEB_IDENTITY_TOKEN_FILE` is not set".to_owned());
+            return Ok(Self { what: Some(format!("role {role}")), ..source });
         }
+        looked_at.push(format!("web identity: `{WEB_IDENTITY}` is not set"));
         if let Some(variable) = CONTAINER.into_iter().find(|name| env.get(name).is_some()) {
             let place = format!("container (`{variable}`)");
             return Ok(Self::new(Kind::Container, "the container", place, looked_at));
@@ -101,38 +160,6 @@ impl Source {
         let key = loaded.or(self.key.as_deref()).map(|id| format!("key {}", masked(id)));
         let parts = [key, self.what.clone(), Some(format!("from {}", self.from))];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// The key's id and what else a profile's credentials are, if it names any.
-fn of_profile(profiles: &Profiles) -> Option<(Option<String>, Option<String>)> {
-    let get = |property| profiles.get(property);
-    let has_any = |properties: &[&str]| properties.iter().any(|name| profiles.get(name).is_some());
-    if let Some(role) = get("role_arn") {
-        return Some((None, Some(format!("role {role}"))));
-    }
-    if has_any(&["sso_session", "sso_start_url", "sso_account_id", "sso_role_name", "sso_region"]) {
-        let named = |property| get(property).unwrap_or("unknown");
-        let (account, role) = (named("sso_account_id"), named("sso_role_name"));
-        return Some((None, Some(format!("SSO, account {account}, role {role}"))));
-    }
-    if get("credential_process").is_some() {
-        return Some((None, Some("a `credential_process`".to_owned())));
-    }
-    let others = ["aws_secret_access_key", "credential_source", "login_session", "web_identity_token_file"];
-    let id = get("aws_access_key_id").map(str::to_owned);
-    (id.is_some() || has_any(&others)).then_some((id, None))
-}
-
-fn hint(profiles: &Profiles, name: &str) -> String {
-    if profiles.get("sso_session").or_else(|| profiles.get("sso_start_url")).is_some() {
-        format!("`aws sso login --profile {name}`")
-    } else if profiles.get("login_session").is_some() {
-        "`aws login` sessions can be used through \
-         `credential_process = aws configure export-credentials --format process`"
-            .to_owned()
-    } else {
-        String::new()
     }
 }
 

@@ -19,7 +19,7 @@ impl Script {
     pub(super) async fn load(&self) -> Result<Credentials, CredentialsError> {
         tokio::time::sleep(Duration::from_millis(10)).await;
         let next = self.0.lock().unwrap().pop_front().expect("a load that is not needed");
-        next.ok_or(CredentialsError::HalfSet)
+        next.ok_or(CredentialsError::HalfSet { set: "A", unset: "B" })
     }
 }
 
@@ -45,7 +45,7 @@ async fn id_at(source: &CredentialSource, seconds: u64) -> String {
     }
 }
 
-const NONE: &str = "`AWS_ACCESS_KEY_ID` is set and `AWS_SECRET_ACCESS_KEY` is not";
+const NONE: &str = "`A` is set and `B` is not";
 
 /// Each load of the script happens exactly when the table says: one too many finds no next, and fails the test.
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@
 //! prints the command, what it wrote, and its report. Nothing here must depend on how fast the machine is.
 
 mod ended;
+mod fake;
 mod job;
 mod running;
 mod service;
@@ -13,6 +14,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 pub use ended::Ended;
+pub use fake::Fake;
 pub use job::Job;
 pub use running::Running;
 pub use service::Service;

@@ -144,9 +144,11 @@ async fn keys_in_the_environment_need_nothing_else() {
     let source = CredentialSource::standard(&settings, both.collect());
     assert_eq!(id_at(&source, 0).await, "ENV");
     let half = CredentialSource::standard(&settings, variables.into_iter().collect());
-    assert_eq!(id_at(&half, 0).await, NONE);
+    assert_eq!(id_at(&half, 0).await, "`AWS_ACCESS_KEY_ID` is set and `AWS_SECRET_ACCESS_KEY` is not");
+    let other = CredentialSource::standard(&settings, [("AWS_SECRET_ACCESS_KEY", "s")].into_iter().collect());
+    assert_eq!(id_at(&other, 0).await, "`AWS_SECRET_ACCESS_KEY` is set and `AWS_ACCESS_KEY_ID` is not");
     let none = CredentialSource::standard(&settings, variables.into_iter().skip(1).collect());
-    assert!(id_at(&none, 0).await.contains("cannot be parsed"));
+    assert!(id_at(&none, 0).await.contains("cannot be used: on line 1"));
 }
 
 #[test]
@@ -194,7 +196,7 @@ fn roles_are_assumed_through_sts() {
     assert_eq!(token.run(), "ROLE s t until later");
     assert!(sts.seen()[1].contains("WebIdentityToken=jwt"), "{:?}", sts.seen());
     let message = token.set("PROBE_PROFILE", "default").file(".aws/config", "[default]\n").run();
-    assert!(message.contains("web identity: skipped because of --profile"), "{message}");
+    assert!(message.contains("chosen by --profile, names no credentials"), "{message}");
 }
 
 #[test]

@@ -358,9 +358,6 @@ impl<'a> Run<'a> {
 fn caller_of(env: &Environment) -> String {
     let user =
         ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| env.get(name)).unwrap_or("unknown");
-    #[cfg(unix)]
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    #[cfg(not(unix))]
-    let host = env.get("COMPUTERNAME").unwrap_or("unknown").to_owned();
-    format!("{user}@{host}")
+    let host = status::host_name();
+    format!("{user}@{}", host.as_deref().or(env.get("COMPUTERNAME")).unwrap_or("unknown"))
 }

@@ -23,7 +23,7 @@ use crate::journal::entry::Session;
 use crate::journal::history::History;
 use crate::journal::look::{Look, Owner, look};
 use crate::report;
-use crate::report::summary::Counted;
+use crate::report::summary::{Counted, Record};
 use crate::terminal::status::{Finished, Found, Status, Unfinished};
 
 /// `status`: prints what there is, and says the same with the exit code.
@@ -46,7 +46,7 @@ pub(super) fn execute(args: StatusArgs) -> anyhow::Result<ExitStatus> {
             Owner::Unclear(_) => ExitStatus::Error,
         },
         Found::Finished(report) if report.all_succeeded => ExitStatus::Success,
-        Found::Finished(report) if report.is_stopped_early() => ExitStatus::StoppedEarly,
+        Found::Finished(report) if report.stopped_early => ExitStatus::StoppedEarly,
         Found::Finished(_) => ExitStatus::SomeRowsFailed,
     })
 }
@@ -132,8 +132,20 @@ fn find_report(report: &Path, columns: &InputOptions) -> anyhow::Result<Status> 
     })
     .map_err(|error| not_a_report(error, report))?;
     let all_succeeded = counted.all_succeeded();
+    // A record that is gone, or is about the report before it was edited, takes nothing from what the rows say.
+    let recorded = Record::of(report).ok().and_then(|record| record.latest(&counted.rows));
+    let stop = recorded.as_ref().and_then(|recorded| recorded.run.stopped);
+    simulated |= recorded.is_some_and(|recorded| recorded.simulated);
+    let stopped_early = stop.is_some() || counted.rows.not_attempted > 0;
+    let stopped_because = stop.map(|stop| stop.because().to_owned()).or(stopped_because);
     let next_command = (!all_succeeded).then(|| next_steps::rerun_of(report, columns, simulated));
-    let found = Found::Finished(Finished { rows: counted.rows, all_succeeded, stopped_because, simulated });
+    let found = Found::Finished(Finished {
+        rows: counted.rows,
+        all_succeeded,
+        stopped_early: stopped_early && !all_succeeded,
+        stopped_because: stopped_because.filter(|_| !all_succeeded),
+        simulated,
+    });
     Ok(Status { report: report.to_owned(), found, next_command })
 }
 
@@ -164,14 +176,14 @@ pub(super) fn session(settings: &JobSettings, numbers: usize, at: Timestamp) -> 
     }
 }
 
+/// The name of this machine.
 #[cfg(unix)]
-fn host_name() -> Option<String> {
-    let name = rustix::system::uname();
-    Some(name.nodename().to_str().ok()?.to_owned())
+pub(super) fn host_name() -> Option<String> {
+    rustix::system::uname().nodename().to_str().ok().map(str::to_owned)
 }
 
 #[cfg(not(unix))]
-fn host_name() -> Option<String> {
+pub(super) fn host_name() -> Option<String> {
     None
 }
 

@@ -63,18 +63,12 @@ pub(crate) struct Finished {
     pub(crate) rows: Counts,
     /// Whether every row succeeded, or is a duplicate of one that did.
     pub(crate) all_succeeded: bool,
-    /// Why rows were not attempted, if some were not.
+    /// Whether the run stopped before its end.
+    pub(crate) stopped_early: bool,
+    /// Why it did, if that is known.
     pub(crate) stopped_because: Option<String>,
     /// Whether it is the report of a rehearsal.
     pub(crate) simulated: bool,
-}
-
-impl Finished {
-    /// Whether the run stopped early: only then rows are not attempted.
-    #[must_use]
-    pub(crate) fn is_stopped_early(&self) -> bool {
-        self.rows.not_attempted > 0
-    }
 }
 
 impl Status {
@@ -265,7 +259,7 @@ impl Unfinished {
 
 impl Finished {
     fn lines(&self) -> Vec<String> {
-        let status = match (self.all_succeeded, self.is_stopped_early(), &self.stopped_because) {
+        let status = match (self.all_succeeded, self.stopped_early, &self.stopped_because) {
             (true, ..) => "finished: every row succeeded".to_owned(),
             (_, true, Some(because)) => format!("stopped early: {}", masked(because)),
             (_, true, None) => "stopped early".to_owned(),
@@ -286,7 +280,7 @@ impl Finished {
     fn json(&self) -> Value {
         let rows = &self.rows;
         json!({
-            "status": if self.is_stopped_early() { "stopped_early" } else { "finished" },
+            "status": if self.stopped_early { "stopped_early" } else { "finished" },
             "stopped_because": self.stopped_because.as_deref().map(masked),
             "all_succeeded": self.all_succeeded,
             "simulated": self.simulated,

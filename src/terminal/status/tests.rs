@@ -82,8 +82,8 @@ fn cut_short() -> Status {
 fn finished(rows: Counts, stopped_because: Option<&str>) -> Status {
     let all_succeeded = rows.succeeded + rows.duplicate == rows.total;
     let stopped_because = stopped_because.map(str::to_owned);
-    let found =
-        Found::Finished(Finished { rows, all_succeeded, stopped_because, simulated: rows.duplicate > 0 });
+    let (stopped_early, simulated) = (rows.not_attempted > 0, rows.duplicate > 0);
+    let found = Found::Finished(Finished { rows, all_succeeded, stopped_early, stopped_because, simulated });
     let next_command = (!all_succeeded).then(|| "chime-sweep rerun numbers.report.csv".to_owned());
     Status { report: "numbers.report.csv".into(), found, next_command }
 }

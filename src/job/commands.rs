@@ -71,7 +71,7 @@ fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<ExitStatus> {
     let rate = if let Rate::Fixed(rate) = args.rate { Some(rate) } else { None };
     match args.json {
         true => print(&serde_json::to_string_pretty(&overview.json(rate))?)?,
-        false => print(&printable(&overview.with_details(rate).to_string()))?,
+        false => print(&printable(&overview.with_details(rate)))?,
     }
     let all_can_be_sent = input.rows.count(Standing::Invalid) + input.rows.count(Standing::Kept) == 0;
     Ok(if all_can_be_sent { ExitStatus::Success } else { ExitStatus::SomeRowsFailed })

@@ -1,6 +1,6 @@
 //! Commands that the user has configured, run by the system's shell.
 //!
-//! Must leave nothing running that it was told to end.
+//! Must not leave anything running that it was told to end.
 
 use std::io;
 use std::process::{ExitStatus, Output};

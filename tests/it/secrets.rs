@@ -40,8 +40,10 @@ fn answer(request: &str) -> (u16, String) {
     (200, body)
 }
 
+type Variables = &'static [(&'static str, &'static str)];
+
 /// The sources: name, `~/.aws/config`, and variables.
-const SOURCES: [(&str, &str, &[(&str, &str)]); 8] = [
+const SOURCES: [(&str, &str, Variables); 8] = [
     (
         "environment",
         "",

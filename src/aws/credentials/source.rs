@@ -108,27 +108,20 @@ impl Source {
         let name = escaped(chosen.name());
         let by = chosen.chosen_by().map_or_else(String::new, |by| format!(" ({by})"));
         let mut place = format!("profile `{name}` in {}", profiles.files());
-        let mut hint = String::new();
-        let (section, mut process) = (escaped(&end.section), None);
+        let (section, mut hint, mut process, mut more) = (escaped(&end.section), String::new(), None, None);
         match end.base {
             Base::Sso => hint = format!("`aws sso login --profile {section}`"),
             Base::Process(command) => {
                 let is_other = end.section != chosen.name();
                 let of = if is_other { format!(" of its source `{section}`") } else { String::new() };
                 place = format!("{place}, `credential_process`{of}");
-                process = Some((end.section, Process::new(command)));
+                // It is run here, so that it can be ended; AWS's provider takes it for a named source.
+                more = Some(format!("[{}]\ncredential_source = {}\n", end.section, Process::NAME));
+                process = Some(Process::new(command));
             }
             Base::Other => {}
         }
-        let kind = Kind::Profile { profiles: profiles.contents(None), process: None };
-        let kind = match process {
-            // The process is run here, so that it can be ended; AWS's provider takes it for a named source.
-            Some((section, process)) => {
-                let named = format!("[{section}]\ncredential_source = {}\n", Process::NAME);
-                Kind::Profile { profiles: profiles.contents(Some(named)), process: Some(process) }
-            }
-            None => kind,
-        };
+        let kind = Kind::Profile { profiles: profiles.contents(more), process };
         let source = Self::new(kind, format!("profile `{name}`{by}"), place, looked_at);
         Self { key: end.key, what: end.what, hint, ..source }
     }

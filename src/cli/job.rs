@@ -50,10 +50,13 @@ pub(crate) struct JobArgs {
     /// Show whole phone numbers on that page instead of only their last four digits
     #[arg(long, requires = "html")]
     pub(crate) html_full_numbers: bool,
-    /// Run this command in a shell when the run has ended, whatever the result
+    /// Run this command in a shell when the run has ended or could not begin, whatever the result
     #[arg(long, value_name = "COMMAND")]
     pub(crate) on_finish: Option<String>,
-    /// Time limit of that command
+    /// Run this command in a shell when the run is held back (no credentials, no service) and when it continues
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) on_pause: Option<String>,
+    /// Time limit of these commands
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
     pub(crate) on_finish_timeout: Duration,
 

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::event::StopReason;
+use crate::event::Stop;
 use crate::files::{self, Digesting};
 use crate::input::{Input, Source};
 use crate::journal::entry::Entry;
@@ -24,7 +24,7 @@ pub fn finish(
     report: &Path,
     source: &Source,
     input: &Input,
-    stop: Option<StopReason>,
+    stop: Option<&Stop>,
 ) -> anyhow::Result<Counted> {
     let history = journal.history(input.rows.len())?;
     let counted = files::replace(report, |file| write(file, &mut journal, &history, source, input, stop))?;
@@ -47,7 +47,7 @@ fn write(
     history: &History,
     source: &Source,
     input: &Input,
-    stop: Option<StopReason>,
+    stop: Option<&Stop>,
 ) -> Result<Counted, Box<dyn std::error::Error + Send + Sync>> {
     let mut counted = Counted::default();
     let mut out = Digesting::new(file);

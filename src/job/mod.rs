@@ -20,4 +20,4 @@ mod tests;
 
 pub use clock::wall_clock;
 pub use commands::execute;
-pub use failure::explained;
+pub use failure::{exit_status, explained};

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::event::{Outcome, StopReason};
+use crate::event::{Outcome, Stop};
 use crate::input::RowId;
 use crate::input::Status;
 use crate::journal::history::History;
@@ -15,7 +15,7 @@ use crate::report::RowResult;
 /// `stop`: why the run ended early, if it did. A row that was `unknown` before and was not sent again is
 /// `NotAttempted` here; the report keeps what it said about it.
 #[must_use]
-pub fn result_of(history: &History, row: RowId, stop: Option<StopReason>) -> RowResult<'_> {
+pub fn result_of<'a>(history: &'a History, row: RowId, stop: Option<&'a Stop>) -> RowResult<'a> {
     if let Some(settlement) = history.outcome(row) {
         return RowResult {
             status: match settlement.outcome {
@@ -30,7 +30,7 @@ pub fn result_of(history: &History, row: RowId, stop: Option<StopReason>) -> Row
             completed_at: Some(settlement.at),
         };
     }
-    let because = stop.map_or("it ended early", StopReason::because);
+    let because = stop.map_or_else(|| "it ended early".to_owned(), Stop::because);
     let (status, message) = if history.is_in_doubt(row) {
         (
             Status::Unknown,
@@ -41,7 +41,7 @@ pub fn result_of(history: &History, row: RowId, stop: Option<StopReason>) -> Row
     };
     RowResult {
         status,
-        code: Cow::Borrowed(stop.map_or("NotSent", StopReason::code)),
+        code: Cow::Borrowed(stop.map_or("NotSent", Stop::code)),
         message: Cow::Owned(message),
         attempts: 0,
         request_id: "",

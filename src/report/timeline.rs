@@ -197,7 +197,8 @@ impl Recorder {
             | Event::Released { .. }
             | Event::Stopped { .. }
             | Event::Sent { .. }
-            | Event::LimitFound(_) => {}
+            | Event::LimitFound(_)
+            | Event::Unavailable(_) => {}
         }
     }
 
@@ -287,7 +288,7 @@ mod tests {
             (3.0, Event::Phase(Phase::Outage { since: at(2.0), next_probe: None })),
             (9.0, Event::Phase(Phase::Outage { since: at(2.0), next_probe: Some(at(12.0)) })),
             (12.0, Event::Phase(Phase::Paced { rate: 9.0 })),
-            (20.0, Event::CredentialsAwaited(Some(start))),
+            (20.0, Event::CredentialsAwaited(Some(awaited(start)))),
         ] {
             recorder.apply(&event, at(seconds));
         }

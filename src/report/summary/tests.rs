@@ -17,14 +17,17 @@ use crate::report::timeline::Recorder;
 #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
 fn run() -> Run {
     let (at, now) = (Timestamp::from_second(1_700_000_000).unwrap(), std::time::Instant::now());
+    let cause = crate::event::Cause { code: "".into(), text: "".into() };
+    let awaited = crate::event::Awaited { until: now, cause };
     let mut recorder = Recorder::new(at, now);
     recorder.apply(&crate::event::Event::Attempt(crate::event::AttemptOutcome::Answered), now);
-    recorder.apply(&crate::event::Event::CredentialsAwaited(Some(now)), now);
+    recorder.apply(&crate::event::Event::CredentialsAwaited(Some(awaited)), now);
     Run {
         target: "the simulator".into(),
         started_at: at,
         elapsed: Duration::from_millis(90_500),
         stopped: Some(StopReason::Deadline),
+        last_error: Some("Http503: Service Unavailable".into()),
         requests: 2_000,
         throttled: 31,
         rate_found: Some(20.25),

@@ -3,6 +3,7 @@
 //! The HTTP client passes over a proxy that it cannot use, and would then go around it. Must not connect to anything.
 
 use http::Uri;
+use http::uri::Authority;
 use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::aws::Environment;
@@ -33,11 +34,15 @@ pub(crate) fn check(endpoint: &Endpoint, env: &Environment) -> Result<(), Hinted
         )
     };
     let proxy = Matcher::builder().all(value).build().intercept(&uri);
-    match proxy.as_ref().map(|proxy| (proxy.uri().scheme_str(), proxy.uri().host())) {
-        Some((Some("http" | "https"), Some(host))) if !host.is_empty() => Ok(()),
+    let proxy = proxy.as_ref().map(|proxy| (proxy.uri().scheme_str(), proxy.uri().authority()));
+    // A port that is not a number is not an error to the parser.
+    let is_whole =
+        |at: &Authority| !at.host().is_empty() && (at.as_str() == at.host() || at.port().is_some());
+    match proxy {
         Some((Some(scheme), _)) if scheme.starts_with("socks") => {
             Err(wrong("a SOCKS proxy, which chime-sweep cannot use"))
         }
+        Some((_, Some(authority))) if is_whole(authority) => Ok(()),
         _ => Err(wrong("which is not the address of a proxy")),
     }
 }

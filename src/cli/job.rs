@@ -159,7 +159,7 @@ pub(crate) struct StopArgs {
     /// Stop when more rows than this have failed: a number, or a percentage such as `5%`
     #[arg(long, value_name = "N|P%")]
     pub(crate) max_failures: Option<MaxFailures>,
-    /// Stop at this time of day, such as `06:00`
+    /// Stop at this time of day, such as `06:00`, in the local time zone
     #[arg(long, value_name = "HH:MM", value_parser = parse_time)]
     pub(crate) stop_at: Option<Time>,
     /// Stop after this long, such as `6h`

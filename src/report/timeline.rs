@@ -249,6 +249,10 @@ mod tests {
 
     use super::*;
 
+    fn awaited(until: Instant) -> crate::event::Awaited {
+        crate::event::Awaited { until, cause: crate::event::Cause { code: "".into(), text: "".into() } }
+    }
+
     #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
     fn recorder() -> (Recorder, Instant) {
         let now = Instant::now();

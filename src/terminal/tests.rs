@@ -231,8 +231,9 @@ fn lines_become_rare_in_a_long_run_but_announce_every_pause() {
 fn the_end_of_a_pause_is_said_once_with_how_long_it_took() {
     let (tally, clock) = night();
     let phase = Phase::Outage { since: clock.now, next_probe: None };
-    let outage = Tally { phase: Some(phase), ..tally.clone() };
-    let refused = Tally { credentials_awaited: Some(awaited(clock.now)), ..tally.clone() };
+    let (mut outage, mut refused) = (tally.clone(), tally.clone());
+    outage.phase = Some(phase);
+    refused.credentials_awaited = Some(awaited(clock.now));
     let mut pause = None;
     for (tally, after, expected) in [
         (&tally, 0, None),

@@ -174,7 +174,7 @@ impl Trial {
         };
         let work = async {
             tokio::select! {
-                end = pool::run(dispatcher, submit, renew, stopped, wall) => end,
+                end = pool::run(dispatcher, submit, renew, stopped, || wall() + start.elapsed()) => end,
                 () = stops => unreachable!("it waits forever"),
             }
         };
@@ -299,5 +299,5 @@ fn no_answer(code: &str) -> ApiError {
 }
 
 fn wall() -> Timestamp {
-    Timestamp::from_second(1_795_000_000).expect("in range")
+    "2026-11-23T22:00:00Z".parse().expect("in range")
 }

@@ -261,7 +261,7 @@ fn the_rows_that_an_outage_leaves_have_its_cause_also_if_the_user_ends_it() {
     {
         let night = Night { stops, ..night(400, 1, 4) };
         let clock = Clock::default();
-        let morning = morning(night, |_, _| match clock.elapsed() < Duration::from_secs(1) {
+        let morning = morning(night, |_, _| match clock.elapsed() < Duration::from_millis(200) {
             true => ok(),
             false => refused(),
         });

@@ -84,48 +84,41 @@ fn seconds(elapsed: Duration) -> i64 {
 
 #[test]
 fn a_time_of_day_is_the_wall_clocks() {
-    const END: i64 = 6 * 3600;
+    const END: i64 = 600;
     type Wall = fn(Duration) -> Timestamp;
-    let hour = 3600;
-    let table: [(&str, Wall, std::ops::RangeInclusive<u64>); 5] = [
-        ("a steady clock", |elapsed| wall(seconds(elapsed)), 21_600..=21_600),
+    let table: [(&str, Wall, u64); 5] = [
+        ("a steady clock", |elapsed| wall(seconds(elapsed)), 600),
         (
             "five hours of sleep, of which the run notices a second",
-            |elapsed| {
-                wall(seconds(elapsed) + if elapsed >= Duration::from_secs(7_200) { 5 * 3600 } else { 0 })
-            },
-            7_200..=7_201,
+            |elapsed| wall(seconds(elapsed) + if elapsed.as_secs() >= 200 { 5 * 3600 } else { 0 }),
+            200,
         ),
         (
             "set forward, not as far as the end",
-            |elapsed| wall(seconds(elapsed) + if elapsed >= Duration::from_secs(60) { 3600 } else { 0 }),
-            18_000..=18_000,
+            |elapsed| wall(seconds(elapsed) + if elapsed.as_secs() >= 60 { 300 } else { 0 }),
+            300,
         ),
-        (
-            "set back",
-            |elapsed| wall(seconds(elapsed) - if elapsed >= Duration::from_secs(60) { 3600 } else { 0 }),
-            25_200..=25_200,
-        ),
+        ("set back", |elapsed| wall(seconds(elapsed) - if elapsed.as_secs() >= 60 { 300 } else { 0 }), 900),
         (
             "set back and forth",
             |elapsed| match elapsed.as_secs() {
-                60..120 => wall(seconds(elapsed) - 3600),
-                120..180 => wall(seconds(elapsed) + 3600),
+                60..120 => wall(seconds(elapsed) - 300),
+                120..180 => wall(seconds(elapsed) + 300),
                 _ => wall(seconds(elapsed)),
             },
-            21_600..=21_600,
+            600,
         ),
     ];
     for (name, clock, took) in table {
-        let mut night = Night { wall: clock, ..Night::of(&[40_000]) };
+        let mut night = Night { wall: clock, ..Night::of(&[1_000]) };
         night.batch_size = 1;
         night.settings.pace.rate = pace::Rate::Fixed(1.0);
         night.settings.stop_at = Some(wall(END));
         let morning = morning(night, |_, _| ok());
         assert_eq!(morning.stop(), Some(StopReason::Deadline), "{name}");
-        assert!(took.contains(&morning.took.as_secs()), "{name}: {:?}", morning.took);
+        assert!((took..=took + 1).contains(&morning.took.as_secs()), "{name}: {:?}", morning.took);
         let last = morning.seen.last().map(|seen| clock(seen.at));
-        assert!(last < Some(wall(END)) && last > Some(wall(END - 6 * hour)), "{name}: {last:?}");
+        assert!(last < Some(wall(END)) && last.is_some(), "{name}: {last:?}");
     }
 }
 

@@ -164,7 +164,7 @@ fn what_is_not_from_the_service_says_nothing_about_a_connector() {
         (
             200,
             "GarbledReply",
-            "the reply of 55 bytes is cut off, or is not an answer to this call: 404 Not Found",
+            "the reply of 54 bytes is cut off, or is not an answer to this call: 404 Not Found",
         ),
     ] {
         let error = reply(status, &[("location", "https://portal/?from=x")], PAGE).unwrap_err();

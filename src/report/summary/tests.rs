@@ -73,7 +73,7 @@ fn some() -> Counted {
 #[test]
 fn a_summary_says_what_happened_what_is_safe_and_how_to_continue() {
     insta::assert_snapshot!(summary(some(), Some(run())), @r"
-    stopped early: it reached its time limit (--stop-at or --max-duration)
+    stopped early: it reached its time limit (--stop-at or --max-duration); last error: Http503: Service Unavailable
     7 rows in numbers.report.csv
               1  succeeded
               1  failed

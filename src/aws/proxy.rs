@@ -17,8 +17,8 @@ use crate::hint::Hinted;
 pub(crate) fn check(endpoint: &Endpoint, env: &Environment) -> Result<(), Hinted> {
     let Ok(uri) = endpoint.to_string().parse::<Uri>() else { return Ok(()) };
     let own = if endpoint.is_plain() { ["HTTP_PROXY", "http_proxy"] } else { ["HTTPS_PROXY", "https_proxy"] };
-    let names = own.into_iter().chain(["ALL_PROXY", "all_proxy"]);
-    let Some((name, value)) = names.filter_map(|name| Some((name, env.get(name)?))).next() else {
+    let mut names = own.into_iter().chain(["ALL_PROXY", "all_proxy"]);
+    let Some((name, value)) = names.find_map(|name| Some((name, env.get(name)?))) else {
         return Ok(());
     };
     let no_proxy = env.get("NO_PROXY").or_else(|| env.get("no_proxy")).unwrap_or_default();

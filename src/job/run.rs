@@ -188,7 +188,7 @@ impl<'a> Run<'a> {
         let (settings, rows) = (self.settings, &self.input.rows);
         let pool_settings = PoolSettings {
             max_failures: settings.max_failures.map(|max| max.of(plan.number_count() as u64)),
-            patience: if self.screen.is_attended() { Duration::ZERO } else { settings.pool.patience },
+            patience: if Screen::is_attended() { Duration::ZERO } else { settings.pool.patience },
             keys_are_fixed: self.service.keys_are_fixed,
             pace: PaceSettings {
                 remembered: self.service.remembered_rate(wall_clock()),

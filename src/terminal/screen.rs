@@ -140,7 +140,7 @@ impl Screen {
 
     /// Whether a user may be watching.
     #[must_use]
-    pub(crate) fn is_attended(&self) -> bool {
+    pub(crate) fn is_attended() -> bool {
         io::stderr().is_terminal()
     }
 

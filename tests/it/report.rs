@@ -265,7 +265,7 @@ fn each_end_has_its_exit_code() {
             (refused, &csv(2), "", 4),
             (
                 "latency = { mean = '200ms' }",
-                &csv(4),
+                &csv(20),
                 "--batch-size 1 --concurrency 1 --max-duration 300ms",
                 4,
             ),

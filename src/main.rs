@@ -55,8 +55,7 @@ fn main() -> ExitCode {
         Ok(status) => status.into(),
         Err(error) => {
             screen.fail(&job::explained(&error)); // a failure to write to standard error cannot be reported
-            let refused = error.is::<chime_sweep::terminal::consent::Refused>();
-            if refused { ExitStatus::Usage.into() } else { ExitStatus::Error.into() }
+            job::exit_status(&error).into()
         }
     }
 }

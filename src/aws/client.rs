@@ -16,7 +16,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::credentials::CredentialSource;
 use crate::aws::endpoint::Endpoint;
-use crate::aws::protocol::{ApiError, BatchReply, ErrorKind, UNTRUSTED, reply, request, sigv4};
+use crate::aws::protocol::{
+    ApiError, BatchReply, ErrorKind, PROXY_REFUSED, UNRESOLVED, UNTRUSTED, reply, request, sigv4,
+};
 use crate::hint::Hint;
 use crate::number::PhoneNumber;
 
@@ -30,25 +32,29 @@ pub(crate) struct Client {
     endpoint: Endpoint,
     credentials: CredentialSource,
     request_timeout: Duration,
+    /// Reads this machine's clock.
+    wall: fn() -> Timestamp,
     /// The service's clock less this machine's, in seconds, once a refused signature showed that they differ.
     clock_offset: AtomicI64,
     refused: Mutex<Option<Credentials>>,
 }
 
 impl Client {
-    /// A client for `endpoint`; an answer may take `request_timeout`.
+    /// A client for `endpoint`; an answer may take `request_timeout`; `wall` reads this machine's clock.
     #[must_use]
     pub(crate) fn new(
         http: reqwest::Client,
         endpoint: Endpoint,
         credentials: CredentialSource,
         request_timeout: Duration,
+        wall: fn() -> Timestamp,
     ) -> Self {
         Self {
             http,
             endpoint,
             credentials,
             request_timeout,
+            wall,
             clock_offset: AtomicI64::new(0),
             refused: Mutex::new(None),
         }
@@ -61,7 +67,7 @@ impl Client {
     pub(crate) async fn check_credentials(
         &self,
     ) -> Result<Credentials, crate::aws::credentials::CredentialsError> {
-        self.credentials.get(now()).await
+        self.credentials.get(self.now()).await
     }
 
     /// Removes numbers from a connector, in one attempt.
@@ -73,7 +79,7 @@ impl Client {
         connector: &str,
         numbers: &[PhoneNumber],
     ) -> Result<BatchReply, ApiError> {
-        let credentials = self.credentials.get(now()).await.map_err(|error| {
+        let credentials = self.credentials.get(self.now()).await.map_err(|error| {
             let hint = error.hint().map(|hint| format!("; hint: {hint}")).unwrap_or_default();
             ApiError::without_reply(ErrorKind::Credentials, "NoCredentials", one_line(&error) + &hint)
         })?;
@@ -81,12 +87,12 @@ impl Client {
         let request = self.signed(connector, numbers, &credentials, offset).map_err(|error| {
             ApiError::without_reply(ErrorKind::Rejected, "UnsendableRequest", one_line(&*error))
         })?;
-        let exchange = tokio::time::timeout(self.request_timeout, self.exchange(request)).await;
-        let mut result = exchange.unwrap_or_else(|_elapsed| {
+        let exchange = tokio::time::timeout(self.request_timeout, self.exchange(request, offset)).await;
+        let result = exchange.unwrap_or_else(|_elapsed| {
             let seconds = self.request_timeout.as_secs_f64();
             Err(no_answer("Timeout", format!("no answer within {seconds} s")))
         });
-        if let Err(error) = &mut result {
+        if let Err(error) = &result {
             self.note_refusal(error, credentials, offset);
         }
         result
@@ -100,36 +106,45 @@ impl Client {
         offset: i64,
     ) -> Result<http::Request<Bytes>, Box<dyn std::error::Error + Send + Sync>> {
         let mut request = request::disassociate(&self.endpoint, connector, numbers)?;
-        let time = timestamp().saturating_add(SignedDuration::from_secs(offset))?;
-        sigv4::sign(&mut request, self.endpoint.region().as_str(), credentials, time)?;
+        sigv4::sign(&mut request, self.endpoint.region().as_str(), credentials, self.time(offset))?;
         Ok(request)
     }
 
-    async fn exchange(&self, request: http::Request<Bytes>) -> Result<BatchReply, ApiError> {
+    /// For credentials, which expire by this machine's clock.
+    fn now(&self) -> SystemTime {
+        let seconds = u64::try_from((self.wall)().as_second()).unwrap_or_default();
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    /// The time by a clock that is set right by `offset`.
+    fn time(&self, offset: i64) -> Timestamp {
+        let now = (self.wall)();
+        now.saturating_add(SignedDuration::from_secs(offset)).unwrap_or(now)
+    }
+
+    async fn exchange(&self, request: http::Request<Bytes>, offset: i64) -> Result<BatchReply, ApiError> {
         let request = request.try_into().map_err(|error| transport_error(&error))?;
         let mut response = self.http.execute(request).await.map_err(|error| transport_error(&error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         match read_bounded(response).await {
-            Ok(body) => reply::interpret(status, &headers, &body, timestamp()),
+            Ok(body) => reply::interpret(status, &headers, &body, self.time(offset)),
             // The status of a refusal is enough to act on; that of a success is not.
-            Err(_) if status.is_client_error() => reply::interpret(status, &headers, b"", timestamp()),
+            Err(_) if status.is_client_error() => reply::interpret(status, &headers, b"", self.time(offset)),
             Err(error) => Err(ApiError { status: Some(status.as_u16()), ..error }),
         }
     }
 
     /// Remembers what the service refused, so that a renewal can tell whether there is anything else.
-    fn note_refusal(&self, error: &mut ApiError, credentials: Credentials, offset: i64) {
+    fn note_refusal(&self, error: &ApiError, credentials: Credentials, offset: i64) {
         if let ErrorKind::ClockSkew { offset_seconds } = error.kind {
-            // Adopted once. A request signed before that may be tried again; a second refusal is about the credentials.
-            let first =
-                self.clock_offset.compare_exchange(0, offset_seconds, Ordering::Relaxed, Ordering::Relaxed);
-            if first.is_ok() {
+            // Learned anew from each such refusal: somebody may have set the clock right in the meantime. If the time
+            // was right, the refusal is about the credentials, and the reply says so.
+            let learned = offset + offset_seconds;
+            if self.clock_offset.swap(learned, Ordering::Relaxed) == offset {
                 tracing::warn!(
-                    offset_seconds,
-                    "this machine's clock is wrong: signing with the service's time"
+                    offset_seconds = learned,
+                    "this machine's clock is wrong, or was set: signing with the service's time"
                 );
-            } else if offset != 0 {
-                error.kind = ErrorKind::Credentials;
             }
         }
         if error.kind == ErrorKind::Credentials {
@@ -141,8 +156,8 @@ impl Client {
     pub(crate) async fn renew(&self) -> bool {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).take();
         let renewal = match refused {
-            Some(refused) => self.credentials.renew(&refused, now()).await,
-            None => self.credentials.get(now()).await.map(Some),
+            Some(refused) => self.credentials.renew(&refused, self.now()).await,
+            None => self.credentials.get(self.now()).await.map(Some),
         };
         renewal
             .inspect_err(|error| tracing::warn!(error = one_line(error), "no credentials"))
@@ -165,6 +180,15 @@ fn transport_error(error: &reqwest::Error) -> ApiError {
         let code = match io_kind {
             _ if error.is_timeout() => "ConnectTimeout",
             _ if is_untrusted(error) => UNTRUSTED,
+            _ if causes(error).any(|cause| cause.to_string() == "dns error") => {
+                let host = error.url().and_then(reqwest::Url::host_str).unwrap_or_default();
+                let message =
+                    format!("the name `{host}`, or that of a proxy, does not resolve: {}", in_short(error));
+                return ApiError::without_reply(ErrorKind::Unreachable, UNRESOLVED, message);
+            }
+            _ if causes(error).any(|cause| cause.to_string().contains("proxy authorization required")) => {
+                PROXY_REFUSED
+            }
             Some(io::ErrorKind::ConnectionRefused) => "ConnectionRefused",
             _ => "ConnectFailed",
         };
@@ -214,16 +238,4 @@ fn one_line(error: &dyn std::error::Error) -> String {
         }
     }
     line.replace('\n', " ")
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "signatures carry the wall clock's time, and credentials expire by it"
-)]
-fn now() -> SystemTime {
-    SystemTime::now()
-}
-
-fn timestamp() -> Timestamp {
-    Timestamp::try_from(now()).unwrap_or(Timestamp::MAX)
 }

@@ -5,6 +5,7 @@
 
 mod environment;
 pub mod endpoint;
+pub(crate) mod proxy;
 mod profile;
 mod settings;
 pub mod protocol;

@@ -59,10 +59,13 @@ pub(crate) struct JobArgs {
     /// Show whole phone numbers on that page instead of only their last four digits
     #[arg(long, requires = "html")]
     pub(crate) html_full_numbers: bool,
-    /// Run this command in a shell when the run has ended, whatever the result
+    /// Run this command in a shell when the run has ended or could not begin, whatever the result
     #[arg(long, value_name = "COMMAND")]
     pub(crate) on_finish: Option<String>,
-    /// Time limit of that command
+    /// Run this command in a shell when the run is held back (no credentials, no service) and when it continues
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) on_pause: Option<String>,
+    /// Time limit of these commands
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
     pub(crate) on_finish_timeout: Duration,
 
@@ -179,7 +182,7 @@ pub(crate) struct StopArgs {
     /// Stop when more rows than this have failed: a number, or a percentage such as `5%`
     #[arg(long, value_name = "N|P%")]
     pub(crate) max_failures: Option<MaxFailures>,
-    /// Stop at this time of day, such as `06:00`
+    /// Stop at this time of day, such as `06:00`, in the local time zone
     #[arg(long, value_name = "HH:MM", value_parser = parse_time)]
     pub(crate) stop_at: Option<Time>,
     /// Stop after this long, such as `6h`

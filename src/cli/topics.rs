@@ -106,8 +106,8 @@ Every option can also be set by a variable: CHIME_SWEEP_ and its name in capital
   CHIME_SWEEP_SIMULATE=true     is --simulate; flags are true or false
 An option on the command line overrides its variable. Options that contradict each other are refused, wherever they \
 come from, except that --simulate ignores the variables of the AWS options. An empty variable counts as not set. \
-CHIME_SWEEP_YES counts only where there is no terminal to ask on. CHIME_SWEEP_RESULT_* are set for the command of \
---on-finish; they are not options.
+CHIME_SWEEP_YES counts only where there is no terminal to ask on. CHIME_SWEEP_RESULT_* are set for the commands of \
+--on-finish and --on-pause; they are not options.
 
 Credentials, region, profile and endpoint come from the variables and files that every AWS tool reads: \
 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_DEFAULT_PROFILE, AWS_PROFILE, AWS_REGION, AWS_DEFAULT_REGION, \
@@ -115,7 +115,8 @@ AWS_ENDPOINT_URL_CHIME_SDK_VOICE, AWS_ENDPOINT_URL, AWS_CA_BUNDLE, AWS_USE_FIPS_
 and so on. White space around their values is ignored. An empty AWS_PROFILE or AWS_ENDPOINT_URL is an error, as is an \
 empty key where this machine's own role would be used.
 
-NO_COLOR turns colors off, RUST_LOG selects what is logged (nothing of AWS's libraries, whose logs have secrets), HTTPS_PROXY and NO_PROXY configure proxies.";
+NO_COLOR turns colors off, RUST_LOG selects what is logged (nothing of AWS's libraries, whose logs have secrets), \
+HTTPS_PROXY, ALL_PROXY and NO_PROXY configure proxies (HTTP, not SOCKS), TZ is the time zone of --stop-at.";
 
 /// `help exit-codes`.
 pub(super) fn exit_codes() -> String {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::aws::protocol::ApiError;
 use crate::input::RowId;
 
 /// Something that happened in a run.
@@ -42,9 +43,11 @@ pub enum Event {
     Phase(Phase),
     /// The service's limit was found or refined, in requests per second. Only displayed, never recorded.
     LimitFound(f64),
-    /// The credentials were refused: the run looks for new ones at this time, or now if it is past. `None`: the run
-    /// continues. Only displayed, never recorded.
-    CredentialsAwaited(Option<Instant>),
+    /// The credentials were refused: the run waits for new ones. `None`: the run continues. Only displayed, never
+    /// recorded.
+    CredentialsAwaited(Option<Awaited>),
+    /// Everything fails, and why; `None`: the service answers again. Only displayed, never recorded.
+    Unavailable(Option<Cause>),
 }
 
 impl Event {
@@ -151,6 +154,60 @@ impl State {
     }
 }
 
+/// A wait for new credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Awaited {
+    /// When the run looks for new ones; now if it is past.
+    pub until: Instant,
+    /// Why it waits.
+    pub cause: Cause,
+}
+
+/// What held a run back, or ended it: the last refusal, or the last failure of an outage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// For a report's `error_code`.
+    pub code: Box<str>,
+    /// In words, with the service's own.
+    pub text: Box<str>,
+}
+
+impl From<&ApiError> for Cause {
+    fn from(error: &ApiError) -> Self {
+        Self { code: error.code.clone(), text: format!("{}: {}", error.code, error.message).into() }
+    }
+}
+
+/// How a run ends before its work is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// Why.
+    pub reason: StopReason,
+    /// What held the run back by then, if anything did.
+    pub cause: Option<Cause>,
+}
+
+impl Stop {
+    /// The report's `error_code` for rows that were not sent because of it.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        self.cause.as_ref().map_or(self.reason.code(), |cause| &cause.code)
+    }
+
+    /// In words, after "the run stopped because".
+    #[must_use]
+    pub fn because(&self) -> String {
+        let cause = self.cause.as_ref().map(|cause| format!("; last error: {}", cause.text));
+        self.reason.because().to_owned() + &cause.unwrap_or_default()
+    }
+}
+
+impl From<StopReason> for Stop {
+    fn from(reason: StopReason) -> Self {
+        Self { reason, cause: None }
+    }
+}
+
 /// Why a run ends before its work is done. Ordered: a stop only escalates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -163,8 +220,9 @@ pub enum StopReason {
     GaveUp,
     /// Several connectors were forbidden, and none worked.
     Forbidden,
-    /// The service's certificate was not trusted from the start.
-    Untrusted,
+    /// The service could not be reached from the start, and a person must mend why.
+    #[serde(alias = "untrusted")]
+    NeverReached,
     /// The credentials were refused from the start, or no new ones came.
     Credentials,
     /// SIGTERM or SIGHUP.
@@ -194,7 +252,7 @@ impl StopReason {
             Self::TooManyFailures => "TooManyFailures",
             Self::GaveUp => "GaveUp",
             Self::Forbidden => "AllForbidden",
-            Self::Untrusted => "CertificateNotTrusted",
+            Self::NeverReached => "NeverReached",
             Self::Credentials => "CredentialsRefused",
             Self::Terminated => "Terminated",
             Self::Interrupted => "Interrupted",
@@ -211,7 +269,7 @@ impl StopReason {
             Self::TooManyFailures => "more rows failed than --max-failures allows",
             Self::GaveUp => "no request succeeded for as long as --give-up-after allows",
             Self::Forbidden => "every connector tried was forbidden",
-            Self::Untrusted => "the service's certificate is not trusted",
+            Self::NeverReached => "the service was never reached, and waiting does not help",
             Self::Credentials => "the service refused the credentials",
             Self::Terminated => "it received a signal to terminate",
             Self::Interrupted => "it was interrupted",

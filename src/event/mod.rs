@@ -8,4 +8,6 @@ mod events;
 mod channel;
 
 pub use channel::{ConsumerGone, Inbox, Outbox, channel};
-pub use events::{AttemptOutcome, Event, Outcome, Phase, Settlement, State, StopReason};
+pub use events::{
+    AttemptOutcome, Awaited, Cause, Event, Outcome, Phase, Settlement, State, Stop, StopReason,
+};

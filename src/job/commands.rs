@@ -4,12 +4,14 @@
 
 use std::path::Path;
 
+use anyhow::bail;
 use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 use super::beside::beside;
 use super::clock::wall_clock;
+use super::failure::UsageError;
 use super::next_steps;
 use super::outputs::{Outputs, print};
 use super::service::read_scenario;
@@ -21,6 +23,7 @@ use crate::aws::credentials::Identity;
 use crate::aws::rate_cache::RateCache;
 use crate::cli::exit::ExitStatus;
 use crate::cli::{Command, PlanArgs, SimulateArgs, StopArgs, SummaryArgs, manual};
+use crate::hint::Hinted;
 use crate::input::{EXAMPLES, Input, Source, Standing};
 use crate::plan::Plan;
 use crate::pool::pace::Rate;
@@ -39,13 +42,13 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
     match command {
         Command::Run(args) => {
             status::check_written(&args.input).map_err(failure::nothing_sent)?;
-            let now = local_time(&args.job.stop);
+            let now = local_time(&args.job.stop, env)?;
             let settings = JobSettings::of_run(args, &now).map_err(failure::nothing_sent)?;
             return run::execute(&settings, env, screen);
         }
         Command::Rerun(args) => {
             status::check_written(&args.report).map_err(failure::nothing_sent)?;
-            let now = local_time(&args.job.stop);
+            let now = local_time(&args.job.stop, env)?;
             let settings = JobSettings::of_rerun(args, &now).map_err(failure::nothing_sent)?;
             return run::execute(&settings, env, screen);
         }
@@ -150,7 +153,7 @@ fn simulate(args: &SimulateArgs) -> anyhow::Result<()> {
     runtime.block_on(async {
         tokio::select! {
             biased; // listen for signals before printing, so that an early signal is not missed
-            never = signals::watch_for_stops(&stop, None) => match never {},
+            never = signals::watch_for_stops(&stop) => match never {},
             printed = async {
                 print(&exports)?;
                 drop(stopped.changed().await);
@@ -162,8 +165,21 @@ fn simulate(args: &SimulateArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Local only with `--stop-at`: otherwise the system's time zone does not have to be looked up.
-fn local_time(stop: &StopArgs) -> ZonedDateTime {
-    let zone = if stop.stop_at.is_some() { TimeZone::system() } else { TimeZone::UTC };
-    wall_clock().to_zoned_datetime(zone)
+/// Local only if a time of day is shown: otherwise the system's time zone does not have to be looked up. Where no zone is
+/// set at all, it is UTC, as everywhere on the system.
+fn local_time(stop: &StopArgs, env: &Environment) -> anyhow::Result<ZonedDateTime> {
+    if stop.stop_at.is_none() && stop.max_duration.is_none() {
+        return Ok(wall_clock().to_zoned_datetime(TimeZone::UTC));
+    }
+    let zone = TimeZone::try_system().ok().filter(|zone| !zone.is_unknown());
+    match (zone, env.get("TZ")) {
+        (None, Some(name)) if stop.stop_at.is_some() => bail!(UsageError(Hinted::new(
+            format!(
+                "`TZ` is `{}`, which is not a known time zone: when `--stop-at` is cannot be told",
+                name.escape_debug()
+            ),
+            "set TZ to a name such as Europe/Berlin, or use --max-duration"
+        ))),
+        (zone, _) => Ok(wall_clock().to_zoned_datetime(zone.unwrap_or(TimeZone::UTC))),
+    }
 }

@@ -6,6 +6,7 @@ use std::error::Error;
 
 use crate::aws::AwsSettingsError;
 use crate::aws::credentials::CredentialsError;
+use crate::cli::exit::ExitStatus;
 use crate::hint::{Hint, Hinted};
 use crate::journal::writer::JournalError;
 use crate::terminal::consent::Refused;
@@ -28,6 +29,23 @@ pub(super) fn nothing_sent(error: anyhow::Error) -> anyhow::Error {
     if error.is::<Refused>() { error } else { with_note(error, "nothing was sent") }
 }
 
+/// An error in what the user has set, found where clap does not look.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct UsageError(pub(super) Hinted);
+
+impl Hint for UsageError {
+    fn hint(&self) -> Option<&str> {
+        self.0.hint()
+    }
+}
+
+/// How a command that failed with this error ends.
+#[must_use]
+pub fn exit_status(error: &anyhow::Error) -> ExitStatus {
+    if error.is::<Refused>() || error.is::<UsageError>() { ExitStatus::Usage } else { ExitStatus::Error }
+}
+
 /// The error, its causes, what to do about it, and what is safe.
 #[must_use]
 pub fn explained(error: &anyhow::Error) -> String {
@@ -46,7 +64,13 @@ fn hint(error: &anyhow::Error) -> Option<&str> {
     fn of<'a, E: Hint + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a str> {
         error.downcast_ref::<E>()?.hint()
     }
-    let known =
-        [of::<Hinted>, of::<Refused>, of::<AwsSettingsError>, of::<CredentialsError>, of::<JournalError>];
+    let known = [
+        of::<Hinted>,
+        of::<UsageError>,
+        of::<Refused>,
+        of::<AwsSettingsError>,
+        of::<CredentialsError>,
+        of::<JournalError>,
+    ];
     error.chain().find_map(|cause| known.iter().find_map(|of| of(cause)))
 }

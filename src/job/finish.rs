@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::event::StopReason;
+use crate::event::Stop;
 use crate::files::{self, Digesting};
 use crate::input::{Input, Source};
 use crate::journal::entry::Entry;
@@ -25,7 +25,7 @@ pub fn finish(
     source: &Source,
     input: &Input,
     place: Place<'_>,
-    stop: Option<StopReason>,
+    stop: Option<&Stop>,
 ) -> anyhow::Result<Counted> {
     let history = journal.history(input.rows.len())?;
     let counted =
@@ -50,7 +50,7 @@ fn write(
     source: &Source,
     input: &Input,
     place: Place<'_>,
-    stop: Option<StopReason>,
+    stop: Option<&Stop>,
 ) -> Result<Counted, Box<dyn std::error::Error + Send + Sync>> {
     let mut counted = Counted::default();
     let mut out = Digesting::new(file);

@@ -1,8 +1,9 @@
-//! Runs the command of `--on-finish`. The command gets the result of the run and cannot change it.
+//! Runs the commands of `--on-finish` and `--on-pause`. A command is told what happened and cannot change it.
 //!
-//! It gets this process's environment and the result, but no credentials: those are only in this process's memory. Must
+//! It gets this process's environment and what happened, but no credentials: those are only in this process's memory. Must
 //! not fail the run, or delay its end by more than the command's time limit.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 use super::outputs::Outputs;
 use super::signals;
 use crate::cli::exit::ExitStatus;
+use crate::event::Event;
 use crate::report::summary::{Counts, Summary};
 use crate::shell::Shell;
 
@@ -24,7 +26,10 @@ const PREFIX: &str = "CHIME_SWEEP_RESULT_";
 /// The longest text that fits into a variable on every system; standard input gets all of it.
 const LONGEST: usize = 16 * 1024;
 
-/// A command for the end of a run.
+/// An outage that is over before this is not told: the command may wake a person.
+const SHORT: Duration = Duration::from_secs(30);
+
+/// A command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HookSettings {
     /// The command line, for the shell.
@@ -50,15 +55,109 @@ pub(crate) struct Ending<'a> {
     pub(crate) simulated: bool,
 }
 
-/// Runs the command until it ends or its time limit is reached.
+/// What holds a run back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pause {
+    /// `credentials` or `outage`.
+    pub(crate) reason: &'static str,
+    /// In words, with the service's own.
+    pub(crate) cause: Box<str>,
+}
+
+impl Pause {
+    /// The pause after these events, if it was `pause` before them.
+    pub(crate) fn after(mut pause: Option<Self>, events: &[Event]) -> Option<Self> {
+        for event in events {
+            let (reason, cause) = match event {
+                Event::CredentialsAwaited(awaited) => {
+                    ("credentials", awaited.as_ref().map(|awaited| &awaited.cause))
+                }
+                Event::Unavailable(cause) => ("outage", cause.as_ref()),
+                _ => continue,
+            };
+            match cause {
+                Some(cause) => pause = Some(Self { reason, cause: cause.text.clone() }),
+                None => pause = pause.filter(|pause| pause.reason != reason),
+            }
+        }
+        pause
+    }
+}
+
+/// Tells that a run is held back (`true`), and that it continues, until it is dropped; never returns.
+pub(crate) async fn watch_pauses<T: Future<Output = ()>>(
+    mut pauses: watch::Receiver<Option<Pause>>,
+    tell: impl Fn(bool, Pause) -> T,
+) -> Infallible {
+    let mut told: Option<Pause> = None;
+    loop {
+        let pause = pauses.borrow_and_update().clone();
+        match (&told, pause) {
+            (Some(old), None) => {
+                tell(false, old.clone()).await;
+                told = None;
+            }
+            (old, Some(new)) if old.as_ref().is_none_or(|old| old.reason != new.reason) => {
+                let reason = new.reason;
+                let ended = pauses.wait_for(|now| now.as_ref().is_none_or(|now| now.reason != reason));
+                if reason == "outage" && tokio::time::timeout(SHORT, ended).await.is_ok() {
+                    continue;
+                }
+                tell(true, new.clone()).await;
+                told = Some(new);
+                continue; // it may have ended in the meantime
+            }
+            _ => {}
+        }
+        if pauses.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Runs the command for a pause, or for its end.
+///
+/// # Errors
+/// If the command fails; the caller only warns about it.
+pub(crate) async fn run_for_pause(
+    settings: &HookSettings,
+    begins: bool,
+    pause: &Pause,
+    simulated: bool,
+) -> anyhow::Result<()> {
+    let text = match (begins, pause.reason) {
+        (true, "credentials") => format!("paused: the service refuses the credentials; {}", pause.cause),
+        (true, _) => format!("paused: the service is unavailable; {}", pause.cause),
+        (false, _) => format!("the run continues; it was held back by {}", pause.cause),
+    };
+    let variables = [
+        ("EVENT", if begins { "pause" } else { "resume" }.into()),
+        ("REASON", pause.reason.into()),
+        ("SUMMARY", fitting(&text).into()),
+        ("SIMULATED", simulated.to_string().into()),
+    ];
+    run_with(settings, variables.into(), &text).await
+}
+
+/// Runs the command at the end of a run.
 ///
 /// # Errors
 /// If the command fails; the caller only warns about it.
 pub(crate) async fn run(settings: &HookSettings, ending: &Ending<'_>) -> anyhow::Result<()> {
+    run_with(settings, variables(ending), ending.text).await
+}
+
+/// Runs the command until it ends or its time limit is reached.
+async fn run_with(
+    settings: &HookSettings,
+    variables: Vec<(&str, OsString)>,
+    text: &str,
+) -> anyhow::Result<()> {
     let mut command = Shell::new(&settings.command, true);
-    command.command().envs(variables(ending)).stdin(Stdio::piped());
+    let variables = variables.into_iter().map(|(name, value)| (format!("{PREFIX}{name}"), value));
+    command.command().envs(variables).stdin(Stdio::piped());
     let mut running = command.spawn().context("it cannot be started")?;
-    let (text, stdin) = (format!("{}\n", ending.text.trim_end()), running.stdin());
+    let (text, stdin) = (format!("{}\n", text.trim_end()), running.stdin());
     let feed = async {
         if let Some(mut stdin) = stdin {
             // A command that does not read its input has not failed.
@@ -77,14 +176,14 @@ pub(crate) async fn run(settings: &HookSettings, ending: &Ending<'_>) -> anyhow:
             format!("after {} s, which is its time limit", settings.time_limit.as_secs_f64())
         }
         _ = stopped.changed() => "by a signal to chime-sweep".to_owned(),
-        never = signals::watch_for_stops(&stop, None) => match never {},
+        never = signals::watch_for_stops(&stop) => match never {},
     };
     running.end().await;
     bail!("it was ended {cut_short}")
 }
 
 /// The variables that the command gets.
-fn variables(ending: &Ending<'_>) -> Vec<(String, OsString)> {
+fn variables(ending: &Ending<'_>) -> Vec<(&'static str, OsString)> {
     let number = |count: u64| OsString::from(count.to_string());
     // The files exist only if there is a report.
     let file = |path: Option<&Path>| match path.filter(|_| ending.summary.is_some()) {
@@ -94,6 +193,7 @@ fn variables(ending: &Ending<'_>) -> Vec<(String, OsString)> {
     let rows = &ending.rows;
     let next_command = ending.summary.and_then(|summary| summary.next_command.clone());
     let mut variables = vec![
+        ("EVENT", "finish".into()),
         ("STATUS", ending.exit.name().into()),
         ("EXIT_CODE", number(ending.exit.code().into())),
         ("REPORT", file(ending.summary.map(|summary| summary.report.as_path()))),
@@ -115,7 +215,7 @@ fn variables(ending: &Ending<'_>) -> Vec<(String, OsString)> {
         variables.push(("THROTTLED", number(run.throttled)));
         variables.push(("ELAPSED_SECONDS", number(run.elapsed.as_secs())));
     }
-    variables.into_iter().map(|(name, value)| (format!("{PREFIX}{name}"), value)).collect()
+    variables
 }
 
 /// The beginning of a text: as much as fits into a variable.

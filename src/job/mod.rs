@@ -16,6 +16,7 @@ mod next_steps;
 pub mod finish;
 mod failure;
 mod status;
+mod record;
 mod run;
 mod commands;
 #[cfg(test)]
@@ -23,4 +24,4 @@ mod tests;
 
 pub use clock::wall_clock;
 pub use commands::execute;
-pub use failure::explained;
+pub use failure::{exit_status, explained};

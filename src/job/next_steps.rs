@@ -24,6 +24,20 @@ pub(crate) fn kept(settings: &JobSettings, tally: &Tally) -> String {
     )
 }
 
+/// The same after an abort, which leaves rows in doubt.
+#[must_use]
+pub(crate) fn aborted(settings: &JobSettings, tally: &Tally, in_doubt: u64) -> String {
+    let doubt = match in_doubt {
+        0 => "aborted; no number is in doubt".to_owned(),
+        1 => "aborted; 1 number is in doubt: it was sent, and its answer is not known".to_owned(),
+        many => format!(
+            "aborted; {} numbers are in doubt: they were sent, and their answers are not known",
+            HumanCount(many)
+        ),
+    };
+    format!("{doubt}\n{}", kept(settings, tally))
+}
+
 /// The command that retries what did not succeed.
 #[must_use]
 pub(crate) fn rerun(settings: &JobSettings) -> String {

@@ -6,18 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use jiff::Timestamp;
+use jiff::{Timestamp, ZonedDateTime};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::beside::beside;
 use super::clock::{now, wall_clock};
 use super::existing::{self, Existing};
-use super::failure::{explained, nothing_sent, with_note};
+use super::failure::{exit_status, explained, nothing_sent, with_note};
 use super::finish;
-use super::hook::{self, Ending};
+use super::hook::{self, Ending, Pause};
 use super::limits;
 use super::next_steps;
+use super::record;
 use super::service::Service;
 use super::settings::{self, JobSettings, Mode};
 use super::signals;
@@ -32,7 +33,7 @@ use crate::journal::writer::Journal;
 use crate::plan::Plan;
 use crate::pool::pace::PaceSettings;
 use crate::pool::{self, Dispatcher, PoolEnd, PoolSettings, Renewal, Submission};
-use crate::report::summary::{self, Counts, Record, Recorded, Summary};
+use crate::report::summary::{self, Counts, Record, Summary};
 use crate::report::timeline::{Recorder, Timeline};
 use crate::terminal::Screen;
 use crate::terminal::consent;
@@ -49,18 +50,25 @@ pub(super) fn execute(
     env: &Environment,
     screen: &Screen,
 ) -> anyhow::Result<ExitStatus> {
-    let run = Run::open(settings, env, screen).map_err(nothing_sent)?;
-    let existing = run.look().map_err(nothing_sent)?;
+    let could_not_begin = |error| {
+        let error = nothing_sent(error);
+        if exit_status(&error) == ExitStatus::Error {
+            tell_hook(settings, ExitStatus::Error, &explained(&error), Counts::default(), None);
+        }
+        error
+    };
+    let run = Run::open(settings, env, screen).map_err(could_not_begin)?;
+    let existing = run.look().map_err(could_not_begin)?;
     let plan = Plan::new(&run.input.rows, |row| existing.is_outstanding(row), settings.batch_size);
-    run.ask(&plan, &existing).map_err(nothing_sent)?;
+    run.ask(&plan, &existing).map_err(could_not_begin)?;
     let in_doubt = existing.in_doubt(&run.input.rows);
     let started_at = wall_clock();
     let session = status::session(settings, plan.number_count(), started_at);
-    let (mut journal, input) = existing.begin(session, &run.source).map_err(nothing_sent)?;
+    let (mut journal, input) = existing.begin(session, &run.source).map_err(could_not_begin)?;
     let (end, worked) = run.work(&plan, in_doubt, &mut journal, started_at);
     drop(plan); // frees memory for the report
     let finished = run.finish(end, &worked, journal, &input);
-    run.tell_hook(&worked, &finished);
+    run.tell_end(&worked, &finished);
     finished.map(|finished| finished.status)
 }
 
@@ -127,7 +135,16 @@ impl<'a> Run<'a> {
         if input.layout.is_report() {
             record = Record::of(&settings.input)?;
         }
-        Ok(Self { settings, screen, runtime, source, input, service: service?, record, by: caller_of(env) })
+        Ok(Self {
+            settings,
+            screen,
+            runtime,
+            source,
+            input,
+            service: service?,
+            record,
+            by: record::caller_of(env),
+        })
     }
 
     /// Checks for an existing report and journal.
@@ -150,7 +167,7 @@ impl<'a> Run<'a> {
         let overview = Overview {
             target: Some(&self.service.target),
             identity: self.service.identity.as_ref(),
-            time_limit: settings.time_limit,
+            stops_at: settings.stops_at.clone().map(|at| (at.clone(), left_until(&at))),
             settled: existing.settled(),
             forgets: existing.forgets(self.service.is_simulated()),
             ..Overview::of(&settings.input, &self.source, &self.input, plan)
@@ -176,7 +193,9 @@ impl<'a> Run<'a> {
         started_at: Timestamp,
     ) -> (anyhow::Result<PoolEnd>, Worked) {
         let started = now();
-        let tally = Arc::new(Mutex::new(Tally::new(plan.number_count() as u64, started)));
+        let mut tally = Tally::new(plan.number_count() as u64, started);
+        tally.stops_at.clone_from(&self.settings.stops_at);
+        let tally = Arc::new(Mutex::new(tally));
         let mut timeline = Recorder::new(started_at, started);
         let mut states = Changes::default();
         let watch = |events: &[event::Event]| {
@@ -206,11 +225,13 @@ impl<'a> Run<'a> {
         plan: &Plan,
         in_doubt: RowFlags,
         journal: &mut Journal,
-        watch: impl FnMut(&[event::Event]) -> Option<Entry<'static>> + Send,
+        mut watch: impl FnMut(&[event::Event]) -> Option<Entry<'static>> + Send,
     ) -> anyhow::Result<PoolEnd> {
         let (settings, rows) = (self.settings, &self.input.rows);
         let pool_settings = PoolSettings {
             max_failures: settings.max_failures.map(|max| max.of(plan.number_count() as u64)),
+            patience: if Screen::is_attended() { Duration::ZERO } else { settings.pool.patience },
+            keys_are_fixed: self.service.keys_are_fixed,
             pace: PaceSettings {
                 remembered: self.service.remembered_rate(wall_clock()),
                 ..settings.pool.pace.clone()
@@ -219,6 +240,15 @@ impl<'a> Run<'a> {
         };
         let (outbox, inbox) = event::channel();
         let (stop, stopped) = watch::channel(None);
+        let (pause, pauses) = watch::channel(None);
+        let observe = move |events: &[event::Event]| {
+            pause.send_if_modified(|pause| {
+                let before = pause.clone();
+                *pause = Pause::after(pause.take(), events);
+                *pause != before
+            });
+            watch(events)
+        };
         let submit = |submission: Submission| {
             let client = Arc::clone(&self.service.client);
             async move { client.submit(&submission.connector, &submission.numbers).await }
@@ -230,13 +260,14 @@ impl<'a> Run<'a> {
         std::thread::scope(|scope| {
             let writer = std::thread::Builder::new().name("journal".into());
             let writer = writer
-                .spawn_scoped(scope, move || journal.record(inbox, watch))
+                .spawn_scoped(scope, move || journal.record(inbox, observe))
                 .context("cannot start the journal's thread")?;
             let dispatcher = Dispatcher::new(rows, plan.batches(), in_doubt, &pool_settings, outbox, now());
             let end = self.runtime.block_on(async {
                 tokio::select! {
                     end = pool::run(dispatcher, submit, renew, stopped, wall_clock) => end,
-                    never = signals::watch_for_stops(&stop, settings.time_limit) => match never {},
+                    never = signals::watch_for_stops(&stop) => match never {},
+                    never = hook::watch_pauses(pauses, |begins, pause| self.tell_pause(begins, pause)) => match never {},
                 }
             });
             match writer.join() {
@@ -258,14 +289,20 @@ impl<'a> Run<'a> {
         let settings = self.settings;
         let kept = || next_steps::kept(settings, &worked.tally);
         let end = end.map_err(|error| with_note(error, kept()))?;
-        if end.stop.is_some_and(StopReason::is_abort) {
-            self.screen.say(kept());
-            let is_aborted = matches!(end.stop, Some(StopReason::Aborted | StopReason::Killed));
-            return Ok(Finished { status: ExitStatus::of_run(end.stop, false), summary: None, is_aborted });
+        let stopped = end.stop.as_ref().map(|stop| stop.reason);
+        if stopped.is_some_and(StopReason::is_abort) {
+            let is_aborted = matches!(stopped, Some(StopReason::Aborted | StopReason::Killed));
+            let text = match is_aborted {
+                true => next_steps::aborted(settings, &worked.tally, in_doubt(journal, &self.input)?),
+                false => kept(),
+            };
+            self.screen.say(&text);
+            self.screen.say_though_quiet(&text);
+            return Ok(Finished { status: ExitStatus::of_run(stopped, false), summary: None, is_aborted });
         }
         let report = &settings.report.path;
         let place = self.service.place();
-        let counted = finish::finish(journal, report, input, &self.input, place, end.stop)
+        let counted = finish::finish(journal, report, input, &self.input, place, end.stop.as_ref())
             .map_err(|error| with_note(error, kept()))?;
         if let Some(rate) = end.rate_found {
             self.service.remember_rate(rate, wall_clock());
@@ -284,49 +321,36 @@ impl<'a> Run<'a> {
                 caller: self.service.caller().cloned(),
                 started_at: worked.started_at,
                 elapsed: worked.elapsed,
-                stopped: end.stop,
+                stopped,
+                last_error: end.stop.and_then(|stop| stop.cause).map(|cause| cause.text),
                 requests: worked.tally.requests,
                 throttled: worked.tally.throttled,
                 rate_found: end.rate_found,
                 timeline: Some(worked.timeline.clone()),
             }),
         };
-        self.record(&summary);
+        record::add(self.record.clone(), settings, &self.by, &summary);
         self.screen.say_with(&summary, || Some(("summary", serde_json::to_value(&summary).ok()?)));
+        summary.in_short().iter().for_each(|text| self.screen.say_though_quiet(text));
         Source::open(report)
             .map_err(anyhow::Error::from)
             .and_then(|written| settings.outputs.write(&summary, &written, &settings.columns))
             .map_err(|error| with_note(error, format!("the report was written: `{}`", report.display())))?;
-        let status = ExitStatus::of_run(end.stop, all_succeeded);
+        let status = ExitStatus::of_run(stopped, all_succeeded);
         Ok(Finished { status, summary: Some(summary), is_aborted: false })
     }
 
-    /// Adds this run to the record beside the report. The report is written already: a failure is a warning.
-    fn record(&self, summary: &Summary) {
-        let (Some(run), settings) = (summary.run.clone(), self.settings) else { return };
-        let mut record = self.record.clone();
-        record.runs.push(Recorded {
-            command: settings.mode.name().to_owned(),
-            note: settings.note.clone(),
-            by: self.by.clone(),
-            chime_sweep: env!("CARGO_PKG_VERSION").to_owned(),
-            simulated: summary.simulated,
-            ended_at: wall_clock(),
-            rows: summary.counted.rows,
-            run,
-        });
-        if let Err(error) = record.write(&settings.report.path) {
+    /// Runs the command of `--on-pause`, if there is one. Its failure is a warning.
+    async fn tell_pause(&self, begins: bool, pause: Pause) {
+        let Some(settings) = &self.settings.on_pause else { return };
+        if let Err(error) = hook::run_for_pause(settings, begins, &pause, self.service.is_simulated()).await {
             let error: &dyn std::error::Error = &*error;
-            tracing::warn!(
-                error,
-                "the record beside the report could not be written; the report is complete"
-            );
+            tracing::warn!(error, "the `--on-pause` command failed; the run is not affected");
         }
     }
 
-    /// Runs the command of `--on-finish`, if there is one. Its failure is a warning.
-    fn tell_hook(&self, worked: &Worked, finished: &anyhow::Result<Finished>) {
-        let Some(hook) = &self.settings.hook else { return };
+    /// Runs the command of `--on-finish` after a run that had begun.
+    fn tell_end(&self, worked: &Worked, finished: &anyhow::Result<Finished>) {
         let (exit, summary, text) = match finished {
             Ok(finished) if finished.is_aborted => return,
             Ok(Finished { status, summary: Some(summary), .. }) => {
@@ -345,19 +369,30 @@ impl<'a> Run<'a> {
             ..Counts::default()
         };
         let rows = summary.map_or(settled, |summary| summary.counted.rows);
-        let (outputs, simulated) = (&self.settings.outputs, self.service.is_simulated());
-        let ending = Ending { exit, rows, summary, text: &text, outputs, simulated };
-        if let Err(error) = self.runtime.block_on(hook::run(hook, &ending)) {
-            let error: &dyn std::error::Error = &*error;
-            tracing::warn!(error, "the `--on-finish` command failed; the run is not affected");
-        }
+        tell_hook(self.settings, exit, &text, rows, summary);
     }
 }
 
-/// Who runs this, and where.
-fn caller_of(env: &Environment) -> String {
-    let user =
-        ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| env.get(name)).unwrap_or("unknown");
-    let host = status::host_name();
-    format!("{user}@{}", host.as_deref().or(env.get("COMPUTERNAME")).unwrap_or("unknown"))
+/// Runs the command of `--on-finish`, if there is one. Its failure is a warning.
+fn tell_hook(settings: &JobSettings, exit: ExitStatus, text: &str, rows: Counts, summary: Option<&Summary>) {
+    let Some(hook) = &settings.on_finish else { return };
+    let (outputs, simulated) = (&settings.outputs, settings.service.choice.is_simulated());
+    let ending = Ending { exit, rows, summary, text, outputs, simulated };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ran =
+        runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(hook::run(hook, &ending)));
+    if let Err(error) = ran {
+        let error: &dyn std::error::Error = &*error;
+        tracing::warn!(error, "the `--on-finish` command failed; the run is not affected");
+    }
+}
+
+/// How long it is from now, by the wall clock.
+fn left_until(at: &ZonedDateTime) -> Duration {
+    at.timestamp().duration_since(wall_clock()).try_into().unwrap_or_default()
+}
+
+/// The rows that were sent without a known answer.
+fn in_doubt(mut journal: Journal, input: &Input) -> anyhow::Result<u64> {
+    Ok(journal.history(input.rows.len())?.in_doubt())
 }

@@ -13,9 +13,11 @@ use aws_credential_types::Credentials;
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
 
+use super::clock::wall_clock;
 use crate::aws::client::Client;
-use crate::aws::credentials::{Caller, CredentialSource, Identity};
+use crate::aws::credentials::{self, Caller, CredentialSource, Identity};
 use crate::aws::endpoint::{Endpoint, Region, Variant};
+use crate::aws::proxy;
 use crate::aws::rate_cache::{RateCache, RateKey};
 use crate::aws::transport;
 use crate::aws::{AwsArgs, AwsSettings, Environment, Sts};
@@ -71,6 +73,8 @@ pub(crate) struct Service {
     rate_cache: Option<(RateCache, RateKey)>,
     /// Whether it is on this machine, and so cannot be AWS.
     is_local: bool,
+    /// Whether its keys are in this process's environment, so that nothing can renew them.
+    pub(crate) keys_are_fixed: bool,
     /// The simulator, which stops when this is dropped.
     simulator: Option<Simulator>,
 }
@@ -94,6 +98,7 @@ impl Service {
     async fn aws(args: &AwsArgs, env: &Environment, settings: &ServiceSettings) -> anyhow::Result<Self> {
         let aws = AwsSettings::resolve(args, env).await?;
         aws.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        proxy::check(&aws.endpoint, env)?;
         let credentials = CredentialSource::standard(&aws, env.clone());
         let client = client(settings, &aws.endpoint, aws.ca_bundle.as_deref(), credentials)?;
         let credentials = client.check_credentials().await?;
@@ -102,12 +107,13 @@ impl Service {
         if let (Err(why), Sts::OfRegion | Sts::At(_)) = (&identity.caller, &aws.sts) {
             tracing::warn!("the account is not known: {why}");
         }
+        let keys_are_fixed = credentials::are_fixed(&credentials);
         let rate_cache = if settings.remember { RateCache::of(env) } else { None };
         let rate_cache = rate_cache.zip(identity.rates.clone());
         let is_local = aws.endpoint.is_loopback();
         let target = target(&aws.endpoint);
         let (region, identity) = (Some(aws.endpoint.region().to_string()), Some(identity));
-        Ok(Self { client, target, region, identity, rate_cache, is_local, simulator: None })
+        Ok(Self { client, target, region, identity, rate_cache, is_local, keys_are_fixed, simulator: None })
     }
 
     fn simulated(scenario: Option<&Path>, settings: &ServiceSettings) -> anyhow::Result<Self> {
@@ -119,7 +125,9 @@ impl Service {
             Credentials::new(simulator::ACCESS_KEY_ID, simulator::SECRET_ACCESS_KEY, None, None, "simulator");
         let client = client(settings, &endpoint, None, CredentialSource::fixed(keys))?;
         let (target, simulator) = ("the simulator".to_owned(), Some(simulator));
-        Ok(Self { client, target, region: None, identity: None, rate_cache: None, is_local: true, simulator })
+        let (identity, rate_cache, is_local, keys_are_fixed) = (None, None, true, true);
+        let region = None;
+        Ok(Self { client, target, region, identity, rate_cache, is_local, keys_are_fixed, simulator })
     }
 
     /// Whose credentials are used, if that is known.
@@ -185,7 +193,7 @@ fn client(
 ) -> anyhow::Result<Arc<Client>> {
     let concurrency = settings.concurrency.get();
     let http = transport::service_client(endpoint, ca_bundle, concurrency, settings.connect_timeout)?;
-    Ok(Arc::new(Client::new(http, endpoint.clone(), credentials, settings.request_timeout)))
+    Ok(Arc::new(Client::new(http, endpoint.clone(), credentials, settings.request_timeout, wall_clock)))
 }
 
 /// Endpoint and region in words; part of the journal's header.

@@ -24,6 +24,10 @@ use crate::input::InputOptions;
 use crate::pool::PoolSettings;
 use crate::pool::pace::PaceSettings;
 
+/// How long a run without a user waits for a service that was never reached, if a person must mend why: a machine that
+/// has just started may not have its network yet.
+const UNATTENDED_PATIENCE: Duration = Duration::from_secs(120);
+
 /// The settings of `run` and `rerun`.
 #[derive(Debug, Clone)]
 pub(crate) struct JobSettings {
@@ -47,14 +51,16 @@ pub(crate) struct JobSettings {
     pub(crate) service: ServiceSettings,
     /// The maximum number of phone numbers in a request.
     pub(crate) batch_size: NonZeroU32,
-    /// How the pool works; `max_failures` is set once the rows are counted.
+    /// How the pool works; what depends on the rows, the screen and the credentials is set when they are known.
     pub(crate) pool: PoolSettings,
     /// See `--max-failures`.
     pub(crate) max_failures: Option<MaxFailures>,
-    /// How long until the run stops by itself.
-    pub(crate) time_limit: Option<Duration>,
+    /// When the run stops by itself.
+    pub(crate) stops_at: Option<ZonedDateTime>,
     /// The command to run when the run has ended.
-    pub(crate) hook: Option<HookSettings>,
+    pub(crate) on_finish: Option<HookSettings>,
+    /// The command to run when the run is held back, and when it continues.
+    pub(crate) on_pause: Option<HookSettings>,
 }
 
 /// What a job does with its input.
@@ -137,6 +143,8 @@ impl JobSettings {
             (_, true) => UnfinishedRun::Discard,
             _ => UnfinishedRun::Ask,
         };
+        let stops_at = stops_at(&job.stop, now).context("cannot work out when the run stops")?;
+        let hook = |command| HookSettings { command, time_limit: job.on_finish_timeout };
         let settings = Self {
             mode,
             input,
@@ -173,10 +181,14 @@ impl JobSettings {
                 max_attempts: job.pace.max_attempts,
                 max_failures: None,
                 give_up_after: job.stop.give_up_after,
+                patience: UNATTENDED_PATIENCE,
+                stop_at: stops_at.as_ref().map(ZonedDateTime::timestamp),
+                keys_are_fixed: false,
             },
             max_failures: job.stop.max_failures,
-            time_limit: time_limit(&job.stop, now).context("cannot work out when `--stop-at` is")?,
-            hook: job.on_finish.map(|command| HookSettings { command, time_limit: job.on_finish_timeout }),
+            stops_at,
+            on_finish: job.on_finish.map(hook),
+            on_pause: job.on_pause.map(hook),
         };
         settings.check_files()?;
         Ok(settings)
@@ -240,17 +252,17 @@ pub(crate) fn aws_args(options: AwsOptions) -> AwsArgs {
     }
 }
 
-/// How long from `now` until `--stop-at` or the end of `--max-duration`, whichever is first.
-fn time_limit(stop: &StopArgs, now: &ZonedDateTime) -> Result<Option<Duration>, jiff::Error> {
+/// The next `--stop-at` after `now`, or the end of `--max-duration`, whichever is first.
+fn stops_at(stop: &StopArgs, now: &ZonedDateTime) -> Result<Option<ZonedDateTime>, jiff::Error> {
     let at = match stop.stop_at {
         None => None,
         Some(time) => {
             let today = now.with().time(time).build()?;
-            let next = if today > *now { today } else { today.checked_add(1.day())? };
-            Some(Duration::try_from(now.duration_until(&next)).unwrap_or_default())
+            Some(if today > *now { today } else { today.checked_add(1.day())? })
         }
     };
-    Ok([at, stop.max_duration].into_iter().flatten().min())
+    let end = stop.max_duration.map(|limit| now.checked_add(limit)).transpose()?;
+    Ok([at, end].into_iter().flatten().min())
 }
 
 /// Whether a path stands for standard input or output.

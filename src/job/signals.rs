@@ -1,9 +1,8 @@
-//! Stops a run from outside: on signals and when its time limit is reached.
+//! Stops a run from outside: on signals.
 //!
 //! Must not stop anything itself; it only sends the reason.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -11,22 +10,9 @@ use crate::event::StopReason;
 
 /// Sends reasons to stop until it is dropped; never returns.
 ///
-/// SIGINT, SIGTERM and SIGHUP (a closed ssh session) stop the run; a second signal aborts it. `time_limit` counts
-/// from now.
-pub(crate) async fn watch_for_stops(
-    stop: &watch::Sender<Option<StopReason>>,
-    time_limit: Option<Duration>,
-) -> Infallible {
-    tokio::join!(watch_the_clock(stop, time_limit), signals(stop)).1
-}
-
-/// Stops the run when its time limit is reached.
-pub(crate) async fn watch_the_clock(stop: &watch::Sender<Option<StopReason>>, time_limit: Option<Duration>) {
-    match time_limit {
-        Some(limit) => tokio::time::sleep(limit).await,
-        None => std::future::pending().await,
-    }
-    raise(stop, StopReason::Deadline);
+/// SIGINT, SIGTERM and SIGHUP (a closed ssh session) stop the run; a second signal aborts it.
+pub(crate) async fn watch_for_stops(stop: &watch::Sender<Option<StopReason>>) -> Infallible {
+    signals(stop).await
 }
 
 /// A stop only escalates.
@@ -102,18 +88,6 @@ async fn signals(stop: &watch::Sender<Option<StopReason>>) -> Infallible {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn the_time_limit_stops_the_run_but_does_not_soften_a_stop() {
-        let (stop, seen) = watch::channel(None);
-        let limit = Duration::from_secs(60);
-        let watching = tokio::time::timeout(limit * 2, watch_for_stops(&stop, Some(limit)));
-        assert!(watching.await.is_err());
-        assert_eq!(*seen.borrow(), Some(StopReason::Deadline));
-        raise(&stop, StopReason::Interrupted);
-        raise(&stop, StopReason::Deadline);
-        assert_eq!(*seen.borrow(), Some(StopReason::Interrupted));
-    }
 
     #[test]
     fn a_second_signal_aborts() {

@@ -137,7 +137,8 @@ impl<'a> Entry<'a> {
             | Event::Attempt(_)
             | Event::Phase(_)
             | Event::LimitFound(_)
-            | Event::CredentialsAwaited(_) => None,
+            | Event::CredentialsAwaited(_)
+            | Event::Unavailable(_) => None,
         }
     }
 

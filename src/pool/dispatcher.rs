@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::task::Id;
 
-use crate::aws::protocol;
-use crate::event::{Event, Outbox, Phase, Settlement, StopReason};
+use crate::event::{Event, Outbox, Phase, Settlement, Stop, StopReason};
 use crate::input::{RowFlags, Rows};
 use crate::number::PhoneNumber;
 use crate::plan;
@@ -27,10 +26,6 @@ use crate::pool::settings::{PoolEnd, PoolSettings};
 use crate::pool::split::Splits;
 use crate::pool::stop_rules::StopRules;
 
-const UNTRUSTED: &str = "the service's certificate is not trusted: check the endpoint's name, this machine's clock, \
-                         and whether a proxy needs its own certificate authority \
-                         (--ca-bundle FILE, AWS_CA_BUNDLE)";
-
 /// The state of a run: what is to be sent, and what holds it back.
 pub(crate) struct Dispatcher<'a> {
     pub(super) replies: Replies<'a>,
@@ -46,7 +41,7 @@ pub(crate) struct Dispatcher<'a> {
     max_attempts: u32,
     jitter: fastrand::Rng,
     pub(super) stop_rules: StopRules,
-    pub(super) stop: Option<StopReason>,
+    pub(super) stop: Option<Stop>,
     pub(super) events: Events,
 }
 
@@ -93,13 +88,13 @@ impl<'a> Dispatcher<'a> {
             flights: HashMap::new(),
             concurrency: settings.concurrency.get(),
             pace: Pace::new(&settings.pace, now),
-            gate: CredentialGate::default(),
+            gate: CredentialGate::new(settings.keys_are_fixed),
             outage: Outage::default(),
             connectors: Connectors::default(),
             splits: Splits::default(),
             max_attempts: settings.max_attempts.get(),
             jitter: fastrand::Rng::with_seed(settings.pace.seed),
-            stop_rules: StopRules::new(settings.max_failures, settings.give_up_after),
+            stop_rules: StopRules::new(settings),
             stop: None,
             events: Events::new(outbox),
         }
@@ -108,22 +103,25 @@ impl<'a> Dispatcher<'a> {
     /// Decides what to do next. Called again whenever that has been done.
     pub(crate) fn next(&mut self, now: Instant, at: Timestamp) -> Next {
         let forbidden = self.connectors.are_all_forbidden().then_some(StopReason::Forbidden);
-        if let Some(reason) = forbidden.or(self.stop_rules.reason(now)) {
+        if let Some(reason) = forbidden.or(self.stop_rules.reason(now, at)) {
             self.stop(reason, at);
         }
         let next = if self.stop.is_none() { self.decide(now, at) } else { Next::Wait(None) };
-        self.events.show(self.pace.phase(now), self.pace.found(), self.gate.looks_at());
-        self.stop = self.stop.max(self.events.is_broken.then_some(StopReason::JournalFailed));
-        match (self.stop, next) {
+        self.events.show(self.pace.phase(now), self.pace.found(), self.gate.awaits(), self.outage.cause());
+        if self.events.is_broken {
+            self.stop(StopReason::JournalFailed, at);
+        }
+        match (self.reason(), next) {
             (None, Next::Wait(until)) => {
-                let moments = [until, self.queue.due(), self.stop_rules.gives_up_at()];
+                let moments = [until, self.queue.due(), self.stop_rules.look_at(now)];
                 Next::Wait(moments.into_iter().flatten().min())
             }
             (None, next) => next,
-            (Some(reason), _) if reason.is_abort() => Next::Done(self.end()),
+            (Some(StopReason::JournalFailed), _) => Next::Done(self.end()),
             (Some(_), _) => {
                 self.retire_queue(at);
-                if self.flights.is_empty() { Next::Done(self.end()) } else { Next::Wait(None) }
+                let is_over = self.flights.is_empty() || self.reason().is_some_and(StopReason::is_abort);
+                if is_over { Next::Done(self.end()) } else { Next::Wait(None) }
             }
         }
     }
@@ -208,15 +206,6 @@ impl<'a> Dispatcher<'a> {
 
     /// A batch's request got no answer, or did not reach the service: its last error says which.
     pub(super) fn failed(&mut self, mut batch: Batch, now: Instant, at: Timestamp) {
-        let untrusted = batch.last_error.as_ref().filter(|error| &*error.code == protocol::UNTRUSTED);
-        if let Some(error) = untrusted
-            && !self.outage.has_answered()
-            && self.stop.is_none()
-        {
-            // Other rows would fail the same way, and waiting rarely helps.
-            tracing::warn!(because = &*error.message, "{UNTRUSTED}");
-            self.stop(StopReason::Untrusted, at);
-        }
         let is_outage = matches!(self.pace.phase(now), Phase::Outage { .. });
         let is_explained = self.outage.failed(&mut batch, is_outage, self.is_alone(), now);
         match self.stop {
@@ -245,14 +234,21 @@ impl<'a> Dispatcher<'a> {
 
     /// Stops or escalates: nothing new is sent, and requests in flight may finish unless the reason is an abort.
     pub(crate) fn stop(&mut self, reason: StopReason, at: Timestamp) {
-        if self.stop < Some(reason) {
-            self.stop = Some(reason);
+        if self.reason() < Some(reason) {
+            // What held the run back when it was first stopped.
+            let held_by = || self.gate.refusal().or(self.outage.cause()).cloned();
+            let cause = self.stop.take().map_or_else(held_by, |stop| stop.cause);
+            self.stop = Some(Stop { reason, cause });
             self.events.emit(Event::Stopped { reason, at });
         }
     }
 
+    fn reason(&self) -> Option<StopReason> {
+        self.stop.as_ref().map(|stop| stop.reason)
+    }
+
     fn end(&self) -> PoolEnd {
-        PoolEnd { stop: self.stop, rate_found: self.pace.found() }
+        PoolEnd { stop: self.stop.clone(), rate_found: self.pace.found() }
     }
 
     pub(super) fn settle(&mut self, settlements: Vec<Settlement>) {

@@ -80,20 +80,20 @@ impl Dispatcher<'_> {
             ErrorKind::Throttled { retry_after } => {
                 self.pace.on_throttled(now, permit, retry_after);
                 self.service_answered(&mut batch);
-                self.stop_rules.trouble(now);
+                self.stop_rules.trouble(now, false);
                 self.queue.put_first(batch);
             }
             ErrorKind::Credentials | ErrorKind::ClockSkew { .. } => {
                 self.pace.on_abandoned(now, permit);
-                self.stop_rules.trouble(now);
+                self.stop_rules.trouble(now, false);
                 if error.kind == ErrorKind::Credentials {
-                    self.gate.refused();
+                    self.gate.refused(&error);
                 }
                 self.queue.put_first(batch);
             }
             ErrorKind::Unreachable | ErrorKind::NoAnswer | ErrorKind::Unavailable { .. } => {
                 self.pace.on_error(now, permit);
-                self.stop_rules.trouble(now);
+                self.stop_rules.trouble(now, error.needs_person());
                 batch.unanswered |= error.kind.is_silent();
                 batch.last_error = Some(Box::new(error));
                 self.failed(batch, now, at);

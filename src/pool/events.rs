@@ -2,9 +2,7 @@
 //!
 //! Must not know what records or displays it.
 
-use std::time::Instant;
-
-use crate::event::{Event, Outbox, Phase};
+use crate::event::{Awaited, Cause, Event, Outbox, Phase};
 
 /// The outbox, and the state that was shown last.
 pub(crate) struct Events {
@@ -13,13 +11,14 @@ pub(crate) struct Events {
     pub(crate) is_broken: bool,
     phase: Option<Phase>,
     limit: Option<f64>,
-    looks_at: Option<Instant>,
+    awaits: Option<Awaited>,
+    is_unavailable: bool,
 }
 
 impl Events {
     /// Nothing has been shown yet.
     pub(crate) fn new(outbox: Outbox) -> Self {
-        Self { outbox, is_broken: false, phase: None, limit: None, looks_at: None }
+        Self { outbox, is_broken: false, phase: None, limit: None, awaits: None, is_unavailable: false }
     }
 
     /// Emits an event; returns its number.
@@ -36,8 +35,15 @@ impl Events {
         self.outbox.durable()
     }
 
-    /// Emits the pool's state if it changed: the pace's phase, the limit found, and when it looks for credentials.
-    pub(crate) fn show(&mut self, phase: Phase, limit: Option<f64>, looks_at: Option<Instant>) {
+    /// Emits the pool's state if it changed: the pace's phase, the limit found, when it looks for credentials, and why
+    /// everything fails.
+    pub(crate) fn show(
+        &mut self,
+        phase: Phase,
+        limit: Option<f64>,
+        awaits: Option<Awaited>,
+        unavailable: Option<&Cause>,
+    ) {
         if self.phase.is_none_or(|shown| differ(shown, phase)) {
             self.phase = Some(phase);
             self.emit(Event::Phase(phase));
@@ -46,9 +52,13 @@ impl Events {
             self.limit = Some(limit);
             self.emit(Event::LimitFound(limit));
         }
-        if self.looks_at != looks_at {
-            self.looks_at = looks_at;
-            self.emit(Event::CredentialsAwaited(looks_at));
+        if self.awaits != awaits {
+            self.awaits.clone_from(&awaits);
+            self.emit(Event::CredentialsAwaited(awaits));
+        }
+        if self.is_unavailable != unavailable.is_some() {
+            self.is_unavailable = unavailable.is_some();
+            self.emit(Event::Unavailable(unavailable.cloned()));
         }
     }
 }

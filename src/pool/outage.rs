@@ -12,7 +12,8 @@
 
 use std::time::Instant;
 
-use crate::aws::protocol::ErrorKind;
+use crate::aws::protocol::{ApiError, ErrorKind};
+use crate::event::Cause;
 use crate::pool::batch::Batch;
 
 /// After how many probes to send a batch that never failed, in case the service cannot answer the others. The list is
@@ -34,6 +35,8 @@ pub(crate) struct Outage {
     pub(crate) rest_until: Option<Instant>,
     /// Whether the batch that was sent last had failed before.
     last_had_failed: bool,
+    /// The last failure that an outage explains, until the service answers.
+    cause: Option<Cause>,
 }
 
 impl Outage {
@@ -56,6 +59,7 @@ impl Outage {
         self.answered = self.answered.max(batch.request);
         self.probes = 0;
         self.rest_until = None;
+        self.cause = None;
         if self.counts(batch, false) {
             batch.count();
         }
@@ -64,6 +68,11 @@ impl Outage {
     /// Whether the service ever answered.
     pub(crate) fn has_answered(&self) -> bool {
         self.answered > 0
+    }
+
+    /// The last failure that an outage explains, until the service answers.
+    pub(crate) fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref()
     }
 
     /// A batch's request failed without a reply from the service, with its last error. `is_outage`: according to the
@@ -76,7 +85,11 @@ impl Outage {
         is_alone: bool,
         now: Instant,
     ) -> bool {
-        if let Some(error) = batch.last_error.as_deref().filter(|_| is_outage) {
+        let error = batch.last_error.as_deref();
+        if let Some(error) = error.filter(|error| is_outage || self.is_hopeless(error)) {
+            self.cause = Some(Cause::from(error));
+        }
+        if let Some(error) = error.filter(|_| is_outage) {
             if !self.is_now() {
                 let because = &*error.message;
                 tracing::warn!(because, "everything fails: probing until the service is back");
@@ -126,14 +139,21 @@ impl Outage {
     /// proxy may be about the batch.
     fn is_away(&self, batch: &Batch) -> bool {
         let error = batch.last_error.as_ref().filter(|error| error.kind == ErrorKind::Unreachable);
-        self.has_answered() && error.is_some_and(|error| error.status.is_none() || batch.failures == 0)
+        error.is_some_and(|error| match self.has_answered() {
+            true => error.status.is_none() || batch.failures == 0,
+            false => self.is_hopeless(error),
+        })
+    }
+
+    /// The service never answered, and a person must mend why: no batch would fare better.
+    fn is_hopeless(&self, error: &ApiError) -> bool {
+        !self.has_answered() && error.needs_person()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::protocol::ApiError;
     use crate::input::{ConnectorId, RowId};
 
     /// Sends a batch whose request then fails.

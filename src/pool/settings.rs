@@ -3,7 +3,9 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
-use crate::event::StopReason;
+use jiff::Timestamp;
+
+use crate::event::Stop;
 use crate::pool::pace::PaceSettings;
 
 /// How the pool works.
@@ -19,13 +21,19 @@ pub(crate) struct PoolSettings {
     pub(crate) max_failures: Option<u64>,
     /// How long the run continues without a successful request before it stops.
     pub(crate) give_up_after: Duration,
+    /// The same for a service that has never answered, if a person must mend why.
+    pub(crate) patience: Duration,
+    /// When the run stops, finished or not, by the wall clock.
+    pub(crate) stop_at: Option<Timestamp>,
+    /// Whether the keys are in this process's environment, so that no one can renew them.
+    pub(crate) keys_are_fixed: bool,
 }
 
 /// How a run of the pool ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct PoolEnd {
     /// Why it ended before its work was done, if it did.
-    pub(crate) stop: Option<StopReason>,
+    pub(crate) stop: Option<Stop>,
     /// The service's limit as found by the run, in requests per second.
     pub(crate) rate_found: Option<f64>,
 }

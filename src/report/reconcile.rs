@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::event::{Outcome, StopReason};
+use crate::event::{Outcome, Stop};
 use crate::input::RowId;
 use crate::input::Status;
 use crate::journal::history::History;
@@ -24,7 +24,7 @@ pub(crate) fn because(message: &str) -> Option<&str> {
 /// `stop`: why the run ended early, if it did. A row that was `unknown` before and was not sent again is
 /// `NotAttempted` here; the report keeps what it said about it.
 #[must_use]
-pub fn result_of(history: &History, row: RowId, stop: Option<StopReason>) -> RowResult<'_> {
+pub fn result_of<'a>(history: &'a History, row: RowId, stop: Option<&'a Stop>) -> RowResult<'a> {
     if let Some(settlement) = history.outcome(row) {
         return RowResult {
             status: match settlement.outcome {
@@ -39,7 +39,7 @@ pub fn result_of(history: &History, row: RowId, stop: Option<StopReason>) -> Row
             completed_at: Some(settlement.at),
         };
     }
-    let reason = stop.map_or("it ended early", StopReason::because);
+    let reason = stop.map_or_else(|| "it ended early".to_owned(), Stop::because);
     let (status, message) = if history.is_in_doubt(row) {
         (Status::Unknown, format!("sent earlier without an answer, and not sent again: {BECAUSE}{reason}"))
     } else {
@@ -47,7 +47,7 @@ pub fn result_of(history: &History, row: RowId, stop: Option<StopReason>) -> Row
     };
     RowResult {
         status,
-        code: Cow::Borrowed(stop.map_or("NotSent", StopReason::code)),
+        code: Cow::Borrowed(stop.map_or("NotSent", Stop::code)),
         message: Cow::Owned(message),
         attempts: 0,
         request_id: "",

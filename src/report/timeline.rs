@@ -197,7 +197,8 @@ impl Recorder {
             | Event::Released { .. }
             | Event::Stopped { .. }
             | Event::Sent { .. }
-            | Event::LimitFound(_) => {}
+            | Event::LimitFound(_)
+            | Event::Unavailable(_) => {}
         }
     }
 
@@ -248,6 +249,10 @@ mod tests {
 
     use super::*;
 
+    fn awaited(until: Instant) -> crate::event::Awaited {
+        crate::event::Awaited { until, cause: crate::event::Cause { code: "".into(), text: "".into() } }
+    }
+
     #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
     fn recorder() -> (Recorder, Instant) {
         let now = Instant::now();
@@ -287,7 +292,7 @@ mod tests {
             (3.0, Event::Phase(Phase::Outage { since: at(2.0), next_probe: None })),
             (9.0, Event::Phase(Phase::Outage { since: at(2.0), next_probe: Some(at(12.0)) })),
             (12.0, Event::Phase(Phase::Paced { rate: 9.0 })),
-            (20.0, Event::CredentialsAwaited(Some(start))),
+            (20.0, Event::CredentialsAwaited(Some(awaited(start)))),
         ] {
             recorder.apply(&event, at(seconds));
         }

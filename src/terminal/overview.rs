@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::HumanCount;
+use jiff::ZonedDateTime;
 use serde_json::json;
 
 use crate::aws::credentials::Identity;
@@ -30,8 +31,8 @@ pub(crate) struct Overview<'a> {
     pub(crate) target: Option<&'a str>,
     /// The identity that would call it, if that is known.
     pub(crate) identity: Option<&'a Identity>,
-    /// The time after which the run stops, finished or not.
-    pub(crate) time_limit: Option<Duration>,
+    /// When the run stops, finished or not, and how long that is from now.
+    pub(crate) stops_at: Option<(ZonedDateTime, Duration)>,
     /// Rows that an earlier run of the same job has settled.
     pub(crate) settled: u64,
     /// What is forgotten with the journal that `--discard` deletes.
@@ -71,8 +72,8 @@ impl<'a> Overview<'a> {
     #[must_use]
     pub(crate) fn of(path: &Path, source: &'a Source, input: &'a Input, plan: &'a Plan) -> Self {
         let directory = path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned()));
-        let (target, identity, time_limit, settled, forgets, shows_all) = (None, None, None, 0, None, false);
-        Self { source, directory, input, plan, target, identity, time_limit, settled, forgets, shows_all }
+        let (target, identity, stops_at, settled, forgets, shows_all) = (None, None, None, 0, None, false);
+        Self { source, directory, input, plan, target, identity, stops_at, settled, forgets, shows_all }
     }
 
     /// Numbers to be removed.
@@ -176,7 +177,9 @@ impl<'a> Overview<'a> {
         lines.extend(self.forgets.iter().map(|forgets| format!("to forget   {forgets}")));
         let requests = counted(self.plan.batch_count() as u64, "request");
         lines.push(format!("to remove   {}, in {requests}", counted(self.numbers(), "number")));
-        lines.extend(self.time_limit.map(|limit| format!("time limit  {}, then it stops", span(limit))));
+        lines.extend(self.stops_at.as_ref().map(|(at, left)| {
+            format!("time limit  stops at {}, in {}", at.strftime("%a %F %H:%M %Z"), span(*left))
+        }));
         let not_sent = [
             ("already done", self.count(Standing::Finished) + self.settled),
             ("invalid", self.count(Standing::Invalid)),

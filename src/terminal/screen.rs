@@ -19,7 +19,7 @@ use super::{record, view};
 use crate::aws::Environment;
 use crate::event::State;
 use crate::terminal::tally::Tally;
-use crate::text::{printable, span};
+use crate::text::printable;
 
 /// How often the tally is checked: often enough for a smooth bar.
 const LOOK: Duration = Duration::from_millis(125);
@@ -143,6 +143,19 @@ impl Screen {
         self.to_file(&text);
     }
 
+    /// Writes with `--quiet` what the user must not miss; without it, more has been said.
+    pub(crate) fn say_though_quiet(&self, text: impl std::fmt::Display) {
+        if self.is_quiet() {
+            self.to_stderr(&self.message("WARN", &text.to_string()));
+        }
+    }
+
+    /// Whether a user may be watching.
+    #[must_use]
+    pub(crate) fn is_attended() -> bool {
+        io::stderr().is_terminal()
+    }
+
     /// Writes why the command failed, even with `--quiet`.
     pub fn fail(&self, text: &str) {
         let text = self.message("ERROR", &printable(text));
@@ -183,17 +196,15 @@ impl Screen {
         let bar =
             (self.shows == Shows::Bar).then(|| self.bars.add(ProgressBar::new(rows).with_style(style())));
         let mut cadence = Cadence::default();
-        let mut away = None;
+        let mut pause = None;
         while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
             let (tally, now) = (read(tally), now());
             let lasted = now.saturating_duration_since(tally.started);
             // jiff looks up the time zone once, after the first wait: a run of a few rows has ended by then.
             let clock = Clock { now, wall: (self.wall)().to_zoned_datetime(TimeZone::system()) };
+            // The warning that a pause began stays on the screen, but the state below the bar does not.
+            states::ended(&mut pause, &tally, now).iter().for_each(|ended| self.say(ended));
             if let Some(bar) = &bar {
-                // The warning that the outage began stays on the screen, but the state below the bar does not.
-                if let Some(past) = states::back(&mut away, &tally, now) {
-                    self.say(format_args!("the service recovered after {}", span(past)));
-                }
                 let width = usize::from(console::Term::stderr().size().1).saturating_sub(1);
                 bar.set_position(tally.settled());
                 bar.set_message(view::lines(&tally, &clock, width.max(1)).join("\n"));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::ZonedDateTime;
 
-use crate::event::{Phase, State};
+use crate::event::{Phase, State, StopReason};
 use crate::terminal::tally::Tally;
 use crate::text::{counted, span};
 
@@ -40,6 +40,12 @@ pub(super) fn end(tally: &Tally, clock: &Clock) -> Option<String> {
     })
 }
 
+/// When the run stops, if it has a time limit: `stops at 06:00 CET`.
+pub(super) fn stop(tally: &Tally, clock: &Clock) -> Option<String> {
+    let at = tally.stops_at.as_ref().filter(|_| tally.stopping.is_none())?;
+    Some(format!("stops at {} {}", clock.time_of(at), at.strftime("%Z")))
+}
+
 /// What holds the run back, in words.
 pub(super) fn state(tally: &Tally, clock: &Clock) -> Option<String> {
     let now = clock.now;
@@ -48,12 +54,18 @@ pub(super) fn state(tally: &Tally, clock: &Clock) -> Option<String> {
             0 => format!("stopping: {}", reason.because()),
             waiting => {
                 let requests = counted(waiting, "request");
-                format!("stopping: waiting for {requests} in flight; {}", reason.because())
+                let again = match reason {
+                    StopReason::Interrupted => {
+                        "; another Ctrl-C ends the run at once, without a report and with their rows in doubt"
+                    }
+                    _ => "",
+                };
+                format!("stopping: waiting for {requests} in flight; {}{again}", reason.because())
             }
         });
     }
-    if let Some(look) = tally.credentials_awaited {
-        let when = match look.saturating_duration_since(now) {
+    if let Some(awaited) = &tally.credentials_awaited {
+        let when = match awaited.until.saturating_duration_since(now) {
             Duration::ZERO => "checking now".to_owned(),
             wait => format!("checking again in {}", span_up(wait)),
         };
@@ -77,18 +89,29 @@ pub(super) fn state(tally: &Tally, clock: &Clock) -> Option<String> {
     }
 }
 
-/// How long an outage lasted that has just ended; `away` is the start of the current one.
-pub(super) fn back(away: &mut Option<Instant>, tally: &Tally, now: Instant) -> Option<Duration> {
-    if let Some(Phase::Outage { since, .. }) = tally.phase {
-        *away = Some(since);
-        return None;
+/// What to say of a pause that has just ended; `pause` is the current one: since when, and what its end means.
+pub(super) fn ended(pause: &mut Option<(Instant, String)>, tally: &Tally, now: Instant) -> Option<String> {
+    let current = match (&tally.credentials_awaited, tally.phase) {
+        (Some(awaited), _) => {
+            Some((now, format!("the credentials are accepted again (last refusal: {})", awaited.cause.text)))
+        }
+        (None, Some(Phase::Outage { since, .. })) => Some((since, "the service recovered".to_owned())),
+        _ => None,
+    };
+    match (current, &pause) {
+        (Some(current), None) => *pause = Some(current),
+        (Some(_), Some(_)) => {}
+        (None, _) => {
+            let (since, what) = pause.take()?;
+            return Some(format!("{what} after {}", span(now.saturating_duration_since(since))));
+        }
     }
-    away.take().map(|since| now.saturating_duration_since(since))
+    None
 }
 
 /// The state as one word, for machines.
 pub(super) fn state_word(tally: &Tally) -> State {
-    match (tally.stopping, tally.credentials_awaited, tally.phase) {
+    match (tally.stopping, &tally.credentials_awaited, tally.phase) {
         (Some(_), ..) => State::Stopping,
         (None, Some(_), _) => State::CredentialsRefused,
         (None, None, Some(Phase::Throttled { .. })) => State::Throttled,

@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::event::{AttemptOutcome, Event, Outcome, Phase, StopReason};
+use jiff::ZonedDateTime;
+
+use crate::event::{AttemptOutcome, Awaited, Event, Outcome, Phase, StopReason};
 
 /// What has happened so far in this run.
 #[derive(Debug, Clone)]
@@ -32,12 +34,14 @@ pub(crate) struct Tally {
     pub(crate) throttled: u64,
     /// The current phase of the pacing.
     pub(crate) phase: Option<Phase>,
-    /// If the credentials were refused: when to check for new ones.
-    pub(crate) credentials_awaited: Option<Instant>,
+    /// If the credentials were refused: when to check for new ones, and why.
+    pub(crate) credentials_awaited: Option<Awaited>,
     /// If the run is stopping early: why.
     pub(crate) stopping: Option<StopReason>,
     /// When the run began.
     pub(crate) started: Instant,
+    /// When it stops, finished or not.
+    pub(crate) stops_at: Option<ZonedDateTime>,
     /// Requests that ended.
     recent_requests: Recent,
     /// Rows that these requests settled.
@@ -63,6 +67,7 @@ impl Tally {
             credentials_awaited: None,
             stopping: None,
             started,
+            stops_at: None,
             recent_requests: Recent::default(),
             recent_rows: Recent::default(),
         }
@@ -104,9 +109,9 @@ impl Tally {
                 self.phase = Some(*phase);
             }
             Event::LimitFound(limit) => self.limit = Some(*limit),
-            Event::CredentialsAwaited(awaited) => self.credentials_awaited = *awaited,
+            Event::CredentialsAwaited(awaited) => self.credentials_awaited.clone_from(awaited),
             Event::Stopped { reason, .. } => self.stopping = Some(*reason),
-            Event::Intent { .. } | Event::Released { .. } => {}
+            Event::Intent { .. } | Event::Released { .. } | Event::Unavailable(_) => {}
         }
     }
 
@@ -253,6 +258,10 @@ mod tests {
         }
     }
 
+    fn awaited(until: Instant) -> Awaited {
+        Awaited { until, cause: crate::event::Cause { code: "".into(), text: "".into() } }
+    }
+
     fn two_rows() -> crate::event::Settlement {
         crate::event::Settlement {
             rows: vec![crate::input::RowId::new(0), crate::input::RowId::new(1)],
@@ -286,7 +295,12 @@ mod tests {
             ("just after it", vec![20; 15], [outage, phase(Phase::Starting)].concat(), None),
             ("throttled", vec![20; 15], throttled, None),
             ("paced", vec![20; 15], phase(Phase::Paced { rate: 20.0 }), Some(40.0)),
-            ("without credentials", vec![20; 15], vec![Event::CredentialsAwaited(Some(start))], None),
+            (
+                "without credentials",
+                vec![20; 15],
+                vec![Event::CredentialsAwaited(Some(awaited(start)))],
+                None,
+            ),
             ("stopping", vec![20; 15], vec![stopped], None),
         ] {
             let answers: u32 = rates.iter().sum();

@@ -5,13 +5,18 @@ use jiff::Timestamp;
 use super::screen::{Cadence, now};
 use super::states::{self, Clock, state};
 use super::{record, view};
-use crate::event::{AttemptOutcome, Event, Outcome, Phase, Settlement, StopReason};
+use crate::event::{AttemptOutcome, Awaited, Cause, Event, Outcome, Phase, Settlement, StopReason};
 use crate::input::RowId;
 use crate::terminal::tally::Tally;
 use crate::text::span;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+fn awaited(until: Instant) -> Awaited {
+    let cause = Cause { code: "CredentialsRefused".into(), text: "ExpiredToken: it has expired".into() };
+    Awaited { until, cause }
 }
 
 /// Seconds since the run started.
@@ -103,18 +108,19 @@ fn states() -> Vec<(&'static str, Tally, &'static str)> {
         ),
         (
             "credentials_refused",
-            with(&|tally, now| tally.credentials_awaited = Some(now + seconds(20))),
+            with(&|tally, now| tally.credentials_awaited = Some(awaited(now + seconds(20)))),
             "paused: credentials refused, waiting for new ones, checking again in 20 s",
         ),
         (
             "credentials_refused",
-            with(&|tally, now| tally.credentials_awaited = Some(now)),
+            with(&|tally, now| tally.credentials_awaited = Some(awaited(now))),
             "paused: credentials refused, waiting for new ones, checking now",
         ),
         (
             "stopping",
             with(&|tally, _| tally.stopping = Some(StopReason::Interrupted)),
-            "stopping: waiting for 3 requests in flight; it was interrupted",
+            "stopping: waiting for 3 requests in flight; it was interrupted; another Ctrl-C ends the run at once, without a \
+             report and with their rows in doubt",
         ),
         (
             "stopping",
@@ -222,18 +228,44 @@ fn lines_become_rare_in_a_long_run_but_announce_every_pause() {
 }
 
 #[test]
-fn the_end_of_an_outage_is_reported_once() {
+fn the_end_of_a_pause_is_said_once_with_how_long_it_took() {
     let (tally, clock) = night();
-    let mut outage = tally.clone();
-    outage.phase = Some(Phase::Outage { since: clock.now, next_probe: None });
-    let mut away = None;
+    let phase = Phase::Outage { since: clock.now, next_probe: None };
+    let (mut outage, mut refused) = (tally.clone(), tally.clone());
+    outage.phase = Some(phase);
+    refused.credentials_awaited = Some(awaited(clock.now));
+    let mut pause = None;
     for (tally, after, expected) in [
         (&tally, 0, None),
         (&outage, 1, None),
         (&outage, 2, None),
-        (&tally, 13, Some(seconds(13))),
+        (&tally, 13, Some("the service recovered after 13 s")),
         (&tally, 14, None),
+        (&refused, 20, None),
+        (&refused, 50, None),
+        (
+            &tally,
+            60,
+            Some(
+                "the credentials are accepted again (last refusal: ExpiredToken: it has expired) after 40 s",
+            ),
+        ),
+        (&tally, 61, None),
     ] {
-        assert_eq!(states::back(&mut away, tally, clock.now + seconds(after)), expected, "{after}");
+        let said = states::ended(&mut pause, tally, clock.now + seconds(after));
+        assert_eq!(said.as_deref(), expected, "{after}");
+    }
+}
+
+#[test]
+fn the_end_of_the_night_is_shown_with_its_zone() {
+    let (mut tally, clock) = night();
+    for (at, shown) in [
+        ("2026-11-24T06:00:00+01:00[Europe/Berlin]", " · stops at 06:00 CET"),
+        ("2026-11-25T06:00:00+01:00[Europe/Berlin]", " · stops at Wed 06:00 CET"),
+    ] {
+        tally.stops_at = Some(at.parse().expect("a time"));
+        let line = view::line(&tally, &clock);
+        assert!(line.ends_with(shown), "{line}");
     }
 }

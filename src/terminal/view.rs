@@ -82,6 +82,7 @@ fn pace(tally: &Tally, clock: &Clock) -> Vec<String> {
         parts.push(counted(tally.retries, "retry").replace("retrys", "retries"));
     }
     parts.extend(states::end(tally, clock));
+    parts.extend(states::stop(tally, clock));
     parts
 }
 

@@ -233,12 +233,13 @@ fn a_command_that_hangs_is_killed_with_all_that_it_started() {
 }
 
 #[test]
-fn the_command_is_not_run_if_the_run_did_not_start() {
+fn the_command_is_run_if_the_run_could_not_begin() {
     let job = Job::new(csv(1));
     let ended = job.command("run numbers.csv --yes --on-finish echo${IFS}result>result");
-    ended.exits(1).same("files", job.files(), ["numbers.csv"]);
+    ended.exits(1).same("files", job.files(), ["numbers.csv", "result"]);
+    let job = Job::new(csv(1));
     let ended = job.command("run nowhere.csv --simulate --on-finish echo${IFS}result>result");
-    ended.exits(1).same("files", job.files(), ["numbers.csv"]);
+    ended.exits(1).same("files", job.files(), ["numbers.csv", "result"]);
 }
 
 #[test]

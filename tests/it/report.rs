@@ -231,7 +231,10 @@ fn standard_output_is_empty_and_quiet_is_quiet() {
     let (_, _, ended) = reported("", &csv(2), "");
     ended.exits(0).same("stdout", ended.stdout.as_str(), "").says("2  succeeded").says_not("to go on");
     let (_, _, ended) = reported(ONE_REFUSED, &csv(2), "--quiet");
-    ended.exits(3).same("stderr", ended.stderr.as_str(), "").same("stdout", ended.stdout.as_str(), "");
+    ended.exits(3).says("2 rows: 1 succeeded, 1 failed\nto continue with the rest: chime-sweep rerun ");
+    ended.same("lines", ended.stderr.lines().count(), 2).same("stdout", ended.stdout.as_str(), "");
+    let (_, _, ended) = reported("", &csv(2), "--quiet");
+    ended.exits(0).same("shown", (ended.stderr.as_str(), ended.stdout.as_str()), ("", ""));
 }
 
 #[test]
@@ -261,7 +264,7 @@ fn each_end_has_its_exit_code() {
             (refused, &csv(2), "", 4),
             (
                 "latency = { mean = '200ms' }",
-                &csv(4),
+                &csv(20),
                 "--batch-size 1 --concurrency 1 --max-duration 300ms",
                 4,
             ),

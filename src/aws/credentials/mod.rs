@@ -23,6 +23,7 @@ pub(crate) use caller::Caller;
 use chain::Chain;
 pub(crate) use error::CredentialsError;
 pub(crate) use identity::Identity;
+use source::{Kind, Source};
 
 /// Keys are renewed this long before they expire (as botocore's mandatory window, with room for a slow source).
 const REFRESH_WINDOW: Duration = Duration::from_mins(5);
@@ -183,6 +184,11 @@ impl Kept {
         let refresh_at = now + rest;
         Self { credentials, refresh_at: Some(refresh_at), expires_at: Some(expiry.max(refresh_at)) }
     }
+}
+
+/// Whether the keys were read from this process's environment, so that nothing can renew them.
+pub(crate) fn are_fixed(credentials: &Credentials) -> bool {
+    credentials.get_property::<Source>().is_some_and(|source| matches!(source.kind, Kind::Keys(_)))
 }
 
 fn same_keys(left: &Credentials, right: &Credentials) -> bool {

@@ -54,6 +54,21 @@ impl ApiError {
     }
 }
 
+impl ApiError {
+    /// Whether IAM denies the caller the action, whatever its keys.
+    pub(crate) fn is_denied(&self) -> bool {
+        self.code.starts_with("AccessDenied") || self.message.contains(NOT_AUTHORIZED)
+    }
+
+    /// Whether no request can work before a person has changed something.
+    pub(crate) fn needs_person(&self) -> bool {
+        [UNTRUSTED, UNRESOLVED, PROXY_REFUSED].contains(&&*self.code)
+    }
+}
+
+/// IAM says this of the caller, whatever the service calls the error.
+pub(super) const NOT_AUTHORIZED: &str = "is not authorized to perform";
+
 /// What an [`ApiError`] means for the batch, and for the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -94,6 +109,10 @@ pub enum ErrorKind {
 
 /// The [`ApiError::code`] of a service whose certificate is not accepted.
 pub const UNTRUSTED: &str = "CertificateNotTrusted";
+/// The same of a service whose name does not resolve.
+pub(crate) const UNRESOLVED: &str = "NameNotResolved";
+/// The same of a proxy that asks who is calling.
+pub(crate) const PROXY_REFUSED: &str = "ProxyAuthenticationRequired";
 
 impl ErrorKind {
     /// Whether the change may have been made.

@@ -8,3 +8,4 @@ pub mod sigv4;
 pub mod reply;
 
 pub use answer::{ApiError, BatchReply, ErrorKind, NumberError, UNTRUSTED};
+pub(crate) use answer::{PROXY_REFUSED, UNRESOLVED};

@@ -3,7 +3,7 @@
 //! Must not decide what to do about it (send again, split, stop): that is the pool's.
 //!
 //! A status is trusted only as far as the reply is recognizably the service's, because load balancers, proxies and
-//! mistyped endpoints answer too. Names are compared without their `Exception`: the service uses both forms. What the
+//! portals and mistyped endpoints answer too: what they say is about the network, and never about a row. Names are compared without their `Exception`: the service uses both forms. What the
 //! service adds to its JSON, leaves out or sets to null is not an error.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use serde_json::Value;
 
-use super::answer::{ApiError, BatchReply, ErrorKind, NumberError};
+use super::answer::{ApiError, BatchReply, ErrorKind, NOT_AUTHORIZED, NumberError, PROXY_REFUSED};
 use crate::number::PhoneNumber;
 
 /// A longer pause is cut to this, because the pacer would look hung.
@@ -78,8 +78,8 @@ pub fn is_transient(code: &str) -> bool {
     TRANSIENT.contains(&short_name(code))
 }
 
-/// What a reply means. `body` is the whole body; `now` is this machine's clock when the reply came, uncorrected, for
-/// `Retry-After` dates and for the clock's offset.
+/// What a reply means. `body` is the whole body; `now` is when the reply came, by the clock that the request was signed
+/// with, for `Retry-After` dates and for that clock's offset.
 ///
 /// | reply | meaning |
 /// |---|---|
@@ -87,11 +87,11 @@ pub fn is_transient(code: &str) -> bool {
 /// | any other 2xx | [`NoAnswer`](ErrorKind::NoAnswer), code `GarbledReply` |
 /// | 429, or a 4xx or 5xx with a throttling error's name | [`Throttled`](ErrorKind::Throttled) |
 /// | 4xx about a signature's time, and `Date` differs | [`ClockSkew`](ErrorKind::ClockSkew) |
+/// | 408; 5xx but 501, 505 and 511 | [`NoAnswer`](ErrorKind::NoAnswer); with `Retry-After` [`Unavailable`](ErrorKind::Unavailable) |
+/// | anything else that has neither a header of AWS nor its JSON: from a proxy, a portal, a wrong endpoint | [`Unreachable`](ErrorKind::Unreachable) |
 /// | 401; 4xx with the name of an error about credentials; 403 "… is not authorized to perform …" | [`Credentials`](ErrorKind::Credentials) |
-/// | 400, 403, 404, 405, 407 that does not come from the service: HTML from a proxy or of a wrong endpoint | [`Unreachable`](ErrorKind::Unreachable) |
 /// | 400, 413, 422 | [`BadRequest`](ErrorKind::BadRequest) |
 /// | 403; 404; 409 | [`Forbidden`](ErrorKind::Forbidden); [`NotFound`](ErrorKind::NotFound); [`Conflict`](ErrorKind::Conflict) |
-/// | 408; 5xx but 501 and 505 | [`NoAnswer`](ErrorKind::NoAnswer); with `Retry-After` [`Unavailable`](ErrorKind::Unavailable) |
 /// | anything else, such as a redirect | [`Rejected`](ErrorKind::Rejected) |
 ///
 /// # Errors
@@ -122,6 +122,7 @@ pub fn interpret(
     }
     let refusal = Refusal::read(status, headers, body);
     let code = match refusal.name.as_str() {
+        "" if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => PROXY_REFUSED.into(),
         "" => format!("Http{}", status.as_u16()).into(),
         name => one_line(name, LONGEST_NAME),
     };
@@ -134,24 +135,27 @@ struct Refusal {
     /// `ThrottledClientException`; empty if the reply has no name.
     name: String,
     message: String,
-    /// Whether something in the reply is the service's: an AWS header, or a JSON object.
+    /// Whether something in the reply is the service's: an AWS header, or JSON with an error's name.
     from_service: bool,
 }
 
 impl Refusal {
     fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
-        let json = json_object(body);
-        let from_service = json.is_some()
-            || headers.contains_key("x-amzn-requestid")
-            || headers.contains_key("x-amzn-errortype");
-        let json = json.unwrap_or_default();
-        let code = member(&json, &["code", "Code", "__type"]);
+        let json = json_object(body).unwrap_or_default();
+        let from_service = headers.contains_key("x-amzn-requestid")
+            || headers.contains_key("x-amzn-errortype")
+            || CODES.iter().any(|key| json[key].as_str().is_some_and(is_name));
+        let code = member(&json, CODES);
         let message = member(&json, &["message", "Message"]);
         let name = text(headers, "x-amzn-errortype").map(bare_name).filter(|name| !name.is_empty());
         let name = name.or_else(|| code.as_deref().map(bare_name)).unwrap_or_default().to_owned();
         let message = match message.as_deref().map(without_canonical_request) {
             Some(message) if !message.is_empty() => message.to_owned(),
             _ if status.is_redirection() => redirected(headers),
+            _ if !from_service && !status.is_server_error() => {
+                let said = title(body).or(plain_text(body)).or(status.canonical_reason());
+                format!("not a reply of the service: {}", said.unwrap_or("nothing is said"))
+            }
             _ => plain_text(body).or(status.canonical_reason()).unwrap_or_default().to_owned(),
         };
         Self { status, name, message, from_service }
@@ -162,28 +166,26 @@ impl Refusal {
         match self.status.as_u16() {
             429 => ErrorKind::Throttled { retry_after: retry_after(headers, now) },
             400..600 if throttling => ErrorKind::Throttled { retry_after: retry_after(headers, now) },
+            // A load balancer in front of the service says these.
+            408 | 500 | 502..=504 | 506..=510 | 512..600 => match retry_after(headers, now) {
+                Some(pause) => ErrorKind::Unavailable { retry_after: pause.min(LONGEST_REST) },
+                None => ErrorKind::NoAnswer,
+            },
+            _ if !self.from_service => ErrorKind::Unreachable,
             400..500 if self.is_about_credentials() => match self.clock_offset(headers, now) {
                 Some(offset_seconds) => ErrorKind::ClockSkew { offset_seconds },
                 None => ErrorKind::Credentials,
             },
-            400 | 403 | 404 | 405 | 407 if !self.from_service => ErrorKind::Unreachable,
             400 | 413 | 422 => ErrorKind::BadRequest,
             403 => ErrorKind::Forbidden,
             404 => ErrorKind::NotFound,
             409 => ErrorKind::Conflict,
-            501 | 505 => ErrorKind::Rejected,
-            408 | 500..600 => match retry_after(headers, now) {
-                Some(pause) => ErrorKind::Unavailable { retry_after: pause.min(LONGEST_REST) },
-                None => ErrorKind::NoAnswer,
-            },
             _ => ErrorKind::Rejected,
         }
     }
 
     fn is_about_credentials(&self) -> bool {
-        // IAM says this of the caller, whatever the service calls the error.
-        let of_caller =
-            self.status == StatusCode::FORBIDDEN && self.message.contains("is not authorized to perform");
+        let of_caller = self.status == StatusCode::FORBIDDEN && self.message.contains(NOT_AUTHORIZED);
         self.status == StatusCode::UNAUTHORIZED || CREDENTIALS.contains(&short_name(&self.name)) || of_caller
     }
 
@@ -196,6 +198,16 @@ impl Refusal {
         let offset = date.as_second() - now.as_second();
         (about_time && offset.abs() > TOLERATED_SKEW_SECONDS).then_some(offset)
     }
+}
+
+/// Where the service puts an error's name in its JSON.
+const CODES: &[&str] = &["code", "Code", "__type"];
+
+/// Whether a text is like the names of the service's errors: `NotFoundException`, with or without a namespace.
+fn is_name(text: &str) -> bool {
+    let name = bare_name(text);
+    name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// The whole body, if it is a JSON object. Of a key that comes twice the last one counts, as in every SDK.
@@ -239,6 +251,15 @@ fn without_canonical_request(message: &str) -> &str {
     message.split("The Canonical String").next().unwrap_or_default().trim()
 }
 
+/// The title of a page.
+fn title(body: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(body).ok()?;
+    let lower = text.to_ascii_lowercase();
+    let begin = lower.find("<title>")? + "<title>".len();
+    let end = begin + lower[begin..].find("</title>")?;
+    Some(text[begin..end].trim()).filter(|title| !title.is_empty())
+}
+
 /// The body, if it is neither JSON nor a page.
 fn plain_text(body: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(body).ok()?.trim();
@@ -253,7 +274,8 @@ fn redirected(headers: &HeaderMap) -> String {
 
 fn garbled(status: StatusCode, body: &[u8]) -> String {
     if status == StatusCode::OK {
-        format!("the reply of {} bytes is cut off, or is not an answer to this call", body.len())
+        let title = title(body).map(|title| format!(": {title}")).unwrap_or_default();
+        format!("the reply of {} bytes is cut off, or is not an answer to this call{title}", body.len())
     } else {
         format!("status {} in place of 200", status.as_u16())
     }

@@ -77,11 +77,19 @@ fn no_two_files_are_one() {
 
 #[test]
 fn the_first_of_both_limits_ends_the_night() {
-    let limit = |args: &[&str]| job(&[&["run", "n.csv"], args].concat()).expect("resolves").time_limit;
-    let hours = |hours: u64| Some(Duration::from_secs(hours * 3600));
-    assert_eq!(limit(&[]), None);
-    assert_eq!(limit(&["--stop-at", "06:00"]), hours(8));
-    assert_eq!(limit(&["--stop-at", "23:00"]), hours(1));
-    assert_eq!(limit(&["--stop-at", "22:00"]), hours(24), "now is not later today");
-    assert_eq!(limit(&["--stop-at", "06:00", "--max-duration", "6h"]), hours(6));
+    let end = |args: &[&str]| {
+        let settings = job(&[&["run", "n.csv"], args].concat()).expect("resolves");
+        assert_eq!(settings.pool.stop_at, settings.stops_at.as_ref().map(ZonedDateTime::timestamp));
+        settings.stops_at.map(|at| at.strftime("%d %H:%M %Z").to_string())
+    };
+    assert_eq!(end(&[]), None);
+    for (args, expected) in [
+        (&["--stop-at", "06:00"][..], "24 06:00 UTC"),
+        (&["--stop-at", "23:00"], "23 23:00 UTC"),
+        (&["--stop-at", "22:00"], "24 22:00 UTC"), // now is not later today
+        (&["--max-duration", "90m"], "23 23:30 UTC"),
+        (&["--stop-at", "06:00", "--max-duration", "6h"], "24 04:00 UTC"),
+    ] {
+        assert_eq!(end(args).as_deref(), Some(expected));
+    }
 }

@@ -25,7 +25,6 @@ use crate::input::{Input, RowId, Source};
 use crate::job::existing::Existing;
 use crate::job::finish;
 use crate::job::settings::JobSettings;
-use crate::job::signals;
 use crate::journal::entry::{self, Entry};
 use crate::journal::writer::Journal;
 use crate::number::PhoneNumber;
@@ -160,7 +159,6 @@ impl Trial {
                 tokio::time::sleep(after).await;
                 stop.send_replace(Some(reason));
             }
-            signals::watch_the_clock(&stop, settings.time_limit).await;
             std::future::pending::<()>().await;
         };
         let death = if let Some(End::Dies(death)) = end { Some(death) } else { None };
@@ -176,7 +174,7 @@ impl Trial {
         };
         let work = async {
             tokio::select! {
-                end = pool::run(dispatcher, submit, renew, stopped, wall) => end,
+                end = pool::run(dispatcher, submit, renew, stopped, || wall() + start.elapsed()) => end,
                 () = stops => unreachable!("it waits forever"),
             }
         };
@@ -193,8 +191,9 @@ impl Trial {
         session.renewals = renewals.into_inner().expect("no panic");
         session.sent = sent.into_inner().expect("no panic");
         *self.clock.lock().expect("no panic") += start.elapsed();
-        if let Some(end) = end.filter(|end| !end.stop.is_some_and(StopReason::is_abort)) {
-            finish::finish(journal, &settings.report.path, &source, &input, Place::default(), end.stop)
+        if let Some(end) = end.filter(|end| !end.stop.as_ref().is_some_and(|stop| stop.reason.is_abort())) {
+            let place = Place::default();
+            finish::finish(journal, &settings.report.path, &source, &input, place, end.stop.as_ref())
                 .expect("finishes");
             session.finished = true;
         }
@@ -301,5 +300,5 @@ fn no_answer(code: &str) -> ApiError {
 }
 
 fn wall() -> Timestamp {
-    Timestamp::from_second(1_795_000_000).expect("in range")
+    "2026-11-23T22:00:00Z".parse().expect("in range")
 }

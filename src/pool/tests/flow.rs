@@ -6,7 +6,7 @@ use super::*;
 fn every_number_is_sent_once_in_batches_that_take_turns() {
     let morning = morning(Night::of(&[25, 5, 12]), |_, _| ok());
     assert!(morning.all_succeeded());
-    assert_eq!(morning.end.stop, None);
+    assert_eq!(morning.stop(), None);
     let mut sent: Vec<_> = morning.seen.iter().flat_map(|seen| seen.numbers.clone()).collect();
     sent.sort();
     assert_eq!(sent, (0..42).map(number).collect::<Vec<_>>());

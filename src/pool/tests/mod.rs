@@ -86,6 +86,8 @@ struct Night {
     patience: Duration,
     /// The result of each renewal of the credentials; after these, nothing new.
     renewals: Vec<Renewal>,
+    /// What the wall clock shows after so much of the run.
+    wall: fn(Duration) -> Timestamp,
 }
 
 /// The result of the job.
@@ -110,11 +112,15 @@ impl Night {
                 max_attempts: NonZeroU32::new(3).expect("positive"),
                 max_failures: None,
                 give_up_after: Duration::from_secs(1800),
+                patience: Duration::from_secs(120),
+                stop_at: None,
+                keys_are_fixed: false,
             },
             earlier: Vec::new(),
             stops: Vec::new(),
             patience: LATENCY,
             renewals: Vec::new(),
+            wall: |_| Timestamp::UNIX_EPOCH,
         }
     }
 
@@ -178,7 +184,7 @@ impl Night {
             std::future::pending::<()>().await;
         };
         let journal = tokio::task::spawn_local(record(inbox, rows.len(), Arc::clone(&durable)));
-        let wall = || Timestamp::UNIX_EPOCH;
+        let wall = || (self.wall)(start.elapsed());
         let end = tokio::select! {
             end = run(dispatcher, submit, renew, stopped, wall) => end,
             () = stops => unreachable!(),
@@ -235,6 +241,17 @@ impl Morning {
             *outcomes.entry(outcome).or_default() += 1;
         }
         outcomes
+    }
+
+    /// Why it ended early.
+    fn stop(&self) -> Option<StopReason> {
+        self.end.stop.as_ref().map(|stop| stop.reason)
+    }
+
+    /// The error of rows that were not sent, and why the run ended, in words.
+    fn stopped(&self) -> (&str, String) {
+        let stop = self.end.stop.as_ref().expect("it was stopped");
+        (stop.code(), stop.because())
     }
 
     fn all_succeeded(&self) -> bool {

@@ -65,7 +65,7 @@ fn an_outage_uses_up_no_attempts() {
                 let case = format!("{name}, {out:?}, {max_attempts} attempts, {concurrency} at once");
                 assert!(morning.all_succeeded(), "{case}: {:?}", morning.outcomes());
                 assert!((0..400).all(|row| morning.row(row) == Some((Outcome::Succeeded, "", 1))), "{case}");
-                assert_eq!(morning.end.stop, None, "{case}");
+                assert_eq!(morning.stop(), None, "{case}");
                 assert!(morning.took < out.end + Duration::from_secs(90), "{case}: {:?}", morning.took);
                 assert!(morning.seen.len() < 40 + 16 + 150, "{case}: {} requests", morning.seen.len());
             }
@@ -114,7 +114,7 @@ fn a_batch_that_is_never_answered_uses_up_its_attempts_while_others_work() {
                     if is_poisoned { failure() } else { ok() }
                 });
                 let case = format!("{poisoned:?}, {max_attempts} attempts, {concurrency} at once");
-                assert_eq!(morning.end.stop, None, "{case}: {:?}", morning.outcomes());
+                assert_eq!(morning.stop(), None, "{case}: {:?}", morning.outcomes());
                 for row in 0..600 {
                     let is_poisoned = poisoned.contains(&(row / 10 * 10));
                     let expected = if is_poisoned { outcome } else { Outcome::Succeeded };
@@ -147,7 +147,7 @@ fn the_only_batch_left_is_not_sent_forever() {
             if submission.numbers[0] == number(40) { unavailable() } else { ok() }
         });
         assert_eq!(morning.row(40), Some((Outcome::Unknown, "Http503", max_attempts)));
-        assert_eq!(morning.end.stop, None);
+        assert_eq!(morning.stop(), None);
         assert_eq!(morning.seen.len(), 4 + max_attempts as usize);
     }
 }
@@ -214,20 +214,76 @@ fn outage_probes_wait_as_long_as_the_service_asks() {
     let night = Night { patience: LATENCY, ..night(200, 1, 1) };
     let settings = PoolSettings { give_up_after: Duration::from_secs(90), ..night.settings.clone() };
     let morning = super::morning(Night { settings, ..night }, |_, _| back_in(60));
-    assert_eq!(morning.end.stop, Some(StopReason::GaveUp));
+    assert_eq!(morning.stop(), Some(StopReason::GaveUp));
     assert!((90..92).contains(&morning.took.as_secs()), "{:?}", morning.took);
 }
 
 #[test]
-fn an_untrusted_certificate_stops_the_run_at_first_and_is_an_outage_later() {
-    let untrusted = || error(ErrorKind::Unreachable, crate::aws::protocol::UNTRUSTED);
-    let morning_1 = morning(night(400, 1, 4), |_, _| untrusted());
-    assert_eq!(morning_1.end.stop, Some(StopReason::Untrusted));
-    assert_eq!(morning_1.outcomes(), BTreeMap::from([("not attempted".into(), 400)]));
-    assert!(morning_1.took < Duration::from_secs(1) && morning_1.seen.len() <= 4);
-    let clock = Clock::default();
-    let out = Duration::from_millis(200)..Duration::from_secs(30);
-    let morning_2 =
-        morning(night(400, 1, 4), |_, _| if out.contains(&clock.elapsed()) { untrusted() } else { ok() });
-    assert!(morning_2.all_succeeded());
+fn what_a_person_must_mend_stops_the_run_at_first_and_is_an_outage_later() {
+    for code in ["CertificateNotTrusted", "NameNotResolved", "ProxyAuthenticationRequired"] {
+        // On a terminal, and unattended.
+        for (rows, patience) in [(400, 0), (400, 120), (10, 0), (10, 120)] {
+            let mut never = night(rows, 1, 4);
+            never.settings.patience = Duration::from_secs(patience);
+            let never = morning(never, |_, _| error(ErrorKind::Unreachable, code));
+            assert_eq!(never.outcomes(), BTreeMap::from([("not attempted".into(), rows as usize)]), "{code}");
+            assert_eq!(never.stop(), Some(StopReason::NeverReached));
+            let text = format!(
+                "the service was never reached, and waiting does not help; last error: {code}: scripted"
+            );
+            assert_eq!(never.stopped(), (code, text));
+            let took = never.took.as_secs();
+            assert!((patience..=patience + 1).contains(&took) && never.seen.len() <= 40, "{took} s");
+        }
+        let clock = Clock::default();
+        let out = Duration::from_millis(200)..Duration::from_secs(300);
+        let later = morning(night(400, 1, 4), |_, _| match out.contains(&clock.elapsed()) {
+            true => error(ErrorKind::Unreachable, code),
+            false => ok(),
+        });
+        assert!(later.all_succeeded(), "{code}");
+        let mut soon = night(10, 1, 1);
+        soon.settings.patience = Duration::from_secs(120);
+        let clock = Clock::default();
+        let soon = morning(soon, |_, _| match clock.elapsed() < Duration::from_secs(60) {
+            true => error(ErrorKind::Unreachable, code),
+            false => ok(),
+        });
+        assert!(soon.all_succeeded(), "{code}: a network that comes up late");
+    }
+}
+
+#[test]
+fn the_rows_that_an_outage_leaves_have_its_cause_also_if_the_user_ends_it() {
+    let at = Duration::from_secs(100);
+    for (stops, reason) in
+        [(vec![], StopReason::GaveUp), (vec![(at, StopReason::Interrupted)], StopReason::Interrupted)]
+    {
+        let night = Night { stops, ..night(400, 1, 4) };
+        let clock = Clock::default();
+        let morning = morning(night, |_, _| match clock.elapsed() < Duration::from_millis(200) {
+            true => ok(),
+            false => refused(),
+        });
+        assert_eq!(morning.stop(), Some(reason));
+        let (code, because) = morning.stopped();
+        assert_eq!(code, "ConnectionRefused");
+        assert!(because.ends_with("; last error: ConnectionRefused: scripted"), "{because}");
+        let told: Vec<_> = morning
+            .events
+            .iter()
+            .filter_map(
+                |event| if let Event::Unavailable(cause) = event { Some(cause.is_some()) } else { None },
+            )
+            .collect();
+        assert_eq!(told, [true], "an outage is told once, with its cause");
+    }
+    // One failure is not what held the run back.
+    let night = Night { stops: vec![(at, StopReason::Interrupted)], ..night(400, 5, 1) };
+    let morning = morning(night, |nth, submission| match (nth, submission.numbers[0] == number(0)) {
+        (1, true) => refused(),
+        (_, true) => no_answer(),
+        _ => throttled(Some(3600)),
+    });
+    assert_eq!(morning.stopped().0, "Interrupted");
 }

@@ -191,7 +191,7 @@ fn a_connector_that_a_policy_denies_does_not_hold_up_the_others() {
         "vc1" => error(ErrorKind::Credentials, "AccessDeniedException"),
         _ => ok(),
     });
-    assert_eq!(morning.end.stop, None);
+    assert_eq!(morning.stop(), None);
     assert!(morning.took < Duration::from_secs(5), "{:?}", morning.took);
     assert_eq!(morning.outcomes(), BTreeMap::from([("Failed".into(), 100), ("Succeeded".into(), 100)]));
 }

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_run_in_which_every_connector_is_forbidden_stops() {
     let morning = morning(Night::of(&[100; 9]), |_, _| error(ErrorKind::Forbidden, "Forbidden"));
-    assert_eq!(morning.end.stop, Some(StopReason::Forbidden));
+    assert_eq!(morning.stop(), Some(StopReason::Forbidden));
     assert!(morning.seen.len() <= 8);
     assert!(morning.outcomes()["not attempted"] >= 700, "{:?}", morning.outcomes());
 }
@@ -14,7 +14,7 @@ fn a_run_in_which_every_connector_is_forbidden_stops() {
 fn credentials_that_never_worked_stop_the_run_at_once() {
     let morning =
         morning(Night::of(&[100]), |_, _| error(ErrorKind::Credentials, "UnrecognizedClientException"));
-    assert_eq!(morning.end.stop, Some(StopReason::Credentials));
+    assert_eq!(morning.stop(), Some(StopReason::Credentials));
     assert!(morning.took < Duration::from_secs(1));
     assert_eq!(morning.outcomes(), BTreeMap::from([("not attempted".into(), 100)]));
 }
@@ -48,10 +48,93 @@ fn a_run_whose_credentials_are_never_renewed_gives_up() {
         true => ok(),
         false => error(ErrorKind::Credentials, "ExpiredTokenException"),
     });
-    assert_eq!(morning.end.stop, Some(StopReason::GaveUp));
+    assert_eq!(morning.stop(), Some(StopReason::GaveUp));
+    assert_eq!(morning.stopped().0, "CredentialsRefused");
+    let words = "; last error: ExpiredTokenException: scripted";
+    assert!(morning.stopped().1.ends_with(words), "{}", morning.stopped().1);
+    let pauses = morning.events.iter().filter(|event| matches!(event, Event::CredentialsAwaited(None)));
+    assert_eq!(pauses.count(), 0, "it is one pause");
     assert!((1800..1801).contains(&morning.took.as_secs()), "{:?}", morning.took);
     assert_eq!(morning.outcomes(), BTreeMap::from([("Succeeded".into(), 10), ("not attempted".into(), 90)]));
     assert!(morning.seen.len() < 80, "one probe in 60 s: {}", morning.seen.len());
+}
+
+#[test]
+fn a_denied_action_is_not_called_a_matter_of_keys() {
+    let night =
+        Night { stops: vec![(Duration::from_secs(100), StopReason::Interrupted)], ..Night::of(&[100]) };
+    let morning = morning(night, |_, submission| match submission.numbers[0] == number(0) {
+        true => ok(),
+        false => error(ErrorKind::Credentials, "AccessDeniedException"),
+    });
+    assert_eq!(morning.stop(), Some(StopReason::Interrupted));
+    let (code, because) = morning.stopped();
+    assert_eq!(code, "AccessDenied");
+    assert_eq!(because, "it was interrupted; last error: AccessDeniedException: scripted");
+}
+
+/// A wall clock that shows another time than the seconds that passed.
+fn wall(second: i64) -> Timestamp {
+    Timestamp::from_second(1_795_000_000 + second).expect("in range")
+}
+
+fn seconds(elapsed: Duration) -> i64 {
+    i64::try_from(elapsed.as_secs()).expect("a short night")
+}
+
+#[test]
+fn a_time_of_day_is_the_wall_clocks() {
+    const END: i64 = 600;
+    type Wall = fn(Duration) -> Timestamp;
+    let table: [(&str, Wall, u64); 5] = [
+        ("a steady clock", |elapsed| wall(seconds(elapsed)), 600),
+        (
+            "five hours of sleep, of which the run notices a second",
+            |elapsed| wall(seconds(elapsed) + if elapsed.as_secs() >= 200 { 5 * 3600 } else { 0 }),
+            200,
+        ),
+        (
+            "set forward, not as far as the end",
+            |elapsed| wall(seconds(elapsed) + if elapsed.as_secs() >= 60 { 300 } else { 0 }),
+            300,
+        ),
+        ("set back", |elapsed| wall(seconds(elapsed) - if elapsed.as_secs() >= 60 { 300 } else { 0 }), 900),
+        (
+            "set back and forth",
+            |elapsed| match elapsed.as_secs() {
+                60..120 => wall(seconds(elapsed) - 300),
+                120..180 => wall(seconds(elapsed) + 300),
+                _ => wall(seconds(elapsed)),
+            },
+            600,
+        ),
+    ];
+    for (name, clock, took) in table {
+        let mut night = Night { wall: clock, ..Night::of(&[1_000]) };
+        night.batch_size = 1;
+        night.settings.pace.rate = pace::Rate::Fixed(1.0);
+        night.settings.stop_at = Some(wall(END));
+        let morning = morning(night, |_, _| ok());
+        assert_eq!(morning.stop(), Some(StopReason::Deadline), "{name}");
+        assert!((took..=took + 1).contains(&morning.took.as_secs()), "{name}: {:?}", morning.took);
+        let last = morning.seen.last().map(|seen| clock(seen.at));
+        assert!(last < Some(wall(END)) && last.is_some(), "{name}: {last:?}");
+    }
+}
+
+/// The moment passes while nothing is under way.
+#[test]
+fn a_pause_does_not_outlast_the_time_of_day() {
+    for (reply, code) in [
+        ((|| throttled(Some(3600))) as fn() -> Result<BatchReply, ApiError>, "Deadline"),
+        (|| error(ErrorKind::Unreachable, "ConnectionRefused"), "ConnectionRefused"),
+    ] {
+        let mut night = Night { wall: |elapsed| wall(5 * seconds(elapsed)), ..Night::of(&[400]) };
+        night.settings.stop_at = Some(wall(500));
+        let morning = morning(night, |_, _| reply());
+        assert_eq!((morning.stop(), morning.stopped().0), (Some(StopReason::Deadline), code));
+        assert!((100..=101).contains(&morning.took.as_secs()), "{:?}", morning.took);
+    }
 }
 
 #[test]
@@ -87,7 +170,7 @@ fn the_last_batch_survives_an_outage_too() {
 #[test]
 fn an_endless_outage_stops_the_run() {
     let morning = morning(Night::of(&[400]), |_, _| no_answer());
-    assert_eq!(morning.end.stop, Some(StopReason::GaveUp));
+    assert_eq!(morning.stop(), Some(StopReason::GaveUp));
     let outcomes = morning.outcomes();
     assert!(outcomes["Unknown"] >= 50, "what was sent may have worked: {outcomes:?}");
     assert!(outcomes["not attempted"] >= 300, "what was not sent was not attempted: {outcomes:?}");
@@ -96,7 +179,7 @@ fn an_endless_outage_stops_the_run() {
 #[test]
 fn endless_throttling_stops_the_run_and_uses_up_no_attempts() {
     let morning = morning(Night::of(&[40]), |_, _| throttled(Some(60)));
-    assert_eq!(morning.end.stop, Some(StopReason::GaveUp));
+    assert_eq!(morning.stop(), Some(StopReason::GaveUp));
     assert_eq!(morning.outcomes(), BTreeMap::from([("not attempted".into(), 40)]));
 }
 
@@ -115,7 +198,7 @@ fn a_stop_lets_what_is_in_flight_finish_and_sends_nothing_more() {
     let night =
         Night { stops: vec![(Duration::from_millis(120), StopReason::Interrupted)], ..Night::of(&[400]) };
     let morning = morning(night, |_, _| ok());
-    assert_eq!(morning.end.stop, Some(StopReason::Interrupted));
+    assert_eq!(morning.stop(), Some(StopReason::Interrupted));
     assert!(morning.seen.iter().all(|seen| seen.at <= Duration::from_millis(120)));
     let sent: usize = morning.seen.iter().map(|seen| seen.numbers.len()).sum();
     assert_eq!(
@@ -135,7 +218,7 @@ fn a_stop_settles_what_was_sent_without_an_answer_as_unknown() {
         let morning = morning(Night { stops, ..Night::of(&[10]) }, |_, _| no_answer());
         assert_eq!(morning.outcomes(), BTreeMap::from([("Unknown".into(), 10)]), "{waits}");
         assert_eq!(morning.row(0), Some((Outcome::Unknown, "Timeout", 1)), "{waits}");
-        assert_eq!(morning.end.stop, Some(StopReason::Terminated));
+        assert_eq!(morning.stop(), Some(StopReason::Terminated));
     }
 }
 
@@ -144,7 +227,7 @@ fn a_second_signal_ends_the_run_at_once_and_rows_in_flight_stay_in_doubt() {
     let at = Duration::from_millis;
     let stops = vec![(at(20), StopReason::Interrupted), (at(30), StopReason::Aborted)];
     let morning = morning(Night { stops, ..Night::of(&[10]) }, |_, _| ok());
-    assert_eq!(morning.end.stop, Some(StopReason::Aborted));
+    assert_eq!(morning.stop(), Some(StopReason::Aborted));
     assert!(morning.took < at(40));
     assert!(morning.history.is_in_doubt(RowId::new(0)));
 }
@@ -154,7 +237,7 @@ fn too_many_failures_stop_the_run() {
     let mut night = Night::of(&[400]);
     night.settings.max_failures = Some(15);
     let morning = morning(night, |_, _| error(ErrorKind::Rejected, "Teapot"));
-    assert_eq!(morning.end.stop, Some(StopReason::TooManyFailures));
+    assert_eq!(morning.stop(), Some(StopReason::TooManyFailures));
     assert!((16..=80).contains(&morning.outcomes()["Failed"]), "{:?}", morning.outcomes());
 }
 
@@ -172,7 +255,7 @@ fn a_journal_that_fails_ends_the_run_at_once() {
         let submit = |_| async { panic!("nothing may be sent without a record") };
         let end =
             run(dispatcher, submit, || async { Renewal::Nothing }, stopped, || Timestamp::UNIX_EPOCH).await;
-        assert_eq!(end.stop, Some(StopReason::JournalFailed));
+        assert_eq!(end.stop, Some(StopReason::JournalFailed.into()));
     });
 }
 

@@ -75,6 +75,6 @@ proptest! {
             }
             prop_assert!(!morning.history.is_in_doubt(RowId::new(row)), "row {row} was forgotten");
         }
-        prop_assert!(morning.end.stop.is_none() || stop.is_some() || morning.end.stop == Some(StopReason::GaveUp));
+        prop_assert!(morning.end.stop.is_none() || stop.is_some() || morning.stop() == Some(StopReason::GaveUp));
     }
 }

@@ -58,6 +58,12 @@ pub(super) fn hint(code: &str) -> Option<&'static str> {
         "ConnectTimeout" | "ConnectionRefused" | "ConnectFailed" => {
             "the service was never reached: check the network, the proxy and --endpoint-url, then rerun"
         }
+        "NameNotResolved" => {
+            "check the region's name, --endpoint-url, the proxy's name and this machine's DNS, then rerun"
+        }
+        "ProxyAuthenticationRequired" => {
+            "the proxy wants a user and a password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, then rerun"
+        }
         "CertificateNotTrusted" => {
             "check the endpoint's name and this machine's clock; a proxy may need its own authority (--ca-bundle), then rerun"
         }
@@ -83,7 +89,11 @@ pub(super) fn hint(code: &str) -> Option<&'static str> {
         "TooManyFailures" => {
             "these were not sent because too many others failed: fix those first, then rerun"
         }
-        "GaveUp" => "the service stayed unavailable: rerun when it is back",
+        "GaveUp" | "NeverReached" => "the service stayed unavailable: rerun when it is back",
+        _ if name.starts_with("Http") => {
+            "something else than the service has answered: check the network (a portal, a proxy, a firewall) and \
+             --endpoint-url, then rerun"
+        }
         _ => return None,
     })
 }
@@ -104,10 +114,10 @@ mod tests {
     #[test]
     fn every_reason_to_stop_early_has_a_hint() {
         use StopReason::{
-            Credentials, Deadline, Forbidden, GaveUp, Interrupted, Terminated, TooManyFailures, Untrusted,
+            Credentials, Deadline, Forbidden, GaveUp, Interrupted, NeverReached, Terminated, TooManyFailures,
         };
         for reason in
-            [Credentials, Deadline, Forbidden, GaveUp, Interrupted, Terminated, TooManyFailures, Untrusted]
+            [Credentials, Deadline, Forbidden, GaveUp, Interrupted, NeverReached, Terminated, TooManyFailures]
         {
             assert!(hint(reason.code()).is_some(), "{reason:?}");
         }

@@ -61,6 +61,9 @@ pub struct Run {
     pub elapsed: Duration,
     /// Why it ended early, if it did.
     pub stopped: Option<StopReason>,
+    /// What held it back by then, if anything did: the last error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<Box<str>>,
     /// Requests of this process, throttled ones included.
     pub requests: u64,
     /// Requests that the service throttled.
@@ -73,6 +76,12 @@ pub struct Run {
 }
 
 impl Run {
+    /// Why it ended early, in words.
+    pub(super) fn stopped_because(&self) -> Option<String> {
+        let last_error = self.last_error.as_ref().map(|error| format!("; last error: {error}"));
+        Some(self.stopped?.because().to_owned() + &last_error.unwrap_or_default())
+    }
+
     /// Requests per second.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "for people")]

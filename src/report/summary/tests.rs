@@ -17,9 +17,11 @@ use crate::report::{Place, RowResult};
 #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
 fn run() -> Run {
     let (at, now) = (Timestamp::from_second(1_700_000_000).unwrap(), std::time::Instant::now());
+    let cause = crate::event::Cause { code: "".into(), text: "".into() };
+    let awaited = crate::event::Awaited { until: now, cause };
     let mut recorder = Recorder::new(at, now);
     recorder.apply(&crate::event::Event::Attempt(crate::event::AttemptOutcome::Answered), now);
-    recorder.apply(&crate::event::Event::CredentialsAwaited(Some(now)), now);
+    recorder.apply(&crate::event::Event::CredentialsAwaited(Some(awaited)), now);
     Run {
         target: "the simulator".into(),
         region: Some("us-east-1".into()),
@@ -27,6 +29,7 @@ fn run() -> Run {
         started_at: at,
         elapsed: Duration::from_millis(90_500),
         stopped: Some(StopReason::Deadline),
+        last_error: Some("Http503: Service Unavailable".into()),
         requests: 2_000,
         throttled: 31,
         rate_found: Some(20.25),
@@ -72,7 +75,7 @@ fn some() -> Counted {
 #[test]
 fn a_summary_says_what_happened_what_is_safe_and_how_to_continue() {
     insta::assert_snapshot!(summary(some(), Some(run())), @r"
-    stopped early: it reached its time limit (--stop-at or --max-duration)
+    stopped early: it reached its time limit (--stop-at or --max-duration); last error: Http503: Service Unavailable
     7 rows in numbers.report.csv
               1  succeeded
               1  failed

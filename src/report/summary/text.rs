@@ -24,14 +24,28 @@ impl fmt::Display for Summary {
     }
 }
 
+impl Summary {
+    /// Why the run stopped early, or what is left, in two lines; `None` if everything succeeded.
+    #[must_use]
+    pub(crate) fn in_short(&self) -> Option<String> {
+        let command = self.next_command.as_ref()?;
+        let because = self.run.as_ref().and_then(Run::stopped_because);
+        let stopped = because.map(|because| format!("stopped early: {because}; ")).unwrap_or_default();
+        let counts = self.counted.rows.named().into_iter().filter(|(_, count)| *count > 0);
+        let counts: Vec<_> = counts.map(|(name, count)| format!("{} {name}", HumanCount(count))).collect();
+        let rows = counted(self.counted.rows.total, "row");
+        Some(format!("{stopped}{rows}: {}\nto continue with the rest: {command}", counts.join(", ")))
+    }
+}
+
 fn lines(summary: &Summary) -> Vec<String> {
     let rows = &summary.counted.rows;
     let mut lines = Vec::new();
     if summary.simulated {
         lines.push("SIMULATED: no number was removed anywhere".to_owned());
     }
-    if let Some(reason) = summary.run.as_ref().and_then(|run| run.stopped) {
-        lines.push(format!("stopped early: {}", reason.because()));
+    if let Some(because) = summary.run.as_ref().and_then(Run::stopped_because) {
+        lines.push(format!("stopped early: {because}"));
     }
     if let Some((run, caller)) = summary.run.as_ref().and_then(|run| Some((run, run.caller.as_ref()?))) {
         lines.push(format!("account {} ({}), {}", caller.account_id, caller.arn, run.target));

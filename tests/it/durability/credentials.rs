@@ -3,8 +3,10 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 
+use super::super::harness::wait_until;
 use super::*;
 
 const EXPIRING: &str = r#"
@@ -135,14 +137,43 @@ fn instance_and_container_keys_that_change_during_a_run_cost_no_row() {
 fn keys_that_expire_without_new_ones_pause_the_run_and_it_says_so() {
     let (service, job) = keyless(EXPIRING);
     profile(&job, "first");
-    let running = job.start_sweep(SMALL);
+    let hook = job.path("hook.sh");
+    job.write(
+        "hook.sh",
+        "#!/bin/sh\ntouch told; echo \"$CHIME_SWEEP_RESULT_EVENT $CHIME_SWEEP_RESULT_REASON: $(cat)\" > told.new\nmv told.new told\n",
+    );
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).expect("a mode");
+    let running = job.start_sweep(&format!("{SMALL} --on-pause ./hook.sh"));
     running.wait_for("credentials refused, waiting for new ones");
+    wait_until("it is told", || job.path("told").exists() && !job.read("told").is_empty());
+    let told = job.read("told");
+    assert!(told.starts_with("pause credentials: paused: the service refuses the credentials; "), "{told}");
     running.signal("INT");
-    running.end().exits(130);
+    let ended = running.end();
+    ended.exits(130).says_all(&["the service refuses the credentials: waiting for others", "aws sso login"]);
+    ended.says("stopped early: it was interrupted; last error: ");
     let rows = job.true_rows(REPORT, &service);
+    let left_rows: Vec<_> = rows.iter().filter(|row| row["status"] == "not_attempted").collect();
+    assert!(left_rows.iter().all(|row| row["error_code"] == "CredentialsRefused"), "{left_rows:?}");
+    assert!(left_rows.iter().all(|row| row["error_message"].contains("Exception: ")), "{left_rows:?}");
     let (done, left) = (count(&rows, "succeeded"), count(&rows, "not_attempted"));
     assert!(done >= 50 && done + left == 300, "{done} and {left}");
     profile(&job, "second");
     job.rerun(SMALL).exits(0);
     assert_eq!(count(&job.true_rows(REPORT, &service), "succeeded"), 300);
+}
+
+#[test]
+fn keys_of_the_environment_that_expire_are_said_to_be_fixed() {
+    let service = Service::playing(EXPIRING);
+    let job = Job::new(csv_of_three(300)).at(&service.url()).env("AWS_REGION", "us-east-1");
+    let job =
+        job.env("AWS_ACCESS_KEY_ID", "AKIDFIRST").env("AWS_SECRET_ACCESS_KEY", "first-secret-of-the-night");
+    let running = job.start_sweep(&format!("{SMALL} --quiet"));
+    running.wait_for("in this process's environment, where nothing can renew them");
+    running.signal("TERM");
+    let ended = running.end();
+    ended
+        .exits(143)
+        .says_all(&["stopped early: it received a signal", "to continue with the rest: chime-sweep rerun"]);
 }

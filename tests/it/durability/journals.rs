@@ -48,8 +48,8 @@ fn a_torn_journal_of_version_3_always_becomes_the_same_report() {
         Journal::open(&job.path(JOURNAL), input.rows.len()).expect("opens").expect("is there");
     assert_eq!(replayed.history.map(|history| history.settled()), Some(8));
     let path = job.path("numbers.simulated.csv");
-    finish::finish(journal, &path, &source, &input, Place::default(), Some(StopReason::Interrupted))
-        .expect("finishes");
+    let stop = StopReason::Interrupted.into();
+    finish::finish(journal, &path, &source, &input, Place::default(), Some(&stop)).expect("finishes");
     let report = fs::read_to_string(fixture("torn.report.csv")).expect("reads");
     assert_eq!(job.read("numbers.simulated.csv"), report);
 

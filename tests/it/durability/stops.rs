@@ -38,11 +38,19 @@ fn a_second_signal_ends_the_run_at_once_and_keeps_the_journal() {
         service.wait_for_requests(1);
         running.signal(first);
         running.wait_for("stopping");
+        if first == "INT" {
+            running.wait_for("another Ctrl-C ends the run at once");
+        }
         running.signal(second);
         let ended = running.end();
         ended.exits(exit);
-        let texts =
-            ["no report was written", "numbers.report.csv.journal", "to go on: chime-sweep run", "--resume"];
+        let texts = [
+            "are in doubt",
+            "no report was written",
+            "numbers.report.csv.journal",
+            "to go on: chime-sweep run",
+            "--resume",
+        ];
         ended.says_all(&texts);
         ended.same("files", (job.journal().exists(), job.path(REPORT).exists()), (true, false));
         job.sweep("").exits(1).says_all(&["was cut short", "--resume", "--discard"]);
@@ -65,11 +73,56 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
 #[test]
 fn the_time_limit_stops_a_run() {
     let (service, job) = job(2000, SLOW);
-    let ended = job.sweep(&format!("{SMALL} --max-duration 600ms"));
+    let ended = job.sweep(&format!("{SMALL} --max-duration 2s"));
     ended.exits(4).says_all(&["--max-duration", "chime-sweep rerun numbers.report.csv"]);
     let rows = job.true_rows(REPORT, &service);
     assert!(rows.iter().all(|row| row["status"] == "succeeded" || row["error_code"] == "Deadline"));
     assert!(count(&rows, "not_attempted") > 0 && count(&rows, "succeeded") > 0);
+}
+
+#[test]
+fn the_time_of_day_needs_a_time_zone_and_is_shown_with_it() {
+    let job = Job::new(csv_of_three(3)).env("TZ", "Mars/Olympus");
+    let ended = job.command("run numbers.csv --simulate --stop-at 06:00");
+    ended.exits(2).says("`TZ` is `Mars/Olympus`, which is not a known time zone").says("hint: set TZ");
+    ended.same("files", job.files(), ["numbers.csv"]);
+    job.command("run numbers.csv --simulate --max-duration 6h").exits(0).says(" UTC, in 6 h");
+    let job = Job::new(csv_of_three(3)).env("TZ", "IST-5:30");
+    job.command("run numbers.csv --simulate --stop-at 06:00").exits(0).says(" 06:00 IST, in ");
+    let job = Job::new(csv_of_three(3)); // no TZ at all is UTC, or what the machine has
+    job.command("run numbers.csv --simulate --stop-at 06:00").exits(0).says("time limit  stops at ");
+}
+
+#[test]
+fn quiet_still_says_why_a_run_stopped_and_what_is_left() {
+    let (_service, job) = job(2000, SLOW);
+    let ended = job.sweep(&format!("{SMALL} --quiet --max-duration 2s"));
+    ended.exits(4).says_all(&["stopped early: it reached its time limit", "to continue with the rest: "]);
+    ended.same("lines", ended.stderr.lines().count(), 2);
+    let (_service, job) = super::job(10, "[[number_error]]\ncode = \"Forbidden\"\np = 1.0\n");
+    let ended = job.sweep("--quiet");
+    ended.exits(3).says_all(&["10 rows: 10 failed", "to continue with the rest: chime-sweep rerun"]);
+    ended.same("lines", ended.stderr.lines().count(), 2);
+}
+
+#[test]
+fn the_end_is_told_also_if_the_night_could_not_begin() {
+    let tell = "printenv>told";
+    for (job, says) in [
+        (Job::new(csv_of_three(3)).env("AWS_REGION", "us-east-1"), "no AWS credentials were found"),
+        (Job::new("a,b\n1,2\n").with_keys(), "column"),
+        (Job::new(csv_of_three(3)).with_keys().env("HTTPS_PROXY", "::bad::"), "HTTPS_PROXY"),
+    ] {
+        job.sweep(&format!("--on-finish {tell}")).exits(1).says(says);
+        let told = job.read("told");
+        for line in ["CHIME_SWEEP_RESULT_EVENT=finish", "CHIME_SWEEP_RESULT_EXIT_CODE=1"] {
+            assert!(told.contains(line), "{told}");
+        }
+        assert!(told.contains("CHIME_SWEEP_RESULT_SUMMARY=error: ") && told.contains(says), "{told}");
+    }
+    let job = Job::new(csv_of_three(3)).with_keys().at("https://chime.invalid");
+    job.command(&format!("{} --on-finish {tell}", job.run_arguments(""))).exits(2);
+    assert!(!job.path("told").exists(), "nobody asked for the night to begin");
 }
 
 #[test]

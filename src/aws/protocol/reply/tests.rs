@@ -1,3 +1,5 @@
+mod strangers;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -120,27 +122,6 @@ fn the_lists_of_names_are_those_of_aws() {
         let kinds = (named(400, name, ""), named(403, name, ""));
         assert_eq!(kinds, (ErrorKind::Credentials, ErrorKind::Credentials), "{name}");
     }
-}
-
-#[test]
-fn what_is_not_from_the_service_says_nothing_about_a_connector() {
-    const PAGE: &str = "<html><head><title>404 Not Found</title></head></html>";
-    for status in [400, 403, 404, 405, 407] {
-        for body in [PAGE, "", "default backend - 404"] {
-            assert_eq!(kind(status, &[], body), ErrorKind::Unreachable, "{status} {body}");
-        }
-        assert_ne!(kind(status, &[], "{}"), ErrorKind::Unreachable, "{status}");
-        assert_ne!(kind(status, &[("x-amzn-errortype", "X")], PAGE), ErrorKind::Unreachable, "{status}");
-    }
-    assert_eq!(kind(503, &[], PAGE), ErrorKind::NoAnswer);
-    let back_in = |seconds| ErrorKind::Unavailable { retry_after: Duration::from_secs(seconds) };
-    for (status, asked, expected) in
-        [(503, "7", back_in(7)), (500, "99999", back_in(300)), (503, "soon", ErrorKind::NoAnswer)]
-    {
-        assert_eq!(kind(status, &[("retry-after", asked)], PAGE), expected, "{asked}");
-    }
-    assert_eq!(kind(413, &[], PAGE), ErrorKind::BadRequest);
-    assert_eq!(kind(401, &[], PAGE), ErrorKind::Credentials);
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn scenarios() -> Vec<(String, Scenario, Target)> {
     for (rate, requests, falls, rises, outage) in [
         (2.0, 800, after_change(9, 20.0), after_change(4, 75.0), after_change(16, 12.6)),
         (10.0, 2_000, after_change(14, 5.0), after_change(10, 20.0), after_change(16, 12.6)),
-        (50.0, 8_000, after_change(16, 1.5), after_change(30, 15.0), after_change(20, 12.6)),
+        (50.0, 8_000, after_change(20, 1.5), after_change(30, 15.0), after_change(20, 12.6)),
         (200.0, 20_000, after_change(32, 1.5), after_change(100, 10.0), after_change(32, 12.6)),
     ] {
         let steady = Scenario::steady(rate, requests);

@@ -12,6 +12,8 @@ pub(crate) struct Batch {
     pub(crate) connector: ConnectorId,
     /// Which rows; never empty.
     pub(crate) rows: Vec<RowId>,
+    /// Its place in the plan.
+    pub(crate) turn: u64,
     /// The requests so far that count, for the report.
     pub(crate) attempts: u32,
     /// Those of them that count against `--max-attempts`: a batch that was split starts again.
@@ -34,6 +36,7 @@ impl Batch {
         Self {
             connector,
             rows,
+            turn: 0,
             attempts: 0,
             failures: 0,
             request: 0,

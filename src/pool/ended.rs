@@ -81,7 +81,7 @@ impl Dispatcher<'_> {
                 self.pace.on_throttled(now, permit, retry_after);
                 self.service_answered(&mut batch);
                 self.stop_rules.trouble(now, false);
-                self.queue.put_first(batch);
+                self.queue.put_back(batch);
             }
             ErrorKind::Credentials | ErrorKind::ClockSkew { .. } => {
                 self.pace.on_abandoned(now, permit);
@@ -89,7 +89,7 @@ impl Dispatcher<'_> {
                 if error.kind == ErrorKind::Credentials {
                     self.gate.refused(&error);
                 }
-                self.queue.put_first(batch);
+                self.queue.put_back(batch);
             }
             ErrorKind::Unreachable | ErrorKind::NoAnswer | ErrorKind::Unavailable { .. } => {
                 self.pace.on_error(now, permit);

@@ -25,6 +25,8 @@ pub(crate) struct Queue<'a> {
     /// By the time at which they are due.
     delayed: BTreeMap<Instant, Vec<Batch>>,
     ahead: usize,
+    /// The place in the plan of the last batch that was intended.
+    turn: u64,
 }
 
 impl<'a> Queue<'a> {
@@ -37,6 +39,7 @@ impl<'a> Queue<'a> {
             ready: VecDeque::new(),
             delayed: BTreeMap::new(),
             ahead: AHEAD_AT_FIRST,
+            turn: 0,
         }
     }
 
@@ -47,7 +50,11 @@ impl<'a> Queue<'a> {
             return;
         }
         let batches = self.planned.by_ref().take(self.ahead);
-        let block: Vec<Batch> = batches.map(|batch| Batch::new(batch.connector, batch.rows)).collect();
+        let in_turn = |batch: plan::Batch| {
+            self.turn += 1;
+            Batch { turn: self.turn, ..Batch::new(batch.connector, batch.rows) }
+        };
+        let block: Vec<Batch> = batches.map(in_turn).collect();
         self.exhausted = block.len() < self.ahead;
         if !block.is_empty() {
             let number = emit(block.iter().flat_map(|batch| batch.rows.iter().copied()).collect());
@@ -68,6 +75,13 @@ impl<'a> Queue<'a> {
     /// Puts a batch at the head, because it has waited already.
     pub(crate) fn put_first(&mut self, batch: Batch) {
         self.ready.push_front(batch);
+    }
+
+    /// Puts a batch before those that were planned after it: each connector may have a limit of its own, and the one
+    /// that has waited longest is the first that accepts again.
+    pub(crate) fn put_back(&mut self, batch: Batch) {
+        let later = self.ready.iter().position(|other| other.turn >= batch.turn);
+        self.ready.insert(later.unwrap_or(self.ready.len()), batch);
     }
 
     /// Puts a batch that failed behind the others that failed: they take turns, before batches that were never sent.
@@ -151,5 +165,22 @@ mod tests {
         assert!(queue.first().is_none(), "an earlier event is durable, the intent is not");
         queue.acknowledge(5);
         assert!(queue.first().is_some());
+    }
+
+    #[test]
+    fn batches_that_are_put_back_keep_their_turns() {
+        let planned = (0..5).map(|row| plan::Batch {
+            connector: ConnectorId::for_tests(row % 3),
+            rows: vec![RowId::new(row)],
+        });
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+            let mut queue = Queue::new(planned.clone());
+            queue.write_ahead(|_| 1);
+            queue.acknowledge(1);
+            let mut sent: Vec<_> = (0..3).map(|_| queue.take_first()).collect();
+            order.iter().for_each(|&at| queue.put_back(sent[at].take().expect("sent once")));
+            let rows: Vec<u32> = queue.drain().iter().map(|batch| batch.rows[0].get()).collect();
+            assert_eq!(rows, [0, 1, 2, 3, 4], "refused in the order {order:?}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The service's rate limit: a token bucket from which refusals take nothing.
+//! A rate limit: a token bucket from which refusals take nothing.
 //!
 //! Counts in whole picotokens and nanoseconds, so that a token is available at exactly the nanosecond when it is due.
 //! Must not read a clock.

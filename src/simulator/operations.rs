@@ -68,6 +68,12 @@ pub(super) fn find(request: &Request<Bytes>) -> Result<(&'static Operation, Cow<
         .ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "UnknownOperationException", ""))
 }
 
+/// The id of the connector in a request's path, whether or not there is such an operation; empty if there is none.
+pub(super) fn connector(request: &Request<Bytes>) -> Cow<'_, str> {
+    let rest = request.uri().path().strip_prefix("/voice-connectors/").unwrap_or_default();
+    decode(rest.split('/').next().unwrap_or_default())
+}
+
 fn disassociate(call: &mut Call<'_>) -> Result<Value, Refusal> {
     let (index, numbers) = call.admit()?;
     let mut errors = Vec::new();

@@ -101,6 +101,9 @@ pub(super) struct Throttle {
     pub(super) changes: Vec<RateChange>,
     /// Requests a second that another client of the account sends.
     pub(super) others: Option<Rate>,
+    /// Whether all this applies to each connector by itself, and requests that name none share one more bucket.
+    #[serde(default)]
+    pub(super) per_connector: bool,
     /// Whether and how a 429 says when to retry.
     #[serde(default)]
     pub(super) retry_after: RetryAfter,

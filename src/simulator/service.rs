@@ -46,7 +46,8 @@ pub struct Tally {
 pub(crate) struct Service {
     scenario: Scenario,
     verifier: Verifier,
-    bucket: Option<Bucket>,
+    /// By connector if each has a limit of its own, else a single one.
+    buckets: HashMap<String, Bucket>,
     world: World,
     /// How often each batch was seen.
     attempts: HashMap<u64, u32>,
@@ -60,7 +61,7 @@ impl Service {
     pub(crate) fn new(scenario: Scenario) -> Self {
         Self {
             verifier: Verifier::new(&scenario),
-            bucket: scenario.throttle.as_ref().map(Bucket::new),
+            buckets: HashMap::new(),
             world: World::new(&scenario.connectors),
             attempts: HashMap::new(),
             tally: Tally::default(),
@@ -140,7 +141,7 @@ impl Service {
         stamp: &Stamp,
     ) -> Result<Delivery, Refusal> {
         self.verifier.verify(request, now, elapsed, signature::SERVICE)?;
-        self.throttle(elapsed)?;
+        self.throttle(request, elapsed)?;
         let (operation, id) = operations::find(request)?;
         let body = Body::parse(request.body())?;
         let mut call = Call {
@@ -174,10 +175,11 @@ impl Service {
         Ok(fault.does.deliver(response, stamp, draw))
     }
 
-    fn throttle(&mut self, elapsed: Duration) -> Result<(), Refusal> {
-        let (Some(bucket), Some(throttle)) = (&mut self.bucket, &self.scenario.throttle) else {
-            return Ok(());
-        };
+    fn throttle(&mut self, request: &Request<Bytes>, elapsed: Duration) -> Result<(), Refusal> {
+        let Some(throttle) = &self.scenario.throttle else { return Ok(()) };
+        let connector = Some(operations::connector(request)).filter(|_| throttle.per_connector);
+        let bucket = self.buckets.entry(connector.unwrap_or_default().into_owned());
+        let bucket = bucket.or_insert_with(|| Bucket::new(throttle));
         let Err(wait) = bucket.take(elapsed) else { return Ok(()) };
         self.tally.throttled += 1;
         let mut refusal = Refusal::named(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");

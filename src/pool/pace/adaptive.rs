@@ -26,9 +26,10 @@ const SHORTEST_GAP: f64 = 1e-3;
 const WORTH_HOLDING: f64 = 20.0;
 /// … if it took so many answers' delays, because each end is uncertain by a part of one …
 const WORTH_HOLDING_DELAYS: f64 = 5.0;
-/// … for this long, or for 200 s × headroom: what the headroom leaves must refill the bucket in the meantime.
-const HOLD: f64 = 6.0;
+/// … for so many seconds × headroom: what the headroom leaves must refill the bucket in the meantime.
 const HOLD_PER_HEADROOM: f64 = 120.0;
+/// When the pace was far above the estimate at the first refusal, the limit is no less than this share of that pace.
+const RISEN: f64 = 0.78;
 
 /// The adaptive pace.
 #[derive(Debug)]
@@ -302,7 +303,7 @@ impl Adaptive {
             // The limit has risen far: what lies before the last refusal tells of the old one.
             _ if pace > 1.1 * limit.rate => {
                 self.evidence.forget();
-                (recent.refill().max(limit.rate).min(pace), REMEMBERED_GRANTS)
+                (recent.refill().max(limit.rate).max(RISEN * pace).min(pace), REMEMBERED_GRANTS)
             }
             _ if now < self.hold_until => {
                 (baseline.refill().max(0.95 * limit.rate).min(limit.rate), baseline.granted)
@@ -320,7 +321,7 @@ impl Adaptive {
         let exact =
             granted >= WORTH_HOLDING && granted >= WORTH_HOLDING_DELAYS * self.feedback.delay * limit.rate;
         if self.headroom > 0.0 && exact {
-            self.hold_until = refusal.now + HOLD.max(HOLD_PER_HEADROOM * self.headroom);
+            self.hold_until = refusal.now + HOLD_PER_HEADROOM * self.headroom;
         }
         self.next_send = self.next_send.max(refusal.mark.at + 1.0 / limit.rate);
     }

@@ -2,7 +2,7 @@
 //!
 //! Two bounds and a breaker, in this order: the hard ceiling of `--rate N` (`ceiling`), the limit that the service is
 //! found to have (`adaptive`), and nothing but single probes while everything fails (`breaker`). A 429 never sends a
-//! request into a private backoff: the request goes back to the head of the queue, and the pace slows down.
+//! request into a private backoff: the request goes back to its place in the queue, and the pace slows down.
 //!
 //! Must not sleep, read a clock, or know of batches and attempts. One dispatcher owns a [`Pace`], asks before every
 //! request, and **asks again after every answer**: a slot that was promised earlier is void.
@@ -149,7 +149,7 @@ impl Pace {
         self.end_outage(t);
     }
 
-    /// 429. Put the batch back at the head of the queue; it has not used up an attempt.
+    /// 429. Put the batch back in its place in the queue; it has not used up an attempt.
     pub fn on_throttled(&mut self, now: Instant, permit: Permit, retry_after: Option<Duration>) {
         let t = self.seconds(now);
         self.end_outage(t);

@@ -17,6 +17,10 @@ fn a_mistake_is_reported_with_file_and_line() {
         ("seed = 1\nsed = 2", "night.toml:2: unknown field `sed`"),
         ("\n\n[throttle]\nrate = -1", "night.toml:4: `-1` is not a rate from 0 to 1,000,000 requests/s"),
         ("[throttle]\nrate = 5\nbusrt = 9", "night.toml:3: unknown field `busrt`"),
+        (
+            "[throttle]\nrate = 5\nper_connector = 3",
+            "night.toml:3: invalid type: integer `3`, expected a boolean",
+        ),
         ("[throttle]\nburst = 9", "night.toml:1: missing field `rate`"),
         ("[[fault]]\ndoes = 'explode'", "night.toml:2: unknown variant `explode`"),
         ("[[fault]]\ndoes.html = { status = 200 }", "night.toml:2: `200` is not a status from 400 to 599"),
@@ -125,6 +129,7 @@ fn every_shipped_scenario_ends_as_it_says_for_a_patient_client() {
     let names: Vec<&str> = scenarios.keys().map(String::as_str).collect();
     let all = [
         "calm",
+        "connector-limits",
         "cruel",
         "errors",
         "expired-credentials",

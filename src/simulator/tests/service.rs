@@ -211,6 +211,18 @@ fn the_rate_limit_answers_429_with_retry_after_if_configured() {
 }
 
 #[test]
+fn connectors_may_have_a_bucket_each() {
+    let list = Signer::default().sign("GET", "/phone-numbers", "");
+    for (per_connector, statuses) in [(true, [200, 200, 429, 200, 429]), (false, [200, 429, 429, 429, 429])] {
+        let mut bench = Bench::new(&format!("[throttle]\nrate = 1\nper_connector = {per_connector}"));
+        let requests =
+            [&disassociate("abc", &TWO), &disassociate("b", &TWO), &disassociate("%62", &TWO), &list, &list];
+        assert_eq!(requests.map(|request| seen(bench.ask(request, 0)).0), statuses, "{per_connector}");
+        assert_eq!(seen(bench.ask(&disassociate("abc", &TWO), 1_000)).0, 200, "one second later");
+    }
+}
+
+#[test]
 fn latency_stays_within_its_bounds_and_varies() {
     let mut bench = Bench::new("latency = { mean = '20ms', jitter = '5ms' }");
     let delays: Vec<Duration> = (0..100).map(|_| bench.ask(&disassociate("abc", &TWO), 0).delay).collect();

@@ -47,8 +47,8 @@ fn scenarios() -> Vec<(String, Scenario, Target)> {
     for (rate, requests, falls, rises, outage) in [
         (2.0, 800, after_change(9, 20.0), after_change(4, 75.0), after_change(16, 12.6)),
         (10.0, 2_000, after_change(14, 5.0), after_change(10, 20.0), after_change(16, 12.6)),
-        (50.0, 8_000, after_change(16, 1.5), after_change(30, 15.0), after_change(20, 12.6)),
-        (200.0, 20_000, after_change(32, 1.5), after_change(80, 15.0), after_change(32, 12.6)),
+        (50.0, 8_000, after_change(20, 1.5), after_change(30, 15.0), after_change(20, 12.6)),
+        (200.0, 20_000, after_change(32, 1.5), after_change(100, 10.0), after_change(32, 12.6)),
     ] {
         let steady = Scenario::steady(rate, requests);
         let half = f64::from(requests) / 2.0 / rate;
@@ -96,7 +96,8 @@ fn scenarios() -> Vec<(String, Scenario, Target)> {
 fn noisy_and_far(add: &mut impl FnMut(&str, Scenario, Target)) {
     // Refusals that slowing down does not make rarer. How soon they are recognized is chance: the mean is held, too.
     for noise in [0.01, 0.02, 0.05, 0.1] {
-        for (rate, requests, efficiency) in [(10.0, 2_000, 0.75), (50.0, 4_000, 0.75), (200.0, 20_000, 0.8)] {
+        for (rate, requests, efficiency) in [(10.0, 2_000, 0.75), (50.0, 4_000, 0.75), (200.0, 20_000, 0.75)]
+        {
             let noisy = Scenario { noise, ..Scenario::steady(rate, requests) };
             let target = Target { efficiency, throttled: 0.23 + noise, ..LONG };
             add(&format!("{} % refused at random", 100.0 * noise), noisy, target);

@@ -28,6 +28,12 @@ impl Environment {
         non_empty(self.get_or_blank(name))
     }
 
+    /// The value of `name` exactly as it is, as those who read it themselves see it; `None` if it is blank.
+    #[must_use]
+    pub(super) fn raw(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
+    }
+
     /// The value of `name` without white space around it, which may leave nothing.
     #[must_use]
     pub(super) fn get_or_blank(&self, name: &str) -> Option<&str> {

@@ -18,10 +18,10 @@ pub(crate) fn check(endpoint: &Endpoint, env: &Environment) -> Result<(), Hinted
     let Ok(uri) = endpoint.to_string().parse::<Uri>() else { return Ok(()) };
     let own = if endpoint.is_plain() { ["HTTP_PROXY", "http_proxy"] } else { ["HTTPS_PROXY", "https_proxy"] };
     let mut names = own.into_iter().chain(["ALL_PROXY", "all_proxy"]);
-    let Some((name, value)) = names.find_map(|name| Some((name, env.get(name)?))) else {
+    let Some((name, value)) = names.find_map(|name| Some((name, env.raw(name)?))) else {
         return Ok(());
     };
-    let no_proxy = env.get("NO_PROXY").or_else(|| env.get("no_proxy")).unwrap_or_default();
+    let no_proxy = env.raw("NO_PROXY").or_else(|| env.raw("no_proxy")).unwrap_or_default();
     let is_excepted = Matcher::builder().all("http://any").no(no_proxy).build().intercept(&uri).is_none();
     if endpoint.is_loopback() || is_excepted {
         return Ok(());

@@ -177,7 +177,9 @@ mod tests {
             let end = now + minutes * MINUTE;
             assert_eq!(rules.look_at(now), Some(end));
             assert_eq!(rules.reason(end, WALL), Some(reason));
-            assert!(minutes == 0 || rules.reason(now + (minutes * MINUTE - LOOK), WALL).is_none());
+            assert!(
+                minutes == 0 || rules.reason(now + (minutes * MINUTE).saturating_sub(LOOK), WALL).is_none()
+            );
         }
     }
 

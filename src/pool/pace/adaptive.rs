@@ -366,17 +366,9 @@ mod tests {
     }
 
     fn probe(limit: Limit) -> Stage {
-        let (belief, rate, cap) = (Belief::Limit(limit), 5.0, 10.0);
-        Stage::Probe(Probe {
-            belief,
-            rate,
-            cap,
-            next_raise: 0.0,
-            raised: true,
-            began: 0.0,
-            silence: 1.0,
-            from: 0,
-        })
+        let (belief, rate, cap, next_raise) = (Belief::Limit(limit), 5.0, 10.0, 0.0);
+        let (raised, began, silence, from) = (true, 0.0, 1.0, 0);
+        Stage::Probe(Probe { belief, rate, cap, next_raise, raised, began, silence, from })
     }
 
     #[test]

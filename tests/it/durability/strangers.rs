@@ -14,7 +14,7 @@ use super::*;
 
 /// A job whose service is at this address, if anything is.
 fn job_at(rows: usize, url: &str) -> Job {
-    Job::new(csv_of_three(rows)).with_keys().at(url)
+    Job::new(csv_of_three(rows)).with_keys().at(url).env("HTTPS_PROXY", "")
 }
 
 fn fixture(name: &str) -> PathBuf {

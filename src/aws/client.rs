@@ -137,7 +137,7 @@ impl Client {
     /// Remembers what the service refused, so that a renewal can tell whether there is anything else.
     fn note_refusal(&self, error: &ApiError, credentials: Credentials, offset: i64) {
         if let ErrorKind::ClockSkew { offset_seconds } = error.kind {
-            // Learned anew from each such refusal: somebody may have set the clock right in the meantime. If the time
+            // Learned again from each such refusal: somebody may have set the clock right in the meantime. If the time
             // was right, the refusal is about the credentials, and the reply says so.
             let learned = offset + offset_seconds;
             if self.clock_offset.swap(learned, Ordering::Relaxed) == offset {

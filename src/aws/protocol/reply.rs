@@ -2,9 +2,10 @@
 //!
 //! Must not decide what to do about it (send again, split, stop): that is the pool's.
 //!
-//! A status is trusted only as far as the reply is recognizably the service's, because load balancers, proxies and
-//! portals and mistyped endpoints answer too: what they say is about the network, and never about a row. Names are compared without their `Exception`: the service uses both forms. What the
-//! service adds to its JSON, leaves out or sets to null is not an error.
+//! A status is trusted only as far as the reply is recognizably the service's, because load balancers, proxies, portals
+//! and mistyped endpoints answer too: what they say is about the network, and never about a row. Names are compared
+//! without their `Exception`: the service uses both forms. What the service adds to its JSON, leaves out or sets to null
+//! is not an error.
 
 use std::time::Duration;
 

@@ -114,7 +114,7 @@ fn summary(args: SummaryArgs) -> anyhow::Result<()> {
     })?;
     let run = args.run.as_deref().map(|path| summary::read_run(path, &counted.rows)).transpose()?;
     // A record that is gone, or is about the report before it was edited, takes nothing from the counts.
-    let recorded = || Record::of(&args.report).ok()?.latest(&counted.rows);
+    let recorded = || Record::of(&args.report, &[]).ok()?.latest(&counted.rows);
     let run = run.or_else(|| recorded().map(|recorded| (recorded.run, recorded.simulated || is_simulated)));
     let (run, simulated) = run.map_or((None, is_simulated), |(run, simulated)| (Some(run), simulated));
     let all_succeeded = counted.all_succeeded();

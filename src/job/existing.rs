@@ -20,7 +20,7 @@ use crate::journal::history::{History, Replayed};
 use crate::journal::writer::Journal;
 use crate::report;
 use crate::report::Place;
-use crate::report::summary::{Record, Recorded, record_path};
+use crate::report::summary::{Record, Recorded};
 use crate::text::counted;
 
 /// Where the report goes, and what to do with files that already exist.
@@ -43,8 +43,8 @@ impl ReportSettings {
 
     /// The report, and what is beside it.
     #[must_use]
-    pub(super) fn files(&self) -> [PathBuf; 4] {
-        [self.path.clone(), self.journal(), self.input_copy(), record_path(&self.path)]
+    pub(super) fn files(&self) -> [PathBuf; 3] {
+        [self.path.clone(), self.journal(), self.input_copy()]
     }
 
     /// The run's own copy of its input.

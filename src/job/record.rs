@@ -21,7 +21,7 @@ pub(super) fn add(mut record: Record, settings: &JobSettings, by: &str, summary:
         rows: summary.counted.rows,
         run,
     });
-    if let Err(error) = record.write(&settings.report.path) {
+    if let Err(error) = record.write() {
         let error: &dyn std::error::Error = &*error;
         tracing::warn!(error, "the record beside the report could not be written; the report is complete");
     }

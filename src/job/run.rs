@@ -116,9 +116,9 @@ impl<'a> Run<'a> {
         }
         let instead = "--output names a file; `--output -` also shows the report on standard output";
         files::check_output("the report", &settings.report.path, instead)?;
-        let record = summary::record_path(&settings.report.path);
-        files::check_output("the record", &record, "--output names another report")?;
-        let mut record = Record::of(&settings.report.path)?;
+        let taken: Vec<_> = settings.outputs.files().map(|(_, path)| path).collect();
+        let mut record = Record::of(&settings.report.path, &taken)?;
+        files::check_output("the record", record.path(), "--output names another report")?;
         settings.outputs.check()?;
         let source = Source::open(&settings.input)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -133,7 +133,7 @@ impl<'a> Run<'a> {
             source.name()
         );
         if input.layout.is_report() {
-            record = Record::of(&settings.input)?;
+            record.runs = Record::of(&settings.input, &[])?.runs;
         }
         Ok(Self {
             settings,

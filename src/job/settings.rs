@@ -201,7 +201,7 @@ impl JobSettings {
             let is_taken = taken.iter().any(|other| same_file(other, path) || same_place(other, path));
             ensure!(
                 !is_taken,
-                "{option} `{}` is the report, its journal or its record, or is named twice",
+                "{option} `{}` is the report or its journal, or is named twice",
                 path.display()
             );
             taken.push(path.to_owned());

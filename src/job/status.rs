@@ -133,7 +133,7 @@ fn find_report(report: &Path, columns: &InputOptions) -> anyhow::Result<Status> 
     .map_err(|error| not_a_report(error, report))?;
     let all_succeeded = counted.all_succeeded();
     // A record that is gone, or is about the report before it was edited, takes nothing from what the rows say.
-    let recorded = Record::of(report).ok().and_then(|record| record.latest(&counted.rows));
+    let recorded = Record::of(report, &[]).ok().and_then(|record| record.latest(&counted.rows));
     let stop = recorded.as_ref().and_then(|recorded| recorded.run.stopped);
     simulated |= recorded.is_some_and(|recorded| recorded.simulated);
     let stopped_early = stop.is_some() || counted.rows.not_attempted > 0;

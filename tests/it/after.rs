@@ -126,9 +126,7 @@ fn a_page_does_not_replace_another_file() {
     job.sweep("--overwrite --html numbers.csv").exits(1).says("is not a chime-sweep page");
     job.sweep("--output new.csv --html ./new.csv")
         .exits(1)
-        .says("--html `./new.csv` is the report, its journal or its record");
-    let json = "--output new.csv --summary-json new.json";
-    job.sweep(json).exits(1).says("--summary-json `new.json` is the report, its journal or its record");
+        .says("--html `./new.csv` is the report or its journal");
     job.sweep("--output new.csv --html a --summary-json a").exits(1).says("or is named twice");
     assert_eq!(
         (service.requests(), job.files()),
@@ -264,10 +262,20 @@ fn every_run_is_recorded_beside_its_report() {
     let report = job.read("numbers.report.csv");
     job.write("numbers.report.csv", report.replacen(",succeeded,", ",failed,", 1));
     job.command("summary numbers.report.csv").exits(0).prints("only the run knows the pace");
-    // What is not a record is never overwritten, and a record is no input.
+    // What is not a record is never overwritten: the record goes beside it.
     job.write("numbers.report.json", "{}");
-    job.sweep("--overwrite").exits(1).says("`numbers.report.json` is not the record of a chime-sweep report");
+    job.sweep("--overwrite").exits(3);
     assert_eq!(job.read("numbers.report.json"), "{}");
+    assert!(job.read("numbers.report.record.json").contains("chime-sweep-record"));
+    job.write("numbers.report.record.json", "{}");
+    let neither = "neither `numbers.report.json` nor `numbers.report.record.json` is the record";
+    job.sweep("--overwrite").exits(1).says(neither).says("nothing was sent");
+    // The summary may have its name.
+    job.sweep("--output r.csv --summary-json r.json").exits(3);
+    assert!(
+        job.read("r.json").contains("next_command")
+            && job.read("r.record.json").contains("chime-sweep-record")
+    );
     assert!(before.contains("chime-sweep-record"), "{before}");
 }
 

@@ -13,4 +13,4 @@ mod tests;
 
 pub use counts::{Counted, Counts, ErrorCount};
 pub use json::{Run, Summary, VERSION, check_json, read_run, write_json};
-pub use record::{Record, Recorded, record_path};
+pub use record::{Record, Recorded};

@@ -22,6 +22,8 @@ const VERSION: u32 = 1;
 pub struct Record {
     format: String,
     version: u32,
+    #[serde(skip)]
+    path: PathBuf,
     /// One entry each.
     pub runs: Vec<Recorded>,
 }
@@ -50,37 +52,44 @@ pub struct Recorded {
 
 impl Default for Record {
     fn default() -> Self {
-        Self { format: FORMAT.to_owned(), version: VERSION, runs: Vec::new() }
+        Self { format: FORMAT.to_owned(), version: VERSION, path: PathBuf::new(), runs: Vec::new() }
     }
 }
 
-/// Where the record of `report` is: `numbers.report.csv` → `numbers.report.json`.
-#[must_use]
-pub fn record_path(report: &Path) -> PathBuf {
-    let path = report.with_extension("json");
-    if path == report { files::beside(report, ".json") } else { path }
-}
-
 impl Record {
-    /// The record of `report`; empty if there is none.
+    /// The record of `report`, in a file that is none of the `taken` ones: `numbers.report.csv` → `numbers.report.json`, or
+    /// `numbers.report.record.json` if something else is there. Empty if there is none.
     ///
     /// # Errors
-    /// If the file cannot be read, or is not a record.
-    pub fn of(report: &Path) -> anyhow::Result<Self> {
-        let path = record_path(report);
-        let shown = path.display();
-        let text = match std::fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
-            read => read.with_context(|| format!("cannot read `{shown}`"))?,
-        };
-        let ours = serde_json::from_slice(&text).ok();
-        ours.filter(|record: &Self| record.format == FORMAT && record.version == VERSION).ok_or_else(|| {
-            Hinted::new(
-                format!("`{shown}` is not the record of a chime-sweep report; it is not overwritten"),
-                "move it away, or name another report with --output",
-            )
-            .into()
-        })
+    /// If something else is in both places, or they cannot be read.
+    pub fn of(report: &Path, taken: &[&Path]) -> anyhow::Result<Self> {
+        let places = ["json", "record.json"].map(|extension| report.with_extension(extension));
+        let mut free = None;
+        for path in places.iter().filter(|path| *path != report && !taken.contains(&path.as_path())) {
+            let text = match std::fs::read(path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    free.get_or_insert(path);
+                    continue;
+                }
+                read => read.with_context(|| format!("cannot read `{}`", path.display()))?,
+            };
+            let found = serde_json::from_slice::<Self>(&text).ok();
+            if let Some(ours) = found.filter(|found| found.format == FORMAT && found.version == VERSION) {
+                return Ok(Self { path: path.clone(), ..ours });
+            }
+        }
+        if let Some(path) = free {
+            return Ok(Self { path: path.clone(), ..Self::default() });
+        }
+        let [first, second] = places.map(|path| path.display().to_string());
+        let error = format!("neither `{first}` nor `{second}` is the record of a chime-sweep report");
+        Err(Hinted::new(error, "move one of them away, or name another report with --output").into())
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The run that left the report with these `rows`, if the latest one did.
@@ -89,13 +98,13 @@ impl Record {
         self.runs.pop().filter(|latest| latest.rows == *rows)
     }
 
-    /// Writes it beside `report`.
+    /// Writes it.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn write(&self, report: &Path) -> anyhow::Result<()> {
+    pub fn write(&self) -> anyhow::Result<()> {
         let json = serde_json::to_string_pretty(self)?;
-        files::replace(&record_path(report), |file| writeln!(file, "{json}"))?;
+        files::replace(&self.path, |file| writeln!(file, "{json}"))?;
         Ok(())
     }
 }

@@ -78,7 +78,9 @@ impl Job {
         let entries = fs::read_dir(self.folder()).expect("a folder");
         let mut names: Vec<_> =
             entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
-        let is_record = |name: &str| name.ends_with(".report.json") || name.ends_with(".simulated.json");
+        let is_record = |name: &str| {
+            [".report.json", ".simulated.json", ".record.json"].iter().any(|end| name.ends_with(end))
+        };
         names.retain(|name| name != ".local" && !is_record(name));
         names.sort();
         names

@@ -37,8 +37,7 @@ pub(crate) fn service_client(
         .tcp_keepalive(KEEPALIVE);
     let client = if endpoint.is_loopback() { client.no_proxy() } else { client };
     if endpoint.is_loopback() && endpoint.is_plain() {
-        // Reading the platform's roots takes milliseconds, and nothing will be encrypted: there is no proxy either.
-        return client.tls_certs_only([]).build().map_err(TransportError::Unbuildable);
+        return build_plain(client); // there is no proxy either
     }
     build(client, ca_bundle)
 }
@@ -63,6 +62,11 @@ pub(super) fn build(client: ClientBuilder, ca_bundle: Option<&Path>) -> Result<C
         None => client,
     };
     client.build().map_err(TransportError::Unbuildable)
+}
+
+/// Nothing will be encrypted, and reading the platform's roots takes milliseconds.
+pub(super) fn build_plain(client: ClientBuilder) -> Result<Client, TransportError> {
+    client.tls_certs_only([]).build().map_err(TransportError::Unbuildable)
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>, TransportError> {

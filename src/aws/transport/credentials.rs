@@ -17,7 +17,7 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt as _, Limited};
 use reqwest::Url;
 
-use super::client::{build, client_builder};
+use super::client::{build, build_plain, client_builder};
 use crate::aws::endpoint::{ip_of, is_loopback};
 
 /// The SDKs' value.
@@ -57,8 +57,11 @@ impl CredentialsTransport {
         } else {
             client_builder(CONNECT_TIMEOUT)
         };
-        let client =
-            build(client, self.ca_bundle.as_deref()).map_err(|error| ConnectorError::user(error.into()))?;
+        let client = match is_local(request.url()) && request.url().scheme() == "http" {
+            true => build_plain(client),
+            false => build(client, self.ca_bundle.as_deref()),
+        };
+        let client = client.map_err(|error| ConnectorError::user(error.into()))?;
 
         let reply = client.execute(request).await.map_err(connector_error)?;
         let (head, body) = http::Response::from(reply).into_parts();

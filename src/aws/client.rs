@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Collected, Limited};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::action::Action;
 use crate::aws::credentials::CredentialSource;
 use crate::aws::endpoint::Endpoint;
 use crate::aws::protocol::{
@@ -70,12 +71,13 @@ impl Client {
         self.credentials.get(self.now()).await
     }
 
-    /// Removes numbers from a connector, in one attempt.
+    /// Does this with numbers, on a connector if the action is on one, in one attempt.
     ///
     /// # Errors
     /// If there is no answer that settles the batch; the error's kind says what that means.
     pub(crate) async fn submit(
         &self,
+        action: Action,
         connector: &str,
         numbers: &[PhoneNumber],
     ) -> Result<BatchReply, ApiError> {
@@ -84,7 +86,7 @@ impl Client {
             ApiError::without_reply(ErrorKind::Credentials, "NoCredentials", one_line(&error) + &hint)
         })?;
         let offset = self.clock_offset.load(Ordering::Relaxed);
-        let request = self.signed(connector, numbers, &credentials, offset).map_err(|error| {
+        let request = self.signed(action, connector, numbers, &credentials, offset).map_err(|error| {
             ApiError::without_reply(ErrorKind::Rejected, "UnsendableRequest", one_line(&*error))
         })?;
         let exchange = tokio::time::timeout(self.request_timeout, self.exchange(request, offset)).await;
@@ -100,12 +102,13 @@ impl Client {
 
     fn signed(
         &self,
+        action: Action,
         connector: &str,
         numbers: &[PhoneNumber],
         credentials: &Credentials,
         offset: i64,
     ) -> Result<http::Request<Bytes>, Box<dyn std::error::Error + Send + Sync>> {
-        let mut request = request::disassociate(&self.endpoint, connector, numbers)?;
+        let mut request = request::of_action(&self.endpoint, action, connector, numbers)?;
         sigv4::sign(&mut request, self.endpoint.region().as_str(), credentials, self.time(offset))?;
         Ok(request)
     }

@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::column::Column;
 use super::error::InputError;
 use super::header::{Header, InputOptions, Layout};
 use super::notes::{NoteTaker, Notes};
@@ -12,6 +13,7 @@ use super::rows::{EXAMPLES, Rows};
 use super::source::Source;
 use super::status::Status;
 use super::swallowed::{check_header, check_record};
+use crate::action::Action;
 
 /// What an input holds.
 #[derive(Debug)]
@@ -54,6 +56,9 @@ impl Input {
     /// # Errors
     /// As for [`Self::read`].
     pub fn read_showing(source: &Source, options: &InputOptions, shown: usize) -> Result<Self, InputError> {
+        let action =
+            options.action.map_or_else(|| reported_action(source, options), |action| Ok(Some(action)))?;
+        let options = &InputOptions { action, ..options.clone() };
         let (header, mut records) = Header::read(source, options)?;
         let layout = header.layout(options)?;
         check_header(&header, &layout)?;
@@ -95,4 +100,17 @@ impl Input {
             Err(_) => Ok(false),
         }
     }
+}
+
+/// The action of the first row that says one, if `source` is a report.
+fn reported_action(source: &Source, options: &InputOptions) -> Result<Option<Action>, InputError> {
+    let (header, mut records) = Header::read(source, options)?;
+    let Some(layout) = Some(header.layout(options)?).filter(Layout::is_report) else { return Ok(None) };
+    while let Some(record) = records.next()? {
+        let said = layout.prior(record.fields).and_then(|prior| Action::of(prior.word(Column::Action)));
+        if said.is_some() {
+            return Ok(said);
+        }
+    }
+    Ok(None)
 }

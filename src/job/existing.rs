@@ -169,7 +169,9 @@ impl Existing {
         account_id: Option<&str>,
     ) -> anyhow::Result<Self> {
         let account_id = account_id.map(str::to_owned);
-        let header = Header::new(input.digest.to_string(), input.rows.len(), target.to_owned(), account_id);
+        let digest = input.digest.to_string();
+        let action = input.layout.action;
+        let header = Header::new(digest, input.rows.len(), target.to_owned(), account_id, action);
         let path = settings.journal();
         files::check_regular("the journal", &path, "move it away, or name another report with --output")?;
         let mut existing = Self { header, path, unfinished: None, discarded: None };
@@ -192,8 +194,8 @@ impl Existing {
         let Some(history) = replayed.history else {
             return Ok(journal.remove()?); // not even its header was complete: nothing had been sent
         };
-        let same_input =
-            (&history.header.input_xxh3, history.header.rows) == (&self.header.input_xxh3, self.header.rows);
+        let job = |header: &Header| (header.input_xxh3.clone(), header.rows, header.action);
+        let same_input = job(&history.header) == job(&self.header);
         // A complete report can be written again, and the rows that it left out can be sent, unless it has replaced
         // its own input.
         let goes_on = settings.unfinished == UnfinishedRun::Resume && same_input;

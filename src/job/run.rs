@@ -227,8 +227,9 @@ impl<'a> Run<'a> {
         journal: &mut Journal,
         mut watch: impl FnMut(&[event::Event]) -> Option<Entry<'static>> + Send,
     ) -> anyhow::Result<PoolEnd> {
-        let (settings, rows) = (self.settings, &self.input.rows);
+        let (settings, rows, action) = (self.settings, &self.input.rows, self.input.layout.action);
         let pool_settings = PoolSettings {
+            action,
             max_failures: settings.max_failures.map(|max| max.of(plan.number_count() as u64)),
             patience: if Screen::is_attended() { Duration::ZERO } else { settings.pool.patience },
             keys_are_fixed: self.service.keys_are_fixed,
@@ -251,7 +252,7 @@ impl<'a> Run<'a> {
         };
         let submit = |submission: Submission| {
             let client = Arc::clone(&self.service.client);
-            async move { client.submit(&submission.connector, &submission.numbers).await }
+            async move { client.submit(action, &submission.connector, &submission.numbers).await }
         };
         let renew = || {
             let client = Arc::clone(&self.service.client);

@@ -17,6 +17,7 @@ use super::existing::{ExistingReport, ReportSettings, UnfinishedRun};
 use super::hook::HookSettings;
 use super::outputs::Outputs;
 use super::service::{ServiceChoice, ServiceSettings};
+use crate::action::Action;
 use crate::aws::AwsArgs;
 use crate::cli::{AwsOptions, InputArgs, JobArgs, MaxFailures, RerunArgs, RunArgs, StopArgs};
 use crate::hint::Hinted;
@@ -171,6 +172,7 @@ impl JobSettings {
             },
             batch_size: job.pace.batch_size,
             pool: PoolSettings {
+                action: Action::Disassociate,
                 concurrency: job.pace.concurrency,
                 pace: PaceSettings {
                     rate: job.pace.rate,
@@ -233,6 +235,7 @@ pub(crate) fn columns(args: InputArgs) -> InputOptions {
         number_column: args.number_column,
         connector: args.connector,
         delimiter: args.delimiter,
+        action: None,
     }
 }
 

@@ -83,7 +83,7 @@ impl<'a> Dispatcher<'a> {
         now: Instant,
     ) -> Self {
         Self {
-            replies: Replies { rows, earlier },
+            replies: Replies { action: settings.action, rows, earlier },
             queue: Queue::new(planned),
             flights: HashMap::new(),
             concurrency: settings.concurrency.get(),

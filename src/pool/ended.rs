@@ -117,7 +117,8 @@ impl Dispatcher<'_> {
     /// The service refused the request.
     fn refused(&mut self, mut batch: Batch, error: ApiError, now: Instant, at: Timestamp) {
         batch.attempts += 1;
-        if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound)
+        if self.replies.action.needs_connector()
+            && matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound)
             && self.connectors.close(batch.connector, &error)
         {
             let (connector, code) = (self.replies.rows.connector_name(batch.connector), &*error.code);

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::action::Action;
 use crate::event::Stop;
 use crate::pool::pace::PaceSettings;
 
 /// How the pool works.
 #[derive(Debug, Clone)]
 pub(crate) struct PoolSettings {
+    /// What is done with the numbers.
+    pub(crate) action: Action,
     /// The most requests in flight.
     pub(crate) concurrency: NonZeroUsize,
     /// How fast.

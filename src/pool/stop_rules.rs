@@ -96,6 +96,7 @@ impl StopRules {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::Action;
     use crate::input::RowId;
 
     #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
@@ -120,6 +121,7 @@ mod tests {
 
     fn rules(change: impl FnOnce(&mut PoolSettings)) -> StopRules {
         let mut settings = PoolSettings {
+            action: Action::Disassociate,
             concurrency: std::num::NonZeroUsize::MIN,
             pace: crate::pool::pace::PaceSettings::default(),
             max_attempts: std::num::NonZeroU32::MIN,

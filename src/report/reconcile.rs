@@ -37,6 +37,7 @@ pub fn result_of<'a>(history: &'a History, row: RowId, stop: Option<&'a Stop>) -
             attempts: settlement.attempts,
             request_id: settlement.request_id.as_deref().unwrap_or_default(),
             completed_at: Some(settlement.at),
+            before: history.before(row),
         };
     }
     let reason = stop.map_or_else(|| "it ended early".to_owned(), Stop::because);
@@ -52,5 +53,6 @@ pub fn result_of<'a>(history: &'a History, row: RowId, stop: Option<&'a Stop>) -
         attempts: 0,
         request_id: "",
         completed_at: None,
+        before: history.before(row),
     }
 }

@@ -23,6 +23,8 @@ pub struct RowResult<'a> {
     pub request_id: &'a str,
     /// When it was settled.
     pub completed_at: Option<Timestamp>,
+    /// Where the number was before it was sent, if this run has looked; else empty.
+    pub before: &'a str,
 }
 
 impl RowResult<'_> {
@@ -34,5 +36,6 @@ impl RowResult<'_> {
         attempts: 0,
         request_id: "",
         completed_at: None,
+        before: "",
     };
 }

@@ -125,7 +125,7 @@ pub fn interpret(
     let code = match refusal.name.as_str() {
         "" if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => PROXY_REFUSED.into(),
         "" => format!("Http{}", status.as_u16()).into(),
-        name => one_line(name, LONGEST_NAME),
+        name => name.into(),
     };
     Err(error(refusal.kind(headers, now), code, &refusal.message))
 }
@@ -149,7 +149,8 @@ impl Refusal {
         let code = member(&json, CODES);
         let message = member(&json, &["message", "Message"]);
         let name = text(headers, "x-amzn-errortype").map(bare_name).filter(|name| !name.is_empty());
-        let name = name.or_else(|| code.as_deref().map(bare_name)).unwrap_or_default().to_owned();
+        let name = name.or_else(|| code.as_deref().map(bare_name)).unwrap_or_default();
+        let name = one_line(name, LONGEST_NAME).into_string(); // empty if it has nothing to be seen
         let message = match message.as_deref().map(without_canonical_request) {
             Some(message) if !message.is_empty() => message.to_owned(),
             _ if status.is_redirection() => redirected(headers),

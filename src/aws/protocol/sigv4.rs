@@ -72,8 +72,9 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::action::Action;
     use crate::aws::endpoint::{Endpoint, Region, Variant};
-    use crate::aws::protocol::request::disassociate;
+    use crate::aws::protocol::request::of_action;
     use crate::number::PhoneNumber;
 
     /// A file of fixtures/sigv4, as fixtures/sigv4/generate.py writes it.
@@ -133,7 +134,7 @@ mod tests {
                 given.numbers.iter().map(|number| PhoneNumber::parse(number).unwrap()).collect();
             let region = Region::parse(&given.region).unwrap();
             let endpoint = Endpoint::of_url(&given.endpoint, region, Variant::default(), true).unwrap();
-            let mut request = disassociate(&endpoint, &given.connector, &numbers).unwrap();
+            let mut request = of_action(&endpoint, Action::Disassociate, &given.connector, &numbers).unwrap();
             let (credentials, time) = (credentials(&given.credentials), given.time.parse().unwrap());
             sign(&mut request, &given.region, &credentials, time).unwrap();
             assert_eq!(request.method().as_str(), sent.method, "{name}");
@@ -150,7 +151,8 @@ mod tests {
 
     fn request() -> http::Request<Bytes> {
         let region = Region::parse("us-east-1").unwrap();
-        disassociate(&Endpoint::of_region(region, Variant::default()).unwrap(), "abc", &[]).unwrap()
+        let endpoint = Endpoint::of_region(region, Variant::default()).unwrap();
+        of_action(&endpoint, Action::Disassociate, "abc", &[]).unwrap()
     }
 
     #[test]

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+use crate::action::Action;
 use crate::aws::endpoint::{Endpoint, Region, Variant};
 use crate::aws::protocol::{ApiError, BatchReply, ErrorKind, reply, request, sigv4};
 use crate::cli::{Cli, Command};
@@ -209,7 +210,8 @@ impl Trial {
         let region = Region::parse("us-east-1").expect("a region");
         let endpoint = Endpoint::of_region(region, Variant::default()).expect("an endpoint");
         let mut request =
-            request::disassociate(&endpoint, &submission.connector, &submission.numbers).expect("a request");
+            request::of_action(&endpoint, Action::Disassociate, &submission.connector, &submission.numbers)
+                .expect("a request");
         let keys = self.keys.lock().expect("no panic").clone();
         sigv4::sign(&mut request, "us-east-1", &keys, wall()).expect("signs");
         let answer = self.service.lock().expect("no panic").answer(&request, wall(), elapsed);

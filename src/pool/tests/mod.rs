@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::pace::PaceSettings;
 use super::*;
+use crate::action::Action;
 use crate::aws::protocol::{ErrorKind, NumberError};
 use crate::event::{Event, Inbox, Outcome, channel};
 use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source};
@@ -107,6 +108,7 @@ impl Night {
             connectors: connectors.to_vec(),
             batch_size: 10,
             settings: PoolSettings {
+                action: Action::Disassociate,
                 concurrency: NonZeroUsize::new(4).expect("positive"),
                 pace: PaceSettings { seed: 7, ..PaceSettings::default() },
                 max_attempts: NonZeroU32::new(3).expect("positive"),
@@ -203,7 +205,8 @@ async fn record(
     rows: u32,
     durable: Arc<Mutex<HashSet<PhoneNumber>>>,
 ) -> (History, Vec<Event>) {
-    let mut history = History::new(Header::new(String::new(), rows, String::new(), None));
+    let mut history =
+        History::new(Header::new(String::new(), rows, String::new(), None, Action::Disassociate));
     let mut events = Vec::new();
     loop {
         let Some(group) = inbox.try_take() else { return (history, events) };

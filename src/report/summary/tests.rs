@@ -221,6 +221,7 @@ proptest! {
             attempts: 1,
             request_id: "r",
             completed_at: None,
+            before: "",
         };
         let (mut written, mut counter) = (Vec::new(), Counted::default());
         report::write(&mut written, &source, &input, Place::default(), result_of, |row| counter.add_written(&row, &input.rows)).unwrap();

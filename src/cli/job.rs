@@ -32,10 +32,10 @@ pub(super) const AWS_OPTIONS: [&str; 9] = [
 ];
 
 /// The options that `run` and `rerun` share.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
 pub(crate) struct JobArgs {
-    /// Remove the numbers without asking
+    /// Do it without asking
     #[arg(short, long)]
     pub(crate) yes: bool,
     /// Continue a run that was cut short, from its journal
@@ -91,7 +91,7 @@ pub(crate) struct JobArgs {
 }
 
 /// How the input is read.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Input")]
 pub(crate) struct InputArgs {
     /// The column with the connector's id, by header or position [default: voice_connector_id or similar]

@@ -11,7 +11,9 @@ mod environment;
 pub(crate) mod manual;
 
 pub use arguments::{Cli, Command};
-pub(crate) use arguments::{PlanArgs, RerunArgs, RunArgs, SimulateArgs, StatusArgs, SummaryArgs};
+pub(crate) use arguments::{
+    PlanArgs, ReleaseArgs, RerunArgs, RunArgs, SimulateArgs, StatusArgs, SummaryArgs, UndoArgs,
+};
 pub use environment::{parse, unknown_variables, wants_json};
 pub(crate) use job::{AwsOptions, InputArgs, JobArgs, StopArgs};
 pub(crate) use values::MaxFailures;

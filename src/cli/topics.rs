@@ -40,6 +40,26 @@ Examples:
   chime-sweep rerun numbers.report.csv -o second.csv
       the same, but the first report is not changed";
 
+pub(super) const UNDO_EXAMPLES: &str = "\
+Examples:
+  chime-sweep undo numbers.report.csv
+      puts back what that run removed; the report of this is numbers.report.undo.csv
+  chime-sweep rerun numbers.report.undo.csv
+      tries those again that could not be put back
+  chime-sweep undo numbers.report.release.csv
+      restores what was released (numbers.report.release.restore.csv), then puts it back on its connectors";
+
+pub(super) const RELEASE_EXAMPLES: &str = "\
+Examples:
+  chime-sweep release numbers.report.csv
+      releases the numbers that that run removed, if they are still unassigned; the count has to be typed
+  chime-sweep release numbers.report.csv --yes --confirm-count 1200
+      unattended: nothing is done unless it is exactly this many numbers
+  chime-sweep export --unassigned -o unassigned.csv && chime-sweep release unassigned.csv
+      releases all that are on no connector
+  chime-sweep undo numbers.report.release.csv
+      takes it back, within seven days";
+
 pub(super) const PLAN_EXAMPLES: &str = "\
 Examples:
   chime-sweep plan numbers.csv --rate 10

@@ -56,8 +56,10 @@ impl Input {
     /// # Errors
     /// As for [`Self::read`].
     pub fn read_showing(source: &Source, options: &InputOptions, shown: usize) -> Result<Self, InputError> {
-        let action =
-            options.action.map_or_else(|| reported_action(source, options), |action| Ok(Some(action)))?;
+        let action = match options.action {
+            None => Self::reported_action(source, options)?,
+            given => given,
+        };
         let options = &InputOptions { action, ..options.clone() };
         let (header, mut records) = Header::read(source, options)?;
         let layout = header.layout(options)?;
@@ -89,6 +91,22 @@ impl Input {
         Ok(Self { rows, digest: records.digest(), layout, invalid, notes: notes.finish() })
     }
 
+    /// What the report `source` says was done with its numbers; `None` if it is not a report, or does not say it.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn reported_action(source: &Source, options: &InputOptions) -> Result<Option<Action>, InputError> {
+        let (header, mut records) = Header::read(source, options)?;
+        let Some(layout) = Some(header.layout(options)?).filter(Layout::is_report) else { return Ok(None) };
+        while let Some(record) = records.next()? {
+            let said = layout.prior(record.fields).and_then(|prior| Action::of(prior.word(Column::Action)));
+            if said.is_some() {
+                return Ok(said);
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether the source's header has the columns of a report.
     ///
     /// # Errors
@@ -100,17 +118,4 @@ impl Input {
             Err(_) => Ok(false),
         }
     }
-}
-
-/// The action of the first row that says one, if `source` is a report.
-fn reported_action(source: &Source, options: &InputOptions) -> Result<Option<Action>, InputError> {
-    let (header, mut records) = Header::read(source, options)?;
-    let Some(layout) = Some(header.layout(options)?).filter(Layout::is_report) else { return Ok(None) };
-    while let Some(record) = records.next()? {
-        let said = layout.prior(record.fields).and_then(|prior| Action::of(prior.word(Column::Action)));
-        if said.is_some() {
-            return Ok(said);
-        }
-    }
-    Ok(None)
 }

@@ -36,7 +36,7 @@ impl RowKey {
     }
 
     /// Whether a cell holds this key. A spreadsheet may have begun it with a capital letter.
-    pub(super) fn fits(self, cell: &str) -> bool {
+    pub(crate) fn fits(self, cell: &str) -> bool {
         cell.trim().as_bytes().eq_ignore_ascii_case(&self.0)
     }
 }

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use jiff::{Timestamp, ZonedDateTime};
+use jiff::{SignedDuration, Timestamp, ZonedDateTime};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::beside::beside;
 use super::clock::{now, wall_clock};
+use super::derive::derive;
 use super::existing::{self, Existing};
 use super::failure::{exit_status, explained, nothing_sent, with_note};
 use super::finish;
@@ -23,11 +24,13 @@ use super::service::Service;
 use super::settings::{self, JobSettings, Mode};
 use super::signals;
 use super::status;
+use crate::action::Action;
 use crate::aws::Environment;
 use crate::cli::exit::ExitStatus;
 use crate::event::{self, StopReason};
 use crate::files;
-use crate::input::{Input, RowFlags, Source, Standing};
+use crate::hint::Hinted;
+use crate::input::{Input, InputOptions, RowFlags, Source, Standing};
 use crate::journal::entry::Entry;
 use crate::journal::writer::Journal;
 use crate::plan::Plan;
@@ -40,6 +43,9 @@ use crate::terminal::consent;
 use crate::terminal::overview::{Expected, Overview};
 use crate::terminal::states::Changes;
 use crate::terminal::tally::Tally;
+
+/// How long a number stays in the deletion queue (Amazon Chime SDK administrator guide).
+const IN_QUEUE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Runs the job.
 ///
@@ -77,7 +83,10 @@ struct Run<'a> {
     settings: &'a JobSettings,
     screen: &'a Screen,
     runtime: Runtime,
+    /// The file as given, if the input was taken from it.
+    origin: Option<Source>,
     source: Source,
+    columns: InputOptions,
     input: Input,
     service: Service,
     /// Of the earlier runs of this report.
@@ -120,17 +129,29 @@ impl<'a> Run<'a> {
         let mut record = Record::of(&settings.report.path, &taken)?;
         files::check_output("the record", record.path(), "--output names another report")?;
         settings.outputs.check()?;
-        let source = Source::open(&settings.input)?;
+        let mut source = Source::open(&settings.input)?;
+        let (mut origin, mut columns) = (None, settings.columns.clone());
+        if let Some(action) = settings.derive {
+            let derived = derive(&source, &columns, action)?;
+            derived.left_out.iter().for_each(|why| tracing::warn!("left out: {why}"));
+            origin = Some(std::mem::replace(&mut source, derived.source));
+            columns = InputOptions { action: Some(action), ..InputOptions::default() };
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (input, service) = beside(
-            || Input::read(&source, &settings.columns),
-            || Service::open(&settings.service, env, &runtime),
-        );
+        let (input, service) =
+            beside(|| Input::read(&source, &columns), || Service::open(&settings.service, env, &runtime));
         let input = input?;
         anyhow::ensure!(
-            settings.mode == Mode::Run || input.layout.is_report(),
+            settings.mode != Mode::Rerun || input.layout.is_report(),
             "`{}` is not a chime-sweep report; use `chime-sweep run` for it",
             source.name()
+        );
+        anyhow::ensure!(
+            settings.mode != Mode::Run || input.layout.action == Action::Disassociate,
+            Hinted::new(
+                format!("`{}` is the report of an `{}`", source.name(), input.layout.action),
+                "use `chime-sweep rerun` for it"
+            )
         );
         if input.layout.is_report() {
             record.runs = Record::of(&settings.input, &[])?.runs;
@@ -139,7 +160,9 @@ impl<'a> Run<'a> {
             settings,
             screen,
             runtime,
+            origin,
             source,
+            columns,
             input,
             service: service?,
             record,
@@ -150,12 +173,19 @@ impl<'a> Run<'a> {
     /// Checks for an existing report and journal.
     fn look(&self) -> anyhow::Result<Existing> {
         let settings = self.settings;
-        if self.input.layout.is_report() && !self.service.is_local() {
-            existing::check_not_rehearsed(&self.source, &settings.columns)?;
-        }
-        if self.input.layout.is_report() && !self.service.is_simulated() && !settings.other_target {
-            let (target, place) = (&self.service.target, self.service.place());
-            existing::check_same_target(&self.source, &settings.columns, &self.record, target, place)?;
+        let is_report = self.input.layout.is_report();
+        if let Some(report) = self.origin.as_ref().or(is_report.then_some(&self.source))
+            && Input::is_report(report)?
+        {
+            let columns = &settings.columns;
+            if !self.service.is_local() {
+                existing::check_not_rehearsed(report, columns)?;
+            }
+            if !self.service.is_simulated() && !settings.other_target {
+                let (target, place) = (&self.service.target, self.service.place());
+                let record = Record::of(&settings.input, &[])?;
+                existing::check_same_target(report, columns, &record, target, place)?;
+            }
         }
         let Service { target, .. } = &self.service;
         Existing::look(&settings.report, &self.input, target, self.service.account_id())
@@ -169,15 +199,21 @@ impl<'a> Run<'a> {
             identity: self.service.identity.as_ref(),
             stops_at: settings.stops_at.clone().map(|at| (at.clone(), left_until(&at))),
             settled: existing.settled(),
+            last_day: (plan.number_count() > 0 && self.input.layout.action == Action::Delete)
+                .then(|| wall_clock().saturating_add(IN_QUEUE).map(|day| day.strftime("%a %F").to_string()))
+                .and_then(Result::ok),
             forgets: existing.forgets(self.service.is_simulated()),
             ..Overview::of(&settings.input, &self.source, &self.input, plan)
         };
-        let removes = overview.numbers() > 0 && !self.service.is_simulated();
-        if (removes || overview.forgets.is_some()) && !settings.consent {
+        let changes = overview.numbers() > 0 && !self.service.is_simulated();
+        if (changes || overview.forgets.is_some()) && !settings.consent {
             consent::ask(&overview, self.screen, settings.reads_stdin())?;
         } else {
+            if changes {
+                consent::check_count(&overview, settings.confirmed)?;
+            }
             self.screen.say_with(&overview, || Some(("plan", overview.json(Expected::Assumed))));
-            if removes {
+            if changes {
                 self.screen.log("confirmed by --yes");
             }
         }
@@ -313,6 +349,7 @@ impl<'a> Run<'a> {
             version: summary::VERSION,
             report: report.clone(),
             simulated: self.service.is_simulated(),
+            action: self.input.layout.action,
             next_command: (!all_succeeded).then(|| next_steps::rerun(settings)),
             all_succeeded,
             counted,
@@ -335,7 +372,7 @@ impl<'a> Run<'a> {
         summary.in_short().iter().for_each(|text| self.screen.say_though_quiet(text));
         Source::open(report)
             .map_err(anyhow::Error::from)
-            .and_then(|written| settings.outputs.write(&summary, &written, &settings.columns))
+            .and_then(|written| settings.outputs.write(&summary, &written, &self.columns))
             .map_err(|error| with_note(error, format!("the report was written: `{}`", report.display())))?;
         let status = ExitStatus::of_run(stopped, all_succeeded);
         Ok(Finished { status, summary: Some(summary), is_aborted: false })

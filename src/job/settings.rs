@@ -19,7 +19,9 @@ use super::outputs::Outputs;
 use super::service::{ServiceChoice, ServiceSettings};
 use crate::action::Action;
 use crate::aws::AwsArgs;
-use crate::cli::{AwsOptions, InputArgs, JobArgs, MaxFailures, RerunArgs, RunArgs, StopArgs};
+use crate::cli::{
+    AwsOptions, InputArgs, JobArgs, MaxFailures, ReleaseArgs, RerunArgs, RunArgs, StopArgs, UndoArgs,
+};
 use crate::hint::Hinted;
 use crate::input::InputOptions;
 use crate::pool::PoolSettings;
@@ -38,6 +40,9 @@ pub(crate) struct JobSettings {
     pub(crate) input: PathBuf,
     /// How the input is read.
     pub(crate) columns: InputOptions,
+    /// What is to be done with the numbers of the file, if they are not its rows as they stand; how it is read is the
+    /// file's own then.
+    pub(crate) derive: Option<Action>,
     /// Where the report goes.
     pub(crate) report: ReportSettings,
     /// What else is written.
@@ -48,6 +53,8 @@ pub(crate) struct JobSettings {
     pub(crate) other_target: bool,
     /// The user consented with `--yes`.
     pub(crate) consent: bool,
+    /// To this many numbers.
+    pub(crate) confirmed: Option<u64>,
     /// Which service is called.
     pub(crate) service: ServiceSettings,
     /// The maximum number of phone numbers in a request.
@@ -71,6 +78,10 @@ pub(crate) enum Mode {
     Run,
     /// Send the rows of a report that did not succeed.
     Rerun,
+    /// Take back what a report did.
+    Undo,
+    /// Release the numbers that a report removed.
+    Release,
 }
 
 impl Mode {
@@ -80,6 +91,8 @@ impl Mode {
         match self {
             Self::Run => "run",
             Self::Rerun => "rerun",
+            Self::Undo => "undo",
+            Self::Release => "release",
         }
     }
 }
@@ -128,7 +141,51 @@ impl JobSettings {
             (false, true) => ExistingReport::Replace,
             (false, false) => ExistingReport::Keep,
         };
-        Self::of_job(Mode::Rerun, args.job, args.report, (report, existing), report_copy, now)
+        let settings =
+            Self::of_job(Mode::Rerun, args.job, args.report, (report, existing), report_copy, now)?;
+        Ok(Self { confirmed: args.confirm_count, ..settings })
+    }
+
+    /// For `release`, at `now`.
+    ///
+    /// # Errors
+    /// If the arguments contradict each other.
+    pub(crate) fn of_release(args: ReleaseArgs, now: &ZonedDateTime) -> anyhow::Result<Self> {
+        let ReleaseArgs { report, output, overwrite, confirm_count, job } = args;
+        let args = UndoArgs { report, output, overwrite, job };
+        let settings = Self::of_undo(Mode::Release, args, Action::Delete, now)?;
+        Ok(Self { confirmed: confirm_count, ..settings })
+    }
+
+    /// For `undo` or `release`, at `now`: does `action` with numbers of a report.
+    ///
+    /// # Errors
+    /// If the arguments contradict each other.
+    pub(crate) fn of_undo(
+        mode: Mode,
+        args: UndoArgs,
+        action: Action,
+        now: &ZonedDateTime,
+    ) -> anyhow::Result<Self> {
+        ensure!(
+            !is_stream(&args.report),
+            "a report on standard input has no name to derive another's from: name its file"
+        );
+        let report_copy = args.output.as_deref().is_some_and(is_stream);
+        let report = match args.output {
+            Some(output) if !report_copy => output,
+            _ => report_of_action(&args.report, action, args.job.simulate),
+        };
+        if !args.report.is_dir() && same_file(&report, &args.report) {
+            bail!(Hinted::new(
+                format!("the report `{}` would replace the one that it is taken from", report.display()),
+                "--output names another file"
+            ));
+        }
+        let replace = args.overwrite || args.job.simulate;
+        let existing = if replace { ExistingReport::Replace } else { ExistingReport::Keep };
+        let settings = Self::of_job(mode, args.job, args.report, (report, existing), report_copy, now)?;
+        Ok(Self { derive: Some(action), ..settings })
     }
 
     fn of_job(
@@ -150,6 +207,7 @@ impl JobSettings {
             mode,
             input,
             columns: columns(job.columns),
+            derive: None,
             report: ReportSettings { path: report, existing, unfinished },
             outputs: Outputs {
                 report_copy,
@@ -160,6 +218,7 @@ impl JobSettings {
             note: job.note,
             other_target: job.other_target,
             consent: job.yes,
+            confirmed: None,
             service: ServiceSettings {
                 choice: match job.simulate {
                     true => ServiceChoice::Simulator { scenario: job.scenario },
@@ -214,9 +273,10 @@ impl JobSettings {
     /// Where the report goes without `--output`.
     #[must_use]
     pub(crate) fn default_report(&self) -> PathBuf {
-        match (self.mode, self.service.choice.is_simulated()) {
-            (Mode::Rerun, false) => self.input.clone(),
-            (_, simulated) => report_of(&self.input, simulated),
+        match (self.mode, self.derive, self.service.choice.is_simulated()) {
+            (_, Some(action), simulated) => report_of_action(&self.input, action, simulated),
+            (Mode::Rerun, _, false) => self.input.clone(),
+            (.., simulated) => report_of(&self.input, simulated),
         }
     }
 
@@ -277,6 +337,17 @@ fn is_stream(path: &Path) -> bool {
 pub(super) fn report_of(input: &Path, simulated: bool) -> PathBuf {
     let input = if is_stream(input) { Path::new("chime-sweep") } else { input };
     input.with_extension(if simulated { "simulated.csv" } else { "report.csv" })
+}
+
+/// `numbers.report.csv` → `numbers.report.undo.csv`, or `numbers.report.undo.simulated.csv`.
+pub(super) fn report_of_action(report: &Path, action: Action, simulated: bool) -> PathBuf {
+    let kind = match action {
+        Action::Disassociate => "report",
+        Action::Associate => "undo",
+        Action::Delete => "release",
+        Action::Restore => "restore",
+    };
+    report.with_extension(if simulated { format!("{kind}.simulated.csv") } else { format!("{kind}.csv") })
 }
 
 /// Whether two files, which need not exist, have the same name in the same directory.

@@ -11,6 +11,7 @@ use indicatif::HumanCount;
 use jiff::ZonedDateTime;
 use serde_json::json;
 
+use crate::action::Action;
 use crate::aws::credentials::Identity;
 use crate::input::{ConnectorId, EXAMPLES, Input, InvalidRow, RowId, Source, Standing, is_like_those_of_aws};
 use crate::plan::Plan;
@@ -35,6 +36,8 @@ pub(crate) struct Overview<'a> {
     pub(crate) stops_at: Option<(ZonedDateTime, Duration)>,
     /// Rows that an earlier run of the same job has settled.
     pub(crate) settled: u64,
+    /// The last day on which what is done can be taken back, if there is one.
+    pub(crate) last_day: Option<String>,
     /// What is forgotten with the journal that `--discard` deletes.
     pub(crate) forgets: Option<String>,
     /// Whether the details are all, and not only examples.
@@ -72,11 +75,30 @@ impl<'a> Overview<'a> {
     #[must_use]
     pub(crate) fn of(path: &Path, source: &'a Source, input: &'a Input, plan: &'a Plan) -> Self {
         let directory = path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned()));
-        let (target, identity, stops_at, settled, forgets, shows_all) = (None, None, None, 0, None, false);
-        Self { source, directory, input, plan, target, identity, stops_at, settled, forgets, shows_all }
+        let (target, identity, stops_at, settled, last_day) = (None, None, None, 0, None);
+        let (forgets, shows_all) = (None, false);
+        Self {
+            source,
+            directory,
+            input,
+            plan,
+            target,
+            identity,
+            stops_at,
+            settled,
+            last_day,
+            forgets,
+            shows_all,
+        }
     }
 
-    /// Numbers to be removed.
+    /// What is done with the numbers.
+    #[must_use]
+    pub(crate) fn action(&self) -> Action {
+        self.input.layout.action
+    }
+
+    /// The numbers that are sent.
     #[must_use]
     pub(crate) fn numbers(&self) -> u64 {
         self.plan.number_count() as u64
@@ -176,7 +198,11 @@ impl<'a> Overview<'a> {
         }));
         lines.extend(self.forgets.iter().map(|forgets| format!("to forget   {forgets}")));
         let requests = counted(self.plan.batch_count() as u64, "request");
-        lines.push(format!("to remove   {}, in {requests}", counted(self.numbers(), "number")));
+        let what = format!("to {}", self.action().verb());
+        lines.push(format!("{what:<12}{}, in {requests}", counted(self.numbers(), "number")));
+        lines.extend(self.last_day.as_ref().map(|day| {
+            format!("to go back  until {day} with `chime-sweep undo`; after that they may be lost for good")
+        }));
         lines.extend(self.stops_at.as_ref().map(|(at, left)| {
             format!("time limit  stops at {}, in {}", at.strftime("%a %F %H:%M %Z"), span(*left))
         }));
@@ -247,7 +273,9 @@ impl<'a> Overview<'a> {
             "rows": rows.len(),
             "connector_column": notes.connector_column.as_deref().map(|column| column.trim_matches('`')),
             "number_column": notes.number_column.trim_matches('`'),
-            "to_remove": self.numbers(),
+            "action": self.action(),
+            "numbers": self.numbers(),
+            "to_remove": (self.action() == Action::Disassociate).then(|| self.numbers()),
             "requests": self.plan.batch_count(),
             "already_done": self.count(Standing::Finished) + self.settled,
             "invalid": self.count(Standing::Invalid),

@@ -1,4 +1,4 @@
-//! The service's client: signs a batch, sends it once, and returns the result.
+//! The service's client: signs a request, sends it once, and returns the result.
 //!
 //! The only place with a socket to the service. Must not retry, wait or pace: that is the pool's.
 
@@ -13,11 +13,14 @@ use aws_credential_types::Credentials;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Collected, Limited};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use crate::aws::credentials::CredentialSource;
 use crate::aws::endpoint::Endpoint;
+use crate::aws::protocol::listing::{Page, Query};
+use crate::aws::protocol::request::RequestError;
 use crate::aws::protocol::{
-    ApiError, BatchReply, ErrorKind, PROXY_REFUSED, UNRESOLVED, UNTRUSTED, reply, request, sigv4,
+    ApiError, BatchReply, ErrorKind, PROXY_REFUSED, UNRESOLVED, UNTRUSTED, listing, reply, request, sigv4,
 };
 use crate::hint::Hint;
 use crate::number::PhoneNumber;
@@ -25,7 +28,7 @@ use crate::number::PhoneNumber;
 /// More than any real reply, even one with an error for each of 10,000 numbers. A longer reply is not read.
 const REPLY_AT_MOST: usize = 4 << 20;
 
-/// Sends batches to one endpoint with one set of credentials.
+/// Calls one endpoint with one set of credentials.
 #[derive(Debug)]
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -79,15 +82,34 @@ impl Client {
         connector: &str,
         numbers: &[PhoneNumber],
     ) -> Result<BatchReply, ApiError> {
+        self.call(|endpoint| request::disassociate(endpoint, connector, numbers), reply::batch).await
+    }
+
+    /// Reads what the service has: a page of a list or one number, in one attempt.
+    ///
+    /// # Errors
+    /// If there is no answer; the error's kind says what that means.
+    pub(crate) async fn read(&self, query: &Query) -> Result<Page, ApiError> {
+        self.call(|endpoint| listing::request(endpoint, query), |json, _| listing::page(&query.what, json))
+            .await
+    }
+
+    /// Signs and sends a request once; `parse` reads its answer.
+    async fn call<T>(
+        &self,
+        write: impl FnOnce(&Endpoint) -> Result<http::Request<Bytes>, RequestError>,
+        parse: impl FnOnce(&Value, Option<Box<str>>) -> Option<T>,
+    ) -> Result<T, ApiError> {
         let credentials = self.credentials.get(self.now()).await.map_err(|error| {
             let hint = error.hint().map(|hint| format!("; hint: {hint}")).unwrap_or_default();
             ApiError::without_reply(ErrorKind::Credentials, "NoCredentials", one_line(&error) + &hint)
         })?;
         let offset = self.clock_offset.load(Ordering::Relaxed);
-        let request = self.signed(connector, numbers, &credentials, offset).map_err(|error| {
+        let request = self.signed(write, &credentials, offset).map_err(|error| {
             ApiError::without_reply(ErrorKind::Rejected, "UnsendableRequest", one_line(&*error))
         })?;
-        let exchange = tokio::time::timeout(self.request_timeout, self.exchange(request, offset)).await;
+        let exchange =
+            tokio::time::timeout(self.request_timeout, self.exchange(request, offset, parse)).await;
         let result = exchange.unwrap_or_else(|_elapsed| {
             let seconds = self.request_timeout.as_secs_f64();
             Err(no_answer("Timeout", format!("no answer within {seconds} s")))
@@ -100,12 +122,11 @@ impl Client {
 
     fn signed(
         &self,
-        connector: &str,
-        numbers: &[PhoneNumber],
+        write: impl FnOnce(&Endpoint) -> Result<http::Request<Bytes>, RequestError>,
         credentials: &Credentials,
         offset: i64,
     ) -> Result<http::Request<Bytes>, Box<dyn std::error::Error + Send + Sync>> {
-        let mut request = request::disassociate(&self.endpoint, connector, numbers)?;
+        let mut request = write(&self.endpoint)?;
         sigv4::sign(&mut request, self.endpoint.region().as_str(), credentials, self.time(offset))?;
         Ok(request)
     }
@@ -122,14 +143,21 @@ impl Client {
         now.saturating_add(SignedDuration::from_secs(offset)).unwrap_or(now)
     }
 
-    async fn exchange(&self, request: http::Request<Bytes>, offset: i64) -> Result<BatchReply, ApiError> {
+    async fn exchange<T>(
+        &self,
+        request: http::Request<Bytes>,
+        offset: i64,
+        parse: impl FnOnce(&Value, Option<Box<str>>) -> Option<T>,
+    ) -> Result<T, ApiError> {
         let request = request.try_into().map_err(|error| transport_error(&error))?;
         let mut response = self.http.execute(request).await.map_err(|error| transport_error(&error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         match read_bounded(response).await {
-            Ok(body) => reply::interpret(status, &headers, &body, self.time(offset)),
+            Ok(body) => reply::interpret(status, &headers, &body, self.time(offset), parse),
             // The status of a refusal is enough to act on; that of a success is not.
-            Err(_) if status.is_client_error() => reply::interpret(status, &headers, b"", self.time(offset)),
+            Err(_) if status.is_client_error() => {
+                reply::interpret(status, &headers, b"", self.time(offset), parse)
+            }
             Err(error) => Err(ApiError { status: Some(status.as_u16()), ..error }),
         }
     }

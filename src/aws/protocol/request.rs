@@ -11,8 +11,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::aws::endpoint::Endpoint;
 use crate::number::PhoneNumber;
 
-/// What AWS encodes in a path segment: everything but RFC 3986's unreserved characters.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// What AWS encodes in a path segment and in a query: everything but RFC 3986's unreserved characters.
+pub(super) const UNRESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Why a request cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -20,10 +21,10 @@ pub enum RequestError {
     /// The id is empty, or is a dot segment, which would address another resource.
     #[error("voice connector id `{0}` cannot be part of a URL path")]
     Connector(Box<str>),
-    /// The path and query do not form a URI: the id is far too long.
-    #[error("no URI can be formed for this voice connector id of {length} bytes")]
+    /// The path and query do not form a URI: an id is far too long.
+    #[error("no URI can be formed of an id of {length} bytes")]
     Uri {
-        /// The id's length in bytes.
+        /// The length of the id, or of what it is a part of, in bytes.
         length: usize,
         /// The reason.
         source: http::Error,
@@ -46,7 +47,7 @@ pub fn disassociate(
     if matches!(connector, "" | "." | "..") {
         return Err(RequestError::Connector(connector.into()));
     }
-    let segment = utf8_percent_encode(connector, SEGMENT);
+    let segment = utf8_percent_encode(connector, UNRESERVED);
     let mut body = String::from("{\"E164PhoneNumbers\": [");
     for (index, number) in numbers.iter().enumerate() {
         let comma = if index == 0 { "" } else { ", " };

@@ -120,7 +120,14 @@ fn reply_interpret(bencher: Bencher, errors: usize) {
     let mut headers = HeaderMap::new();
     headers.insert("x-amzn-requestid", HeaderValue::from_static("3c5a8c9e-7d1f-4b7c-9e55-0123456789ab"));
     bencher.bench(|| {
-        reply::interpret(StatusCode::OK, &headers, black_box(body.as_bytes()), Timestamp::UNIX_EPOCH).unwrap()
+        reply::interpret(
+            StatusCode::OK,
+            &headers,
+            black_box(body.as_bytes()),
+            Timestamp::UNIX_EPOCH,
+            reply::batch,
+        )
+        .unwrap()
     });
 }
 

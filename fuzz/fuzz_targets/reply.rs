@@ -16,5 +16,5 @@ libfuzzer_sys::fuzz_target!(|reply: (u16, [&[u8]; 4], &[u8])| {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
-    let _ = reply::interpret(status, &headers, body, Timestamp::UNIX_EPOCH);
+    let _ = reply::interpret(status, &headers, body, Timestamp::UNIX_EPOCH, reply::batch);
 });

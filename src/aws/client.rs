@@ -1,4 +1,4 @@
-//! The service's client: signs a batch, sends it once, and returns the result.
+//! The service's client: signs a request, sends it once, and returns the result.
 //!
 //! The only place with a socket to the service. Must not retry, wait or pace: that is the pool's.
 
@@ -13,12 +13,16 @@ use aws_credential_types::Credentials;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Collected, Limited};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use crate::action::Action;
 use crate::aws::credentials::CredentialSource;
 use crate::aws::endpoint::Endpoint;
+use crate::aws::protocol::listing::{Holder, Listed, ListedNumber, Page, Query};
+use crate::aws::protocol::request::RequestError;
 use crate::aws::protocol::{
-    ApiError, BatchReply, ErrorKind, PROXY_REFUSED, UNRESOLVED, UNTRUSTED, reply, request, sigv4,
+    ApiError, BatchReply, ErrorKind, NumberError, PROXY_REFUSED, UNRESOLVED, UNTRUSTED, listing, reply,
+    request, sigv4,
 };
 use crate::hint::Hint;
 use crate::number::PhoneNumber;
@@ -26,7 +30,7 @@ use crate::number::PhoneNumber;
 /// More than any real reply, even one with an error for each of 10,000 numbers. A longer reply is not read.
 const REPLY_AT_MOST: usize = 4 << 20;
 
-/// Sends batches to one endpoint with one set of credentials.
+/// Calls one endpoint with one set of credentials.
 #[derive(Debug)]
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -81,15 +85,76 @@ impl Client {
         connector: &str,
         numbers: &[PhoneNumber],
     ) -> Result<BatchReply, ApiError> {
+        let write = |endpoint: &Endpoint| request::of_action(endpoint, action, connector, numbers);
+        match action {
+            Action::Disassociate | Action::Delete => self.call(write, reply::batch).await,
+            Action::Restore => reply::of_one(self.call(write, reply::restored).await, numbers),
+            Action::Associate => {
+                let mut reply = self.call(write, reply::batch).await?;
+                for error in std::mem::take(&mut reply.errors) {
+                    reply.errors.extend(self.look(connector, error).await);
+                }
+                Ok(reply)
+            }
+        }
+    }
+
+    /// Of a number that could not be put on this connector because it is on something: is it there already? Then there is
+    /// no error. Nothing else tells: the service may have refused it because an attempt without an answer worked.
+    async fn look(&self, connector: &str, error: NumberError) -> Option<NumberError> {
+        let Some(number) = error.number.filter(|_| &*error.code == "PhoneNumberAssociationsExist") else {
+            return Some(error);
+        };
+        let query = Query { what: Listed::Number(number), page_size: 1, next_token: None };
+        let read = self.read(&query).await.map(|page| page.items.first().map(ListedNumber::read));
+        let holders: Vec<_> = match &read {
+            Ok(Some(listed)) => Holder::ALL.into_iter().flat_map(|holder| listed.on(holder)).collect(),
+            _ => Vec::new(),
+        };
+        if holders
+            .iter()
+            .any(|holder| *holder.name == *Holder::Connector.name() && *holder.value == *connector)
+        {
+            return None;
+        }
+        let ids: Vec<_> = holders.iter().map(|holder| format!("`{}`", holder.value.escape_debug())).collect();
+        // Where it is cannot be read, or is not shown yet: sent again, it is looked up again.
+        let code = if ids.is_empty() { "ServiceFailure".into() } else { error.code };
+        let message = match &read {
+            Err(why) => why.message.clone(),
+            Ok(_) if ids.is_empty() => {
+                "the service says that the number is on something, and not on what".into()
+            }
+            Ok(_) => format!("the number is on {} by now, and stays there", ids.join(" and ")).into(),
+        };
+        Some(NumberError { number: Some(number), code, message })
+    }
+
+    /// Reads what the service has: a page of a list or one number, in one attempt.
+    ///
+    /// # Errors
+    /// If there is no answer; the error's kind says what that means.
+    pub(crate) async fn read(&self, query: &Query) -> Result<Page, ApiError> {
+        self.call(|endpoint| listing::request(endpoint, query), |json, _| listing::page(&query.what, json))
+            .await
+    }
+
+    /// Signs and sends a request once; `parse` reads its answer.
+    async fn call<T>(
+        &self,
+        write: impl FnOnce(&Endpoint) -> Result<http::Request<Bytes>, RequestError>,
+        parse: impl FnOnce(&Value, Option<Box<str>>) -> Option<T>,
+    ) -> Result<T, ApiError> {
         let credentials = self.credentials.get(self.now()).await.map_err(|error| {
             let hint = error.hint().map(|hint| format!("; hint: {hint}")).unwrap_or_default();
             ApiError::without_reply(ErrorKind::Credentials, "NoCredentials", one_line(&error) + &hint)
         })?;
         let offset = self.clock_offset.load(Ordering::Relaxed);
-        let request = self.signed(action, connector, numbers, &credentials, offset).map_err(|error| {
+        let request = self.signed(write, &credentials, offset).map_err(|error| {
             ApiError::without_reply(ErrorKind::Rejected, "UnsendableRequest", one_line(&*error))
         })?;
-        let exchange = tokio::time::timeout(self.request_timeout, self.exchange(request, offset)).await;
+        let exchange =
+            tokio::time::timeout(self.request_timeout, self.exchange(request, offset, parse)).await;
         let result = exchange.unwrap_or_else(|_elapsed| {
             let seconds = self.request_timeout.as_secs_f64();
             Err(no_answer("Timeout", format!("no answer within {seconds} s")))
@@ -102,13 +167,11 @@ impl Client {
 
     fn signed(
         &self,
-        action: Action,
-        connector: &str,
-        numbers: &[PhoneNumber],
+        write: impl FnOnce(&Endpoint) -> Result<http::Request<Bytes>, RequestError>,
         credentials: &Credentials,
         offset: i64,
     ) -> Result<http::Request<Bytes>, Box<dyn std::error::Error + Send + Sync>> {
-        let mut request = request::of_action(&self.endpoint, action, connector, numbers)?;
+        let mut request = write(&self.endpoint)?;
         sigv4::sign(&mut request, self.endpoint.region().as_str(), credentials, self.time(offset))?;
         Ok(request)
     }
@@ -125,14 +188,21 @@ impl Client {
         now.saturating_add(SignedDuration::from_secs(offset)).unwrap_or(now)
     }
 
-    async fn exchange(&self, request: http::Request<Bytes>, offset: i64) -> Result<BatchReply, ApiError> {
+    async fn exchange<T>(
+        &self,
+        request: http::Request<Bytes>,
+        offset: i64,
+        parse: impl FnOnce(&Value, Option<Box<str>>) -> Option<T>,
+    ) -> Result<T, ApiError> {
         let request = request.try_into().map_err(|error| transport_error(&error))?;
         let mut response = self.http.execute(request).await.map_err(|error| transport_error(&error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         match read_bounded(response).await {
-            Ok(body) => reply::interpret(status, &headers, &body, self.time(offset)),
+            Ok(body) => reply::interpret(status, &headers, &body, self.time(offset), parse),
             // The status of a refusal is enough to act on; that of a success is not.
-            Err(_) if status.is_client_error() => reply::interpret(status, &headers, b"", self.time(offset)),
+            Err(_) if status.is_client_error() => {
+                reply::interpret(status, &headers, b"", self.time(offset), parse)
+            }
             Err(error) => Err(ApiError { status: Some(status.as_u16()), ..error }),
         }
     }

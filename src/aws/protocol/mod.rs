@@ -1,4 +1,4 @@
-//! The protocol of `DisassociatePhoneNumbersFromVoiceConnector`, sans I/O: what to write, and what a reply means.
+//! The protocol of the service's calls, sans I/O: what to write, and what a reply means.
 //!
 //! Must not open a socket, read a clock or the environment.
 
@@ -6,6 +6,7 @@ mod answer;
 pub mod request;
 pub mod sigv4;
 pub mod reply;
+pub mod listing;
 
 pub use answer::{ApiError, BatchReply, ErrorKind, NumberError, UNTRUSTED};
 pub(crate) use answer::{PROXY_REFUSED, UNRESOLVED};

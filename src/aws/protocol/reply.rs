@@ -79,12 +79,12 @@ pub fn is_transient(code: &str) -> bool {
     TRANSIENT.contains(&short_name(code))
 }
 
-/// What a reply means. `body` is the whole body; `now` is when the reply came, by the clock that the request was signed
+/// What a reply means. `parse` reads the answer that is asked for; `body` is the whole body; `now` is when the reply came, by the clock that the request was signed
 /// with, for `Retry-After` dates and for that clock's offset.
 ///
 /// | reply | meaning |
 /// |---|---|
-/// | 200, a JSON object whose `PhoneNumberErrors` is an array | `Ok` |
+/// | 200, a JSON object in which `parse` finds the answer | `Ok` |
 /// | any other 2xx | [`NoAnswer`](ErrorKind::NoAnswer), code `GarbledReply` |
 /// | 429, or a 4xx or 5xx with a throttling error's name | [`Throttled`](ErrorKind::Throttled) |
 /// | 4xx about a signature's time, and `Date` differs | [`ClockSkew`](ErrorKind::ClockSkew) |
@@ -96,13 +96,14 @@ pub fn is_transient(code: &str) -> bool {
 /// | anything else, such as a redirect | [`Rejected`](ErrorKind::Rejected) |
 ///
 /// # Errors
-/// Unless the reply settles the batch.
-pub fn interpret(
+/// Unless the reply is the answer.
+pub fn interpret<T>(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
     now: Timestamp,
-) -> Result<BatchReply, ApiError> {
+    parse: impl FnOnce(&Value, Option<Box<str>>) -> Option<T>,
+) -> Result<T, ApiError> {
     let request_id = ["x-amzn-requestid", "x-amz-request-id"]
         .iter()
         .find_map(|name| text(headers, name))
@@ -116,18 +117,48 @@ pub fn interpret(
     };
     if status.is_success() {
         let json = json_object(body).filter(|_| status == StatusCode::OK);
-        let Some(errors) = json.as_ref().and_then(|json| json["PhoneNumberErrors"].as_array()) else {
-            return Err(error(ErrorKind::NoAnswer, "GarbledReply".into(), &garbled(status, body)));
-        };
-        return Ok(BatchReply { request_id, errors: errors.iter().map(number_error).collect() });
+        let answer = json.and_then(|json| parse(&json, request_id.clone()));
+        return answer
+            .ok_or_else(|| error(ErrorKind::NoAnswer, "GarbledReply".into(), &garbled(status, body)));
     }
     let refusal = Refusal::read(status, headers, body);
-    let code = match refusal.name.as_str() {
-        "" if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => PROXY_REFUSED.into(),
-        "" => format!("Http{}", status.as_u16()).into(),
-        name => name.into(),
+    let code = match one_line(&refusal.name, LONGEST_NAME) {
+        name if !name.is_empty() => name, // it is empty, too, if nothing of it is visible
+        _ if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => PROXY_REFUSED.into(),
+        _ => format!("Http{}", status.as_u16()).into(),
     };
     Err(error(refusal.kind(headers, now), code, &refusal.message))
+}
+
+/// The answer to a batch, for [`interpret`]: an object whose `PhoneNumberErrors` is an array.
+#[must_use]
+pub fn batch(json: &Value, request_id: Option<Box<str>>) -> Option<BatchReply> {
+    let errors = json["PhoneNumberErrors"].as_array()?;
+    Some(BatchReply { request_id, errors: errors.iter().map(number_error).collect() })
+}
+
+/// The answer to a restore call, for [`interpret`]: an object with the number.
+#[must_use]
+pub fn restored(json: &Value, request_id: Option<Box<str>>) -> Option<BatchReply> {
+    json["PhoneNumber"].is_object().then(|| BatchReply { request_id, errors: Vec::new() })
+}
+
+/// The result of a call for one number, as if it were a batch of one: that the number is not found is about the number.
+///
+/// # Errors
+/// As before, unless it is that.
+pub(crate) fn of_one(
+    result: Result<BatchReply, ApiError>,
+    numbers: &[PhoneNumber],
+) -> Result<BatchReply, ApiError> {
+    match result {
+        Err(ApiError { kind: ErrorKind::NotFound, message, request_id, .. }) => {
+            let number = numbers.first().copied();
+            let errors = vec![NumberError { number, code: "NotFound".into(), message }];
+            Ok(BatchReply { request_id, errors })
+        }
+        result => result,
+    }
 }
 
 /// The parts of a reply that is not a success.
@@ -149,8 +180,7 @@ impl Refusal {
         let code = member(&json, CODES);
         let message = member(&json, &["message", "Message"]);
         let name = text(headers, "x-amzn-errortype").map(bare_name).filter(|name| !name.is_empty());
-        let name = name.or_else(|| code.as_deref().map(bare_name)).unwrap_or_default();
-        let name = one_line(name, LONGEST_NAME).into_string(); // empty if it has nothing to be seen
+        let name = name.or_else(|| code.as_deref().map(bare_name)).unwrap_or_default().to_owned();
         let message = match message.as_deref().map(without_canonical_request) {
             Some(message) if !message.is_empty() => message.to_owned(),
             _ if status.is_redirection() => redirected(headers),
@@ -230,7 +260,7 @@ fn number_error(element: &Value) -> NumberError {
 }
 
 /// The first of the keys that holds a text (or a number, as text).
-fn member(json: &Value, keys: &[&str]) -> Option<String> {
+pub(super) fn member(json: &Value, keys: &[&str]) -> Option<String> {
     keys.iter().find_map(|key| match &json[key] {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),

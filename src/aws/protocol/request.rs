@@ -12,8 +12,9 @@ use crate::action::Action;
 use crate::aws::endpoint::Endpoint;
 use crate::number::PhoneNumber;
 
-/// What AWS encodes in a path segment: everything but RFC 3986's unreserved characters.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// What AWS encodes in a path segment and in a query: everything but RFC 3986's unreserved characters.
+pub(super) const UNRESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Why a request cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -21,10 +22,10 @@ pub enum RequestError {
     /// The id is empty, or is a dot segment, which would address another resource.
     #[error("voice connector id `{0}` cannot be part of a URL path")]
     Connector(Box<str>),
-    /// The path and query do not form a URI: the id is far too long.
-    #[error("no URI can be formed for this voice connector id of {length} bytes")]
+    /// The path and query do not form a URI: an id is far too long.
+    #[error("no URI can be formed of an id of {length} bytes")]
     Uri {
-        /// The id's length in bytes.
+        /// The length of the id, or of what it is a part of, in bytes.
         length: usize,
         /// The reason.
         source: http::Error,
@@ -56,7 +57,7 @@ pub fn of_action(
         return Err(RequestError::Connector(connector.into()));
     }
     let on_connector = |operation| {
-        format!("/voice-connectors/{}?operation={operation}", utf8_percent_encode(connector, SEGMENT))
+        format!("/voice-connectors/{}?operation={operation}", utf8_percent_encode(connector, UNRESERVED))
     };
     let (target, key, end) = match action {
         Action::Disassociate => (on_connector("disassociate-phone-numbers"), "E164PhoneNumbers", "]}"),
@@ -66,7 +67,7 @@ pub fn of_action(
         Action::Delete => ("/phone-numbers?operation=batch-delete".to_owned(), "PhoneNumberIds", "]}"),
         Action::Restore => {
             let id = numbers.first().map(|number| number.e164().to_string()).unwrap_or_default();
-            (format!("/phone-numbers/{}?operation=restore", utf8_percent_encode(&id, SEGMENT)), "", "")
+            (format!("/phone-numbers/{}?operation=restore", utf8_percent_encode(&id, UNRESERVED)), "", "")
         }
     };
     let mut request = http::Request::post(format!("{endpoint}{target}")).header(HOST, endpoint.authority());

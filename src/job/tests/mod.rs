@@ -220,7 +220,7 @@ impl Trial {
             match answer.delivery {
                 Delivery::Reply(response) | Delivery::Drip(response, _) => {
                     let (head, body) = response.into_parts();
-                    reply::interpret(head.status, &head.headers, &body, wall())
+                    reply::interpret(head.status, &head.headers, &body, wall(), reply::batch)
                 }
                 Delivery::Stall => {
                     tokio::time::sleep(Duration::from_secs(60)).await;

@@ -23,7 +23,7 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
 }
 
 fn reply(status: u16, pairs: &[(&str, &str)], body: &str) -> Result<BatchReply, ApiError> {
-    interpret(StatusCode::from_u16(status).unwrap(), &headers(pairs), body.as_bytes(), date())
+    interpret(StatusCode::from_u16(status).unwrap(), &headers(pairs), body.as_bytes(), date(), batch)
 }
 
 fn kind(status: u16, pairs: &[(&str, &str)], body: &str) -> ErrorKind {
@@ -73,6 +73,12 @@ fn a_status_of_the_service_has_one_meaning() {
     ] {
         assert_eq!(kind(status, &[REQUEST_ID], ""), expected, "{status}");
     }
+}
+
+#[test]
+fn a_name_of_invisible_characters_is_none() {
+    let error = reply(300, &[REQUEST_ID], r#"{"Code":"\u007f"}"#).unwrap_err();
+    assert_eq!(&*error.code, "Http300");
 }
 
 #[test]
@@ -130,7 +136,7 @@ fn a_refused_time_means_clock_skew_only_if_the_date_differs() {
         let now = date().checked_sub(jiff::SignedDuration::from_secs(seconds)).unwrap();
         let pairs = [pairs, &[REQUEST_ID, ("x-amzn-ErrorType", name)]].concat();
         let body = format!(r#"{{"message":"{message}"}}"#);
-        interpret(StatusCode::FORBIDDEN, &headers(&pairs), body.as_bytes(), now).unwrap_err().kind
+        interpret(StatusCode::FORBIDDEN, &headers(&pairs), body.as_bytes(), now, batch).unwrap_err().kind
     };
     let expired = "Signature expired: 20260314T114956Z is now earlier than 20260314T122956Z";
     let early = "Signature not yet current: 20260314T134956Z is still later than 20260314T123956Z";
@@ -355,7 +361,7 @@ proptest! {
         now in -10_000_000_000_i64..=10_000_000_000,
     ) {
         let now = Timestamp::from_second(now).unwrap();
-        let ours = interpret(StatusCode::from_u16(status).unwrap(), &headers, &body, now);
+        let ours = interpret(StatusCode::from_u16(status).unwrap(), &headers, &body, now, batch);
         let json: Option<Value> = serde_json::from_slice(&body).ok();
         let whole = status == 200 && json.is_some_and(|json| json["PhoneNumberErrors"].is_array());
         prop_assert_eq!(ours.is_ok(), whole);

@@ -3,6 +3,7 @@
 //! Must not send anything: `aws::protocol` writes an action's request.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -93,11 +94,21 @@ impl Action {
     /// proves that the attempt worked. An associate call has none.
     #[must_use]
     pub fn is_proof(self, code: &str) -> bool {
+        let code = code.strip_suffix("Exception").unwrap_or(code);
         match self {
             Disassociate | Restore => code == "NotFound",
             Delete => matches!(code, "NotFound" | "Gone"),
             Associate => false,
         }
+    }
+
+    /// How long to wait before a number that was refused with this code is tried again; zero if it is final, or says
+    /// nothing of the action. Right after a number was removed, the service may still have it on its connector; AWS's own
+    /// clean-up code waits this long between the two calls.
+    #[must_use]
+    pub fn rest(self, code: &str) -> Duration {
+        let is_stale = self == Delete && code == "PhoneNumberAssociationsExist";
+        if is_stale { Duration::from_secs(10) } else { Duration::ZERO }
     }
 
     /// The permission that the credentials need.

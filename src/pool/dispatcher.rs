@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::task::Id;
 
+use crate::aws::protocol::ApiError;
 use crate::event::{Event, Outbox, Phase, Settlement, Stop, StopReason};
 use crate::input::{RowFlags, Rows};
 use crate::number::PhoneNumber;
@@ -222,7 +223,8 @@ impl<'a> Dispatcher<'a> {
         }
         let failures = batch.failures + u32::from(batch.failed_at.is_some());
         let backoff = retry::delay(failures, self.jitter.f64());
-        let rest = batch.last_error.as_ref().map_or(Duration::ZERO, |error| error.kind.rest());
+        let rest = |error: &ApiError| error.kind.rest().max(self.replies.action.rest(&error.code));
+        let rest = batch.last_error.as_deref().map_or(Duration::ZERO, rest);
         self.queue.delay(batch, now + backoff.max(rest));
     }
 

@@ -68,7 +68,9 @@ impl Replies<'_> {
         for &row in &batch.rows {
             match self.rows.number(row).and_then(|number| errors.remove(&number)) {
                 None => succeeded.push(row),
-                Some(error) if reply::is_transient(&error.code) => {
+                Some(error)
+                    if reply::is_transient(&error.code) || !self.action.rest(&error.code).is_zero() =>
+                {
                     again.push(row);
                     passing.get_or_insert(Box::new(error));
                 }

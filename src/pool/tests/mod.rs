@@ -1,5 +1,6 @@
 //! The pool under a paused clock, against a scripted service and a journal whose writes take time.
 
+mod actions;
 mod flow;
 mod outages;
 mod replies;

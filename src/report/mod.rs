@@ -6,6 +6,7 @@ mod result;
 mod cell;
 mod read;
 mod write;
+mod annotate;
 pub mod reconcile;
 pub mod timeline;
 pub mod summary;
@@ -13,6 +14,7 @@ pub mod page;
 #[cfg(test)]
 mod tests;
 
+pub use annotate::{Seen, annotate};
 pub use read::{ReadError, Reported, read};
 pub use result::RowResult;
 pub use write::{Place, ReportError, Written, is_report, write};

@@ -79,9 +79,7 @@ pub fn write<'a>(
 ) -> Result<(), ReportError> {
     let changed = || ReportError::Changed { name: source.name().into() };
     let layout = &input.layout;
-    let csv = layout.dialect.writer();
-    let columns = Column::written(place.looked || layout.has_places()).len();
-    let mut lines = Lines { out: BufWriter::new(out), layout, columns, csv, line: Vec::new() };
+    let mut lines = Lines::new(BufWriter::new(out), layout, place.looked);
     let mut records = Records::open(source, layout.dialect)?;
 
     lines.out.write_all(records.preamble())?;
@@ -167,7 +165,7 @@ fn shown<'a>(
 const SUSPECT_NUMBER: &str = "SuspectNumber";
 
 /// A row's cells in the order of [`Column::ALL`].
-type Cells<'a> = [Cow<'a, [u8]>; Column::ALL.len()];
+pub(super) type Cells<'a> = [Cow<'a, [u8]>; Column::ALL.len()];
 
 impl Shown<'_> {
     /// The row as it is shown, for counting.
@@ -237,8 +235,8 @@ impl Shown<'_> {
 }
 
 /// Writes lines of the report; the buffer is reused.
-struct Lines<'a, W: Write> {
-    out: BufWriter<W>,
+pub(super) struct Lines<'a, W: Write> {
+    pub(super) out: BufWriter<W>,
     layout: &'a Layout,
     /// How many of the columns it has.
     columns: usize,
@@ -246,9 +244,20 @@ struct Lines<'a, W: Write> {
     line: Vec<u8>,
 }
 
-impl<W: Write> Lines<'_, W> {
+impl<'a, W: Write> Lines<'a, W> {
+    /// `looked`: whether the report says where numbers are.
+    pub(super) fn new(out: BufWriter<W>, layout: &'a Layout, looked: bool) -> Self {
+        let columns = Column::written(looked || layout.has_places()).len();
+        Self { out, layout, columns, csv: layout.dialect.writer(), line: Vec::new() }
+    }
+
     /// A record's own fields, byte for byte, and a report's `cells`.
-    fn write(&mut self, record: &Record<'_>, prior: Option<&Prior<'_>>, cells: &Cells<'_>) -> io::Result<()> {
+    pub(super) fn write(
+        &mut self,
+        record: &Record<'_>,
+        prior: Option<&Prior<'_>>,
+        cells: &Cells<'_>,
+    ) -> io::Result<()> {
         let Self { layout, csv, line, columns, .. } = self;
         let cells = &cells[..*columns];
         let delimiter = layout.dialect.delimiter;

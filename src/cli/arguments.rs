@@ -79,6 +79,9 @@ pub enum Command {
     /// The input and the report
     #[command(hide = true, help_template = topics::TEMPLATE, long_about = topics::CSV)]
     Csv,
+    /// The IAM permissions
+    #[command(hide = true, help_template = topics::TEMPLATE, long_about = crate::aws::permissions::text())]
+    Permissions,
     /// The environment variables
     #[command(hide = true, help_template = topics::TEMPLATE, long_about = topics::ENVIRONMENT)]
     Environment,

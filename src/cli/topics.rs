@@ -18,7 +18,7 @@ Examples:
   chime-sweep status numbers.report.csv         how far it is, or what a crash has left
   chime-sweep rerun numbers.report.csv          retry what did not succeed
 
-More help: `chime-sweep help run`, and `chime-sweep help csv`, `environment` or `exit-codes`";
+More help: `chime-sweep help run`, and `chime-sweep help csv`, `environment`, `permissions` or `exit-codes`";
 
 pub(super) const RUN_EXAMPLES: &str = "\
 Examples:

@@ -60,6 +60,7 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
         Command::Man(args) => print(&manual::page(args.command.as_deref())?)?,
         Command::ExitCodes => print(&manual::topic("exit-codes"))?,
         Command::Csv => print(&manual::topic("csv"))?,
+        Command::Permissions => print(&manual::topic("permissions"))?,
         Command::Environment => print(&manual::topic("environment"))?,
     }
     Ok(ExitStatus::Success)

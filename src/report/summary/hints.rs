@@ -2,6 +2,16 @@
 //!
 //! Says only what helps in most cases, and nothing for a code that it does not know. Must not guess from a message.
 
+use std::sync::LazyLock;
+
+use crate::aws::permissions::REMOVE;
+
+static DENIED: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "the credentials need the action `{REMOVE}` on this connector: `chime-sweep help permissions` has the policy"
+    )
+});
+
 /// What to do about rows with this `error_code`.
 #[must_use]
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -23,9 +33,7 @@ pub(super) fn hint(code: &str) -> Option<&'static str> {
         "VoiceConnectorGroupAssociationsExist" => {
             "the number or its connector still belongs to a voice connector group: take it out of the group, then rerun"
         }
-        "AccessDenied" | "Unauthorized" | "UnauthorizedClient" => {
-            "the credentials need the action `chime:DisassociatePhoneNumbersFromVoiceConnector` on this connector"
-        }
+        "AccessDenied" | "Unauthorized" | "UnauthorizedClient" => &DENIED,
         "ExpiredToken"
         | "TokenRefreshRequired"
         | "RequestExpired"

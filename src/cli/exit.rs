@@ -65,7 +65,7 @@ impl ExitStatus {
             ),
             Self::StoppedEarly => (
                 "stopped_early",
-                "stopped early: credentials refused, time limit reached, too many failures, or no service",
+                "stopped early: credentials refused, time limit reached, too many failures, wrong list, or no service",
             ),
             Self::Interrupted => ("interrupted", "interrupted with Ctrl-C"),
             Self::Terminated => ("terminated", "terminated by SIGTERM or SIGHUP"),

@@ -11,9 +11,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::beside::beside;
-use super::clock::{now, wall_clock};
-use super::existing::{self, Existing};
-use super::failure::{exit_status, explained, nothing_sent, with_note};
+use super::clock::{left_until, now, wall_clock};
+use super::existing::{self, Earlier, Existing};
+use super::failure::{UsageError, exit_status, explained, nothing_sent, with_note};
 use super::finish;
 use super::hook::{self, Ending, Pause};
 use super::limits;
@@ -59,13 +59,17 @@ pub(super) fn execute(
     };
     let run = Run::open(settings, env, screen).map_err(could_not_begin)?;
     let existing = run.look().map_err(could_not_begin)?;
-    let plan = Plan::new(&run.input.rows, |row| existing.is_outstanding(row), settings.batch_size);
-    run.ask(&plan, &existing).map_err(could_not_begin)?;
-    let in_doubt = existing.in_doubt(&run.input.rows);
+    let (rows, choice) = (&run.input.rows, existing.choice(&settings.choice));
+    let selection = Selection::new(&choice, rows);
+    let selection = selection.map_err(|error| could_not_begin(UsageError::from(error).into()))?;
+    let is_to_be_sent = |row| existing.is_outstanding(row) && selection.left_out(row).is_none();
+    let plan = Plan::new(rows, is_to_be_sent, settings.batch_size);
+    run.ask(&plan, &existing, &selection).map_err(could_not_begin)?;
+    let earlier = existing.earlier(rows, settings.other_target);
     let started_at = wall_clock();
     let session = status::session(settings, plan.number_count(), started_at);
     let (mut journal, input) = existing.begin(session, &run.source).map_err(could_not_begin)?;
-    let (end, worked) = run.work(&plan, in_doubt, &mut journal, started_at);
+    let (end, worked) = run.work(&plan, earlier, &mut journal, started_at);
     drop(plan); // frees memory for the report
     let finished = run.finish(end, &worked, journal, &input);
     run.tell_end(&worked, &finished);
@@ -188,7 +192,7 @@ impl<'a> Run<'a> {
     fn work(
         &self,
         plan: &Plan,
-        in_doubt: RowFlags,
+        earlier: Earlier,
         journal: &mut Journal,
         started_at: Timestamp,
     ) -> (anyhow::Result<PoolEnd>, Worked) {
@@ -208,7 +212,7 @@ impl<'a> Run<'a> {
         };
         let end = match self.screen.watch(Arc::clone(&tally)) {
             Ok(progress) => {
-                let end = self.send(plan, in_doubt, journal, watch);
+                let end = self.send(plan, earlier, journal, watch);
                 progress.finish();
                 end
             }
@@ -223,10 +227,11 @@ impl<'a> Run<'a> {
     fn send(
         &self,
         plan: &Plan,
-        in_doubt: RowFlags,
+        earlier: Earlier,
         journal: &mut Journal,
         mut watch: impl FnMut(&[event::Event]) -> Option<Entry<'static>> + Send,
     ) -> anyhow::Result<PoolEnd> {
+            doubts_list: settings.max_failures.is_none() && !earlier.has_succeeded,
         let (settings, rows) = (self.settings, &self.input.rows);
         let pool_settings = PoolSettings {
             max_failures: settings.max_failures.map(|max| max.of(plan.number_count() as u64)),
@@ -262,7 +267,8 @@ impl<'a> Run<'a> {
             let writer = writer
                 .spawn_scoped(scope, move || journal.record(inbox, observe))
                 .context("cannot start the journal's thread")?;
-            let dispatcher = Dispatcher::new(rows, plan.batches(), in_doubt, &pool_settings, outbox, now());
+            let dispatcher =
+                Dispatcher::new(rows, plan.batches(), earlier.in_doubt, &pool_settings, outbox, now());
             let end = self.runtime.block_on(async {
                 tokio::select! {
                     end = pool::run(dispatcher, submit, renew, stopped, wall_clock) => end,

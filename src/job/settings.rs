@@ -184,6 +184,7 @@ impl JobSettings {
                 patience: UNATTENDED_PATIENCE,
                 stop_at: stops_at.as_ref().map(ZonedDateTime::timestamp),
                 keys_are_fixed: false,
+                doubts_list: false,
             },
             max_failures: job.stop.max_failures,
             stops_at,

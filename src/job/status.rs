@@ -122,11 +122,15 @@ fn find_report(report: &Path, columns: &InputOptions) -> anyhow::Result<Status> 
         )
     );
     let source = Source::open(report)?;
-    let (mut counted, mut simulated, mut stopped_because) = (Counted::default(), false, None);
+    let (mut counted, mut simulated, mut unsent, mut stopped_because) =
+        (Counted::default(), false, false, None);
     report::read(&source, columns, |row| {
         simulated |= row.is_simulated();
-        if row.status == Some(RowStatus::NotAttempted) && stopped_because.is_none() {
-            stopped_because = report::reconcile::because(&row.message).map(str::to_owned);
+        // A row that the user left out was not the run's to send.
+        if row.status == Some(RowStatus::NotAttempted) && row.code != report::LEFT_OUT {
+            unsent = true;
+            let because = || report::reconcile::because(&row.message).map(str::to_owned);
+            stopped_because = stopped_because.take().or_else(because);
         }
         counted.add(&row);
     })

@@ -230,4 +230,10 @@ impl History {
     pub fn settled(&self) -> u64 {
         self.settled
     }
+    /// Whether a row has succeeded.
+    #[must_use]
+    pub(crate) fn has_succeeded(&self) -> bool {
+        self.outcomes.iter().any(|settlement| settlement.outcome == Outcome::Succeeded)
+    }
+
 }

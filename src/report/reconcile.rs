@@ -39,9 +39,13 @@ pub fn result_of<'a>(history: &'a History, row: RowId, stop: Option<&'a Stop>) -
             completed_at: Some(settlement.at),
         };
     }
-    let reason = stop.map_or_else(|| "it ended early".to_owned(), Stop::because);
+    let (code, why) = match (unsent.selection.and_then(|selection| selection.left_out(row)), unsent.stop) {
+        (Some(option), _) => (LEFT_OUT, format!("left out by {option}; `chime-sweep rerun` sends it")),
+        (None, Some(stop)) => (stop.code(), format!("{BECAUSE}{}", stop.because())),
+        (None, None) => ("NotSent", format!("{BECAUSE}it ended early")),
+    };
     let (status, message) = if history.is_in_doubt(row) {
-        (Status::Unknown, format!("sent earlier without an answer, and not sent again: {BECAUSE}{reason}"))
+        (Status::Unknown, format!("sent earlier without an answer, and not sent again: {why}"))
     } else {
         (Status::NotAttempted, format!("not sent: {BECAUSE}{reason}"))
     };

@@ -61,7 +61,8 @@ pub struct Place<'a> {
 /// Writes the report on `input`, which was read from `source`, after a run in `place`. `result_of` is called for each pending row, in
 /// order; the input itself has the results of the others. `written` is called for every row.
 ///
-/// A row that was `unknown` in an earlier report and was not attempted again stays `unknown`, with all its cells.
+/// A row that was `unknown` in an earlier report and was not attempted again stays `unknown`, with all its cells; one
+/// that was `failed` and was left out of this run stays `failed`.
 ///
 /// # Errors
 /// If the source cannot be read or is no longer the same, or `out` cannot be written. What is in `out` then is not

@@ -93,6 +93,11 @@ pub(super) fn hint(code: &str) -> Option<&'static str> {
         "UnknownAction" => "the report is of a later version of chime-sweep",
         "BrokenUtf8" => "save the file as CSV in UTF-8",
         "EmptyConnector" | "InvalidConnector" => "fill in the connector's id in the report, then rerun",
+        "LeftOut" => "these were left out as you asked: rerun sends them",
+        "WrongList" => {
+            "nothing was changed: check that the file, the account and the region are the right ones; if they are, \
+             --max-failures 100% sends the rest all the same"
+        }
         "Deadline" | "Interrupted" | "Terminated" | "NotSent" => "these were not sent: rerun sends them",
         "TooManyFailures" => {
             "these were not sent because too many others failed: fix those first, then rerun"
@@ -123,10 +128,19 @@ mod tests {
     fn every_reason_to_stop_early_has_a_hint() {
         use StopReason::{
             Credentials, Deadline, Forbidden, GaveUp, Interrupted, NeverReached, Terminated, TooManyFailures,
+            WrongList,
         };
-        for reason in
-            [Credentials, Deadline, Forbidden, GaveUp, Interrupted, NeverReached, Terminated, TooManyFailures]
-        {
+        for reason in [
+            Credentials,
+            Deadline,
+            Forbidden,
+            GaveUp,
+            Interrupted,
+            NeverReached,
+            Terminated,
+            TooManyFailures,
+            WrongList,
+        ] {
             assert!(hint(reason.code()).is_some(), "{reason:?}");
         }
     }

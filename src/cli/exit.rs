@@ -61,7 +61,7 @@ impl ExitStatus {
             Self::Usage => ("usage", "the command was invalid or not confirmed; nothing was sent"),
             Self::SomeRowsFailed => (
                 "some_failed",
-                "finished, but some rows did not succeed; from `plan`: some rows cannot be sent",
+                "finished, but some rows did not succeed, or were left out (--limit); from `plan`: some rows cannot be sent",
             ),
             Self::StoppedEarly => (
                 "stopped_early",

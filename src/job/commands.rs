@@ -25,7 +25,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::{Command, PlanArgs, SimulateArgs, StopArgs, SummaryArgs, manual};
 use crate::hint::Hinted;
 use crate::input::{EXAMPLES, Input, Source, Standing};
-use crate::plan::Plan;
+use crate::plan::{Plan, Selection};
 use crate::pool::pace::Rate;
 use crate::report;
 use crate::report::summary::{self, Counted, Record, Summary};
@@ -79,9 +79,11 @@ fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<ExitStatus> {
     );
     let input = input?;
     identity.check_account(&aws)?;
-    let plan = Plan::new(&input.rows, |_| true, args.batch_size);
+    let selection = Selection::new(&settings::choice(args.choice), &input.rows).map_err(UsageError::from)?;
+    let plan = Plan::new(&input.rows, |row| selection.left_out(row).is_none(), args.batch_size);
     let overview = Overview::of(&args.input, &source, &input, &plan);
-    let overview = Overview { identity: Some(&identity), shows_all, ..overview };
+    let overview =
+        Overview { identity: Some(&identity), shows_all, left_out: selection.counts(|_| true), ..overview };
     let found = || RateCache::of(env)?.get(identity.rates.as_ref()?, wall_clock());
     let expected = match args.rate {
         Rate::Fixed(rate) => Expected::Typed(rate),

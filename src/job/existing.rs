@@ -18,6 +18,7 @@ use crate::journal::copy;
 use crate::journal::entry::{Entry, Header, Session};
 use crate::journal::history::{History, Replayed};
 use crate::journal::writer::Journal;
+use crate::plan::Choice;
 use crate::report;
 use crate::report::Place;
 use crate::report::summary::{Record, Recorded};
@@ -92,7 +93,6 @@ pub(crate) struct Existing {
     discarded: Option<(Journal, History)>,
 }
 
-/// Refuses the report of a rehearsal: its successes would count as removed numbers that are still on their connectors.
 /// What earlier runs tell about a run.
 #[derive(Debug)]
 pub(super) struct Earlier {
@@ -102,6 +102,7 @@ pub(super) struct Earlier {
     pub(super) has_succeeded: bool,
 }
 
+/// Refuses the report of a rehearsal: its successes would count as removed numbers that are still on their connectors.
 ///
 /// # Errors
 /// If a row of the report `source` succeeded on the simulator.
@@ -275,7 +276,6 @@ impl Existing {
         Some(text).filter(|_| !is_rehearsal)
     }
 
-    /// Whether the row, if it can be sent at all, is not settled yet.
     /// Which rows are sent: as `typed`, or else those that the run that is resumed was to send. What was left out on
     /// purpose is not sent because a process was killed.
     #[must_use]
@@ -284,12 +284,12 @@ impl Existing {
         resumed.filter(|_| typed.is_everything()).unwrap_or(typed).clone()
     }
 
+    /// Whether the row, if it can be sent at all, is not settled yet.
     #[must_use]
     pub(crate) fn is_outstanding(&self, row: RowId) -> bool {
         self.unfinished.as_ref().is_none_or(|(_, history)| history.outcome(row).is_none())
     }
 
-    /// The rows for which an attempt of an earlier run may have succeeded.
     /// What earlier runs tell about these rows; `other_target`: those in a report were elsewhere.
     #[must_use]
     pub(super) fn earlier(&self, rows: &Rows, other_target: bool) -> Earlier {
@@ -298,6 +298,7 @@ impl Existing {
         Earlier { in_doubt: self.in_doubt(rows), has_succeeded }
     }
 
+    /// The rows for which an attempt of an earlier run may have succeeded.
     #[must_use]
     pub(crate) fn in_doubt(&self, rows: &Rows) -> RowFlags {
         let mut flags = RowFlags::default();

@@ -18,9 +18,10 @@ use super::hook::HookSettings;
 use super::outputs::Outputs;
 use super::service::{ServiceChoice, ServiceSettings};
 use crate::aws::AwsArgs;
-use crate::cli::{AwsOptions, InputArgs, JobArgs, MaxFailures, RerunArgs, RunArgs, StopArgs};
+use crate::cli::{AwsOptions, ChoiceArgs, InputArgs, JobArgs, MaxFailures, RerunArgs, RunArgs, StopArgs};
 use crate::hint::Hinted;
 use crate::input::InputOptions;
+use crate::plan::Choice;
 use crate::pool::PoolSettings;
 use crate::pool::pace::PaceSettings;
 
@@ -37,6 +38,8 @@ pub(crate) struct JobSettings {
     pub(crate) input: PathBuf,
     /// How the input is read.
     pub(crate) columns: InputOptions,
+    /// Which of its rows are sent.
+    pub(crate) choice: Choice,
     /// Where the report goes.
     pub(crate) report: ReportSettings,
     /// What else is written.
@@ -149,6 +152,7 @@ impl JobSettings {
             mode,
             input,
             columns: columns(job.columns),
+            choice: choice(job.choice),
             report: ReportSettings { path: report, existing, unfinished },
             outputs: Outputs {
                 report_copy,
@@ -180,11 +184,11 @@ impl JobSettings {
                 },
                 max_attempts: job.pace.max_attempts,
                 max_failures: None,
+                doubts_list: false,
                 give_up_after: job.stop.give_up_after,
                 patience: UNATTENDED_PATIENCE,
                 stop_at: stops_at.as_ref().map(ZonedDateTime::timestamp),
                 keys_are_fixed: false,
-                doubts_list: false,
             },
             max_failures: job.stop.max_failures,
             stops_at,
@@ -207,6 +211,17 @@ impl JobSettings {
             );
             taken.push(path.to_owned());
         }
+        Ok(())
+    }
+
+    /// Checks that the log is none of the job's own files.
+    ///
+    /// # Errors
+    /// If it is.
+    pub(super) fn check_log(&self, log: Option<&Path>) -> anyhow::Result<()> {
+        let Some(log) = log else { return Ok(()) };
+        let is_own = self.report.files().iter().chain([&self.input]).any(|path| same_file(log, path));
+        ensure!(!is_own, "the log file `{}` is one of the job's own files", log.display());
         Ok(())
     }
 
@@ -235,6 +250,12 @@ pub(crate) fn columns(args: InputArgs) -> InputOptions {
         connector: args.connector,
         delimiter: args.delimiter,
     }
+}
+
+/// Which of the rows are sent.
+#[must_use]
+pub(crate) fn choice(args: ChoiceArgs) -> Choice {
+    Choice { limit: args.limit, only: args.only_connector, skip: args.skip_connector }
 }
 
 /// The AWS options of the command line.
@@ -286,6 +307,6 @@ fn same_place(a: &Path, b: &Path) -> bool {
 
 /// Whether both paths lead to the same file.
 #[must_use]
-pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
+pub(super) fn same_file(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }

@@ -109,7 +109,7 @@ impl Dispatcher<'_> {
             | ErrorKind::Conflict
             | ErrorKind::Rejected => {
                 self.served(&mut batch, permit, now);
-                self.refused(batch, error, now, at);
+                self.refused(batch, &error, now, at);
             }
         }
     }

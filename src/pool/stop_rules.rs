@@ -1,4 +1,5 @@
-//! When a run stops by itself: after too many failures, without a success for too long, or at a time of day.
+//! When a run stops by itself: after too many failures, if nothing works from the start, without a success for too long,
+//! or at a time of day.
 //!
 //! Pure: the time is an argument. The time of day is the wall clock's, looked at every second and before each request:
 //! a clock that only counts seconds stands still while the machine sleeps, and does not know that the wall clock was
@@ -8,26 +9,26 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::event::{Outcome, Settlement, StopReason};
+use crate::event::{Cause, Outcome, Settlement, StopReason};
 use crate::pool::settings::PoolSettings;
 
 /// How often the wall clock is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Watches for reasons to stop.
 /// How many rows must fail alike, with none that ended differently, before the list is taken for the wrong one. Four
 /// requests of the usual size, so that one odd batch does not end a night; and few enough to find out at once.
 const WRONG_AFTER: u64 = 200;
 
+/// Watches for reasons to stop.
 pub(crate) struct StopRules {
     max_failures: Option<u64>,
     give_up_after: Duration,
     patience: Duration,
     stop_at: Option<Timestamp>,
     failures: u64,
-    has_answered: bool,
     /// How many rows have failed, all with this code; `None` once one has ended differently, or if nobody asks.
     alike: Option<(u64, Box<str>)>,
+    has_answered: bool,
     /// Whether the latest trouble is for a person to mend.
     needs_person: bool,
     /// Since when the service has only caused trouble.
@@ -43,8 +44,8 @@ impl StopRules {
             patience: settings.patience.min(settings.give_up_after),
             stop_at: settings.stop_at,
             failures: 0,
-            has_answered: false,
             alike: settings.doubts_list.then(Default::default),
+            has_answered: false,
             needs_person: false,
             trouble_since: None,
         }
@@ -70,7 +71,6 @@ impl StopRules {
         }
     }
 
-    /// The reason to stop at `now`, which is `wall` by the wall clock, if there is one.
     /// Rows were settled by what the service said to them, each for itself or all of their request.
     pub(crate) fn judged(&mut self, Settlement { rows, outcome, code, .. }: &Settlement) {
         self.alike = self.alike.take().and_then(|(failed, first)| {
@@ -85,14 +85,15 @@ impl StopRules {
         Some(Cause { code: code.clone(), text: code.clone() }) // a message may have a number in it
     }
 
+    /// The reason to stop at `now`, which is `wall` by the wall clock, if there is one.
     pub(crate) fn reason(&self, now: Instant, wall: Timestamp) -> Option<StopReason> {
         if self.max_failures.is_some_and(|max| self.failures > max) {
             return Some(StopReason::TooManyFailures);
         }
-        if self.stop_at.is_some_and(|at| at <= wall) {
         if self.wrong_list().is_some() {
             return Some(StopReason::WrongList);
         }
+        if self.stop_at.is_some_and(|at| at <= wall) {
             return Some(StopReason::Deadline);
         }
         let gives_up = self.gives_up_at().is_some_and(|at| at <= now);
@@ -148,8 +149,8 @@ mod tests {
             pace: crate::pool::pace::PaceSettings::default(),
             max_attempts: std::num::NonZeroU32::MIN,
             max_failures: None,
-            give_up_after: 10 * MINUTE,
             doubts_list: true,
+            give_up_after: 10 * MINUTE,
             patience: 2 * MINUTE,
             stop_at: None,
             keys_are_fixed: false,
@@ -170,7 +171,6 @@ mod tests {
         assert_eq!(rules.reason(now, WALL), Some(StopReason::TooManyFailures));
     }
 
-    #[test]
     #[test]
     fn a_list_of_which_nothing_works_is_taken_for_the_wrong_one() {
         let failed = |code: &str, rows| Settlement { code: code.into(), ..settlement(Outcome::Failed, rows) };
@@ -199,6 +199,7 @@ mod tests {
         assert!(StopReason::WrongList.because().contains(&format!(" {WRONG_AFTER} rows ")));
     }
 
+    #[test]
     fn trouble_without_a_success_stops_the_run_after_give_up_after() {
         let now = origin();
         let mut rules = rules(|_| {});

@@ -14,5 +14,6 @@ pub mod page;
 mod tests;
 
 pub use read::{ReadError, Reported, read};
+pub(crate) use result::LEFT_OUT;
 pub use result::RowResult;
 pub use write::{Place, ReportError, Written, is_report, write};

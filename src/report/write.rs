@@ -125,6 +125,7 @@ fn shown<'a>(
     let kept = |status, code, why: String| {
         Shown::Prior(status, Some((code, on_line(format!("{why}; not sent, and still {status}")))))
     };
+    let prior_status = || layout.prior(record.fields).and_then(|prior| prior.status());
     let of_report = |status, code: &'static str, text, key| {
         let (code, message) = (code.into(), on_line(text).into());
         Shown::Result(RowResult { status, code, message, ..RowResult::NOT_ATTEMPTED }, key)
@@ -134,6 +135,9 @@ fn shown<'a>(
         (Standing::Pending { unanswered }, _) => match result_of(row) {
             result if unanswered && result.status == Status::NotAttempted => {
                 Shown::Prior(Status::Unknown, None)
+            }
+            result if result.is_left_out() && prior_status() == Some(Status::Failed) => {
+                Shown::Prior(Status::Failed, None)
             }
             result => Shown::Result(result, rows.key(row)),
         },

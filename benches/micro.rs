@@ -175,7 +175,7 @@ fn file_report(bencher: Bencher) {
     let history = history(&journal(&Plan::new(&input.rows, |_| true, BATCH)));
     let source = source();
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
-        let result_of = |row| reconcile::result_of(&history, row, None);
+        let result_of = |row| reconcile::result_of(&history, row, reconcile::Unsent::default());
         let mut counted = Counted::default();
         report::write(io::sink(), &source, &input, Place::default(), result_of, |row| {
             counted.add_written(&row, &input.rows);

@@ -3,6 +3,7 @@
 //! Must not send anything: `aws::protocol` writes an action's request.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -86,8 +87,8 @@ impl Action {
 
     /// The most numbers that a request of the service's can name; `None` if it is not limited.
     #[must_use]
-    pub fn batch_limit(self) -> Option<u32> {
-        (self == Restore).then_some(1)
+    pub fn batch_limit(self) -> Option<NonZeroU32> {
+        (self == Restore).then_some(NonZeroU32::MIN)
     }
 
     /// The service's code for a number for which there is nothing left to do: after an attempt without an answer, it

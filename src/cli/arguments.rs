@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::job::{AwsOptions, InputArgs, JobArgs};
+use super::job::{AwsOptions, ChoiceArgs, InputArgs, JobArgs};
 use super::topics;
 use super::values::{ColorWhen, LogFormat, one_or_more, parse_address, parse_rate};
 use crate::pool::pace::Rate;
@@ -85,6 +85,9 @@ pub enum Command {
     /// The input and the report
     #[command(hide = true, help_template = topics::TEMPLATE, long_about = topics::CSV)]
     Csv,
+    /// The IAM permissions
+    #[command(hide = true, help_template = topics::TEMPLATE, long_about = crate::aws::permissions::text())]
+    Permissions,
     /// The environment variables
     #[command(hide = true, help_template = topics::TEMPLATE, long_about = topics::ENVIRONMENT)]
     Environment,
@@ -183,6 +186,9 @@ pub struct PlanArgs {
     /// See [`InputArgs`].
     #[command(flatten)]
     pub(crate) columns: InputArgs,
+    /// See [`ChoiceArgs`].
+    #[command(flatten)]
+    pub(crate) choice: ChoiceArgs,
     /// See [`AwsOptions`].
     #[command(flatten)]
     pub(crate) aws: AwsOptions,

@@ -15,6 +15,6 @@ pub(crate) use arguments::{
     PlanArgs, ReleaseArgs, RerunArgs, RunArgs, SimulateArgs, StatusArgs, SummaryArgs, UndoArgs,
 };
 pub use environment::{parse, unknown_variables, wants_json};
-pub(crate) use job::{AwsOptions, InputArgs, JobArgs, StopArgs};
+pub(crate) use job::{AwsOptions, ChoiceArgs, InputArgs, JobArgs, StopArgs};
 pub(crate) use values::MaxFailures;
 pub use values::{ColorWhen, LogFormat};

@@ -18,12 +18,14 @@ Examples:
   chime-sweep status numbers.report.csv         how far it is, or what a crash has left
   chime-sweep rerun numbers.report.csv          retry what did not succeed
 
-More help: `chime-sweep help run`, and `chime-sweep help csv`, `environment` or `exit-codes`";
+More help: `chime-sweep help run`, and `chime-sweep help csv`, `environment`, `permissions` or `exit-codes`";
 
 pub(super) const RUN_EXAMPLES: &str = "\
 Examples:
   chime-sweep run numbers.csv
       shows what is about to happen, asks, and writes numbers.report.csv
+  chime-sweep run numbers.csv --limit 100
+      a trial: sends the first 100 rows; `chime-sweep rerun numbers.report.csv` sends the others
   chime-sweep run numbers.csv --yes --stop-at 06:00 --max-failures 5%
       unattended, until six in the morning, or until something is clearly wrong
   chime-sweep run numbers.csv --simulate --scenario fixtures/scenarios/rough-night.toml

@@ -267,6 +267,11 @@ impl Rows {
         self.names.iter().map(|name| &**name)
     }
 
+    /// The connector with this id, if the input names it.
+    pub(crate) fn connector_named(&self, id: &str) -> Option<ConnectorId> {
+        u32::try_from(self.names.get_index_of(id)?).ok().map(ConnectorId::new)
+    }
+
     /// The number of connectors that the input names.
     #[must_use]
     pub fn connector_count(&self) -> u32 {

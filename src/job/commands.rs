@@ -26,7 +26,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::{Command, InputArgs, PlanArgs, SimulateArgs, StopArgs, SummaryArgs, UndoArgs, manual};
 use crate::hint::Hinted;
 use crate::input::{EXAMPLES, Input, InputOptions, Source, Standing};
-use crate::plan::Plan;
+use crate::plan::{Plan, Selection};
 use crate::pool::pace::Rate;
 use crate::report;
 use crate::report::summary::{self, Counted, Record, Summary};
@@ -68,6 +68,7 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
         Command::Man(args) => print(&manual::page(args.command.as_deref())?)?,
         Command::ExitCodes => print(&manual::topic("exit-codes"))?,
         Command::Csv => print(&manual::topic("csv"))?,
+        Command::Permissions => print(&manual::topic("permissions"))?,
         Command::Environment => print(&manual::topic("environment"))?,
     }
     Ok(ExitStatus::Success)
@@ -123,9 +124,11 @@ fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<ExitStatus> {
     );
     let input = input?;
     identity.check_account(&aws)?;
-    let plan = Plan::new(&input.rows, |_| true, args.batch_size);
+    let selection = Selection::new(&settings::choice(args.choice), &input.rows).map_err(UsageError::from)?;
+    let plan = Plan::new(&input.rows, |row| selection.left_out(row).is_none(), args.batch_size);
     let overview = Overview::of(&args.input, &source, &input, &plan);
-    let overview = Overview { identity: Some(&identity), shows_all, ..overview };
+    let overview =
+        Overview { identity: Some(&identity), shows_all, left_out: selection.counts(|_| true), ..overview };
     let found = || RateCache::of(env)?.get(identity.rates.as_ref()?, wall_clock());
     let expected = match args.rate {
         Rate::Fixed(rate) => Expected::Typed(rate),

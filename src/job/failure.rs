@@ -9,6 +9,7 @@ use crate::aws::credentials::CredentialsError;
 use crate::cli::exit::ExitStatus;
 use crate::hint::{Hint, Hinted};
 use crate::journal::writer::JournalError;
+use crate::plan::UnknownConnector;
 use crate::terminal::consent::Refused;
 
 /// An error with a note about what is safe, which is printed last.
@@ -40,9 +41,16 @@ impl Hint for UsageError {
     }
 }
 
+impl From<UnknownConnector> for UsageError {
+    fn from(error: UnknownConnector) -> Self {
+        Self(Hinted::new(error.to_string(), "`chime-sweep plan` shows the connectors of the same file"))
+    }
+}
+
 /// How a command that failed with this error ends.
 #[must_use]
 pub fn exit_status(error: &anyhow::Error) -> ExitStatus {
+    let error = error.downcast_ref::<WithNote>().map_or(error, |wrapped| &wrapped.error);
     if error.is::<Refused>() || error.is::<UsageError>() { ExitStatus::Usage } else { ExitStatus::Error }
 }
 

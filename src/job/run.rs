@@ -2,26 +2,27 @@
 //!
 //! Must not know how any step works.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use jiff::{SignedDuration, Timestamp, ZonedDateTime};
+use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::beside::beside;
-use super::clock::{now, wall_clock};
+use super::clock::{left_until, now, wall_clock};
 use super::derive::derive;
-use super::existing::{self, Existing};
-use super::failure::{exit_status, explained, nothing_sent, with_note};
+use super::existing::{self, Earlier, Existing};
+use super::failure::{UsageError, exit_status, explained, nothing_sent, with_note};
 use super::finish;
 use super::hook::{self, Ending, Pause};
 use super::limits;
 use super::next_steps;
 use super::record;
 use super::service::Service;
-use super::settings::{self, JobSettings, Mode};
+use super::settings::{JobSettings, Mode};
 use super::signals;
 use super::status;
 use crate::action::Action;
@@ -30,12 +31,13 @@ use crate::cli::exit::ExitStatus;
 use crate::event::{self, StopReason};
 use crate::files;
 use crate::hint::Hinted;
-use crate::input::{Input, InputOptions, RowFlags, Source, Standing};
+use crate::input::{Input, InputOptions, Source, Standing};
 use crate::journal::entry::Entry;
 use crate::journal::writer::Journal;
-use crate::plan::Plan;
+use crate::plan::{Plan, Selection};
 use crate::pool::pace::PaceSettings;
 use crate::pool::{self, Dispatcher, PoolEnd, PoolSettings, Renewal, Submission};
+use crate::report::reconcile::Unsent;
 use crate::report::summary::{self, Counts, Record, Summary};
 use crate::report::timeline::{Recorder, Timeline};
 use crate::terminal::Screen;
@@ -65,15 +67,20 @@ pub(super) fn execute(
     };
     let run = Run::open(settings, env, screen).map_err(could_not_begin)?;
     let existing = run.look().map_err(could_not_begin)?;
-    let plan = Plan::new(&run.input.rows, |row| existing.is_outstanding(row), settings.batch_size);
-    run.ask(&plan, &existing).map_err(could_not_begin)?;
-    let in_doubt = existing.in_doubt(&run.input.rows);
+    let (rows, choice) = (&run.input.rows, existing.choice(&settings.choice));
+    let selection = Selection::new(&choice, rows);
+    let selection = selection.map_err(|error| could_not_begin(UsageError::from(error).into()))?;
+    let is_to_be_sent = |row| existing.is_outstanding(row) && selection.left_out(row).is_none();
+    let most = run.input.layout.action.batch_limit().unwrap_or(NonZeroU32::MAX);
+    let plan = Plan::new(rows, is_to_be_sent, settings.batch_size.min(most));
+    run.ask(&plan, &existing, &selection).map_err(could_not_begin)?;
+    let earlier = existing.earlier(rows, settings.other_target);
     let started_at = wall_clock();
-    let session = status::session(settings, plan.number_count(), started_at);
+    let session = status::session(settings, plan.number_count(), choice, started_at);
     let (mut journal, input) = existing.begin(session, &run.source).map_err(could_not_begin)?;
-    let (end, worked) = run.work(&plan, in_doubt, &mut journal, started_at);
+    let (end, worked) = run.work(&plan, earlier, &mut journal, started_at);
     drop(plan); // frees memory for the report
-    let finished = run.finish(end, &worked, journal, &input);
+    let finished = run.finish(end, &worked, journal, &input, &selection);
     run.tell_end(&worked, &finished);
     finished.map(|finished| finished.status)
 }
@@ -117,12 +124,7 @@ impl<'a> Run<'a> {
     fn open(settings: &'a JobSettings, env: &Environment, screen: &'a Screen) -> anyhow::Result<Self> {
         limits::check(settings.service.concurrency.get())?;
         limits::survive_size_limit();
-        if let Some(log) = screen.log_path() {
-            let report = &settings.report;
-            let is_own =
-                report.files().iter().chain([&settings.input]).any(|path| settings::same_file(log, path));
-            anyhow::ensure!(!is_own, "the log file `{}` is one of the job's own files", log.display());
-        }
+        settings.check_log(screen.log_path())?;
         let instead = "--output names a file; `--output -` also shows the report on standard output";
         files::check_output("the report", &settings.report.path, instead)?;
         let taken: Vec<_> = settings.outputs.files().map(|(_, path)| path).collect();
@@ -192,7 +194,7 @@ impl<'a> Run<'a> {
     }
 
     /// Shows what is about to happen, and asks for consent.
-    fn ask(&self, plan: &Plan, existing: &Existing) -> anyhow::Result<()> {
+    fn ask(&self, plan: &Plan, existing: &Existing, selection: &Selection<'_>) -> anyhow::Result<()> {
         let settings = self.settings;
         let overview = Overview {
             target: Some(&self.service.target),
@@ -202,6 +204,7 @@ impl<'a> Run<'a> {
             last_day: (plan.number_count() > 0 && self.input.layout.action == Action::Delete)
                 .then(|| wall_clock().saturating_add(IN_QUEUE).map(|day| day.strftime("%a %F").to_string()))
                 .and_then(Result::ok),
+            left_out: selection.counts(|row| existing.is_outstanding(row)),
             forgets: existing.forgets(self.service.is_simulated()),
             ..Overview::of(&settings.input, &self.source, &self.input, plan)
         };
@@ -224,7 +227,7 @@ impl<'a> Run<'a> {
     fn work(
         &self,
         plan: &Plan,
-        in_doubt: RowFlags,
+        earlier: Earlier,
         journal: &mut Journal,
         started_at: Timestamp,
     ) -> (anyhow::Result<PoolEnd>, Worked) {
@@ -244,7 +247,7 @@ impl<'a> Run<'a> {
         };
         let end = match self.screen.watch(Arc::clone(&tally)) {
             Ok(progress) => {
-                let end = self.send(plan, in_doubt, journal, watch);
+                let end = self.send(plan, earlier, journal, watch);
                 progress.finish();
                 end
             }
@@ -259,7 +262,7 @@ impl<'a> Run<'a> {
     fn send(
         &self,
         plan: &Plan,
-        in_doubt: RowFlags,
+        earlier: Earlier,
         journal: &mut Journal,
         mut watch: impl FnMut(&[event::Event]) -> Option<Entry<'static>> + Send,
     ) -> anyhow::Result<PoolEnd> {
@@ -267,6 +270,7 @@ impl<'a> Run<'a> {
         let pool_settings = PoolSettings {
             action,
             max_failures: settings.max_failures.map(|max| max.of(plan.number_count() as u64)),
+            doubts_list: settings.max_failures.is_none() && !earlier.has_succeeded,
             patience: if Screen::is_attended() { Duration::ZERO } else { settings.pool.patience },
             keys_are_fixed: self.service.keys_are_fixed,
             pace: PaceSettings {
@@ -299,7 +303,8 @@ impl<'a> Run<'a> {
             let writer = writer
                 .spawn_scoped(scope, move || journal.record(inbox, observe))
                 .context("cannot start the journal's thread")?;
-            let dispatcher = Dispatcher::new(rows, plan.batches(), in_doubt, &pool_settings, outbox, now());
+            let dispatcher =
+                Dispatcher::new(rows, plan.batches(), earlier.in_doubt, &pool_settings, outbox, now());
             let end = self.runtime.block_on(async {
                 tokio::select! {
                     end = pool::run(dispatcher, submit, renew, stopped, wall_clock) => end,
@@ -320,8 +325,9 @@ impl<'a> Run<'a> {
         &self,
         end: anyhow::Result<PoolEnd>,
         worked: &Worked,
-        journal: Journal,
+        mut journal: Journal,
         input: &Source,
+        selection: &Selection<'_>,
     ) -> anyhow::Result<Finished> {
         let settings = self.settings;
         let kept = || next_steps::kept(settings, &worked.tally);
@@ -329,9 +335,11 @@ impl<'a> Run<'a> {
         let stopped = end.stop.as_ref().map(|stop| stop.reason);
         if stopped.is_some_and(StopReason::is_abort) {
             let is_aborted = matches!(stopped, Some(StopReason::Aborted | StopReason::Killed));
-            let text = match is_aborted {
-                true => next_steps::aborted(settings, &worked.tally, in_doubt(journal, &self.input)?),
-                false => kept(),
+            let text = if is_aborted {
+                let in_doubt = journal.history(self.input.rows.len())?.in_doubt();
+                next_steps::aborted(settings, &worked.tally, in_doubt)
+            } else {
+                kept()
             };
             self.screen.say(&text);
             self.screen.say_though_quiet(&text);
@@ -339,7 +347,8 @@ impl<'a> Run<'a> {
         }
         let report = &settings.report.path;
         let place = self.service.place();
-        let counted = finish::finish(journal, report, input, &self.input, place, end.stop.as_ref())
+        let unsent = Unsent { selection: Some(selection), stop: end.stop.as_ref() };
+        let counted = finish::finish(journal, report, input, &self.input, place, unsent)
             .map_err(|error| with_note(error, kept()))?;
         if let Some(rate) = end.rate_found {
             self.service.remember_rate(rate, wall_clock());
@@ -378,13 +387,10 @@ impl<'a> Run<'a> {
         Ok(Finished { status, summary: Some(summary), is_aborted: false })
     }
 
-    /// Runs the command of `--on-pause`, if there is one. Its failure is a warning.
+    /// Runs the command of `--on-pause`, if there is one.
     async fn tell_pause(&self, begins: bool, pause: Pause) {
         let Some(settings) = &self.settings.on_pause else { return };
-        if let Err(error) = hook::run_for_pause(settings, begins, &pause, self.service.is_simulated()).await {
-            let error: &dyn std::error::Error = &*error;
-            tracing::warn!(error, "the `--on-pause` command failed; the run is not affected");
-        }
+        hook::run_for_pause(settings, begins, &pause, self.service.is_simulated()).await;
     }
 
     /// Runs the command of `--on-finish` after a run that had begun.
@@ -411,26 +417,9 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Runs the command of `--on-finish`, if there is one. Its failure is a warning.
+/// Runs the command of `--on-finish`, if there is one.
 fn tell_hook(settings: &JobSettings, exit: ExitStatus, text: &str, rows: Counts, summary: Option<&Summary>) {
     let Some(hook) = &settings.on_finish else { return };
     let (outputs, simulated) = (&settings.outputs, settings.service.choice.is_simulated());
-    let ending = Ending { exit, rows, summary, text, outputs, simulated };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let ran =
-        runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(hook::run(hook, &ending)));
-    if let Err(error) = ran {
-        let error: &dyn std::error::Error = &*error;
-        tracing::warn!(error, "the `--on-finish` command failed; the run is not affected");
-    }
-}
-
-/// How long it is from now, by the wall clock.
-fn left_until(at: &ZonedDateTime) -> Duration {
-    at.timestamp().duration_since(wall_clock()).try_into().unwrap_or_default()
-}
-
-/// The rows that were sent without a known answer.
-fn in_doubt(mut journal: Journal, input: &Input) -> anyhow::Result<u64> {
-    Ok(journal.history(input.rows.len())?.in_doubt())
+    hook::run(hook, &Ending { exit, rows, summary, text, outputs, simulated });
 }

@@ -20,10 +20,12 @@ use super::service::{ServiceChoice, ServiceSettings};
 use crate::action::Action;
 use crate::aws::AwsArgs;
 use crate::cli::{
-    AwsOptions, InputArgs, JobArgs, MaxFailures, ReleaseArgs, RerunArgs, RunArgs, StopArgs, UndoArgs,
+    AwsOptions, ChoiceArgs, InputArgs, JobArgs, MaxFailures, ReleaseArgs, RerunArgs, RunArgs, StopArgs,
+    UndoArgs,
 };
 use crate::hint::Hinted;
 use crate::input::InputOptions;
+use crate::plan::Choice;
 use crate::pool::PoolSettings;
 use crate::pool::pace::PaceSettings;
 
@@ -43,6 +45,8 @@ pub(crate) struct JobSettings {
     /// What is to be done with the numbers of the file, if they are not its rows as they stand; how it is read is the
     /// file's own then.
     pub(crate) derive: Option<Action>,
+    /// Which of its rows are sent.
+    pub(crate) choice: Choice,
     /// Where the report goes.
     pub(crate) report: ReportSettings,
     /// What else is written.
@@ -208,6 +212,7 @@ impl JobSettings {
             input,
             columns: columns(job.columns),
             derive: None,
+            choice: choice(job.choice),
             report: ReportSettings { path: report, existing, unfinished },
             outputs: Outputs {
                 report_copy,
@@ -241,6 +246,7 @@ impl JobSettings {
                 },
                 max_attempts: job.pace.max_attempts,
                 max_failures: None,
+                doubts_list: false,
                 give_up_after: job.stop.give_up_after,
                 patience: UNATTENDED_PATIENCE,
                 stop_at: stops_at.as_ref().map(ZonedDateTime::timestamp),
@@ -267,6 +273,17 @@ impl JobSettings {
             );
             taken.push(path.to_owned());
         }
+        Ok(())
+    }
+
+    /// Checks that the log is none of the job's own files.
+    ///
+    /// # Errors
+    /// If it is.
+    pub(super) fn check_log(&self, log: Option<&Path>) -> anyhow::Result<()> {
+        let Some(log) = log else { return Ok(()) };
+        let is_own = self.report.files().iter().chain([&self.input]).any(|path| same_file(log, path));
+        ensure!(!is_own, "the log file `{}` is one of the job's own files", log.display());
         Ok(())
     }
 
@@ -297,6 +314,12 @@ pub(crate) fn columns(args: InputArgs) -> InputOptions {
         delimiter: args.delimiter,
         action: None,
     }
+}
+
+/// Which of the rows are sent.
+#[must_use]
+pub(crate) fn choice(args: ChoiceArgs) -> Choice {
+    Choice { limit: args.limit, only: args.only_connector, skip: args.skip_connector }
 }
 
 /// The AWS options of the command line.
@@ -359,6 +382,6 @@ fn same_place(a: &Path, b: &Path) -> bool {
 
 /// Whether both paths lead to the same file.
 #[must_use]
-pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
+pub(super) fn same_file(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }

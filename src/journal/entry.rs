@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::Action;
 use crate::event::{Event, Settlement, State, StopReason};
 use crate::input::RowId;
+use crate::plan::Choice;
 
 /// The name of the format, in every header.
 pub(super) const FORMAT: &str = "chime-sweep-journal";
@@ -64,7 +65,7 @@ impl Header {
     }
 }
 
-/// A process that works on the job. All but the time is for those who watch it.
+/// A process that works on the job. All but the time and the choice is for those who watch it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// When it started.
@@ -84,13 +85,24 @@ pub struct Session {
     /// Where that command is to be given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<Box<str>>,
+    /// Which rows it is to send: a process that resumes the job goes on with them.
+    #[serde(default, skip_serializing_if = "Choice::is_everything")]
+    pub choice: Choice,
 }
 
 impl Session {
     /// A process that started then, and of which nothing else is known.
     #[must_use]
     pub fn at(at: Timestamp) -> Self {
-        Self { at, pid: None, host: None, numbers: None, command: None, directory: None }
+        Self {
+            at,
+            pid: None,
+            host: None,
+            numbers: None,
+            command: None,
+            directory: None,
+            choice: Choice::default(),
+        }
     }
 }
 

@@ -11,9 +11,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::event::Settlement;
+use crate::event::{Outcome, Settlement};
 use crate::input::{RowFlags, RowId};
 use crate::journal::entry::{Entry, FORMAT, Header, VERSION};
+use crate::plan::Choice;
 
 /// What a journal says.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct History {
     pub header: Header,
     /// When the first process started it.
     pub begun: Option<Timestamp>,
+    /// Which rows the latest process was to send.
+    pub choice: Choice,
     /// The report's digest, if the report was fully written.
     pub reported: Option<String>,
     /// For each row 0, or 1 + the index of its outcome. 4 bytes a row.
@@ -147,6 +150,7 @@ impl History {
         Self {
             header,
             begun: None,
+            choice: Choice::default(),
             reported: None,
             outcome_of: Vec::new(),
             outcomes: Vec::new(),
@@ -168,6 +172,7 @@ impl History {
             Entry::Header(_) => return Err("a second header"),
             Entry::Session(session) => {
                 self.begun.get_or_insert(session.at);
+                self.choice = session.choice;
                 self.in_doubt.add(&std::mem::take(&mut self.intended));
             }
             Entry::Intent { .. } | Entry::Released { .. } | Entry::Found { .. } if self.is_foreign => {}
@@ -252,6 +257,12 @@ impl History {
     pub fn in_doubt(&self) -> u64 {
         let rows = if self.is_foreign { 0 } else { self.header.rows };
         (0..rows).filter(|row| self.is_in_doubt(RowId::new(*row))).count() as u64
+    }
+
+    /// Whether a row has succeeded.
+    #[must_use]
+    pub(crate) fn has_succeeded(&self) -> bool {
+        self.outcomes.iter().any(|settlement| settlement.outcome == Outcome::Succeeded)
     }
 
     /// How many rows are settled.

@@ -239,7 +239,11 @@ impl<'a> Dispatcher<'a> {
         if self.reason() < Some(reason) {
             // What held the run back when it was first stopped.
             let held_by = || self.gate.refusal().or(self.outage.cause()).cloned();
-            let cause = self.stop.take().map_or_else(held_by, |stop| stop.cause);
+            let cause = match (self.stop.take(), reason) {
+                (Some(stop), _) => stop.cause,
+                (None, StopReason::WrongList) => self.stop_rules.wrong_list(),
+                (None, _) => held_by(),
+            };
             self.stop = Some(Stop { reason, cause });
             self.events.emit(Event::Stopped { reason, at });
         }
@@ -256,6 +260,11 @@ impl<'a> Dispatcher<'a> {
     pub(super) fn settle(&mut self, settlements: Vec<Settlement>) {
         for settlement in settlements {
             self.stop_rules.settled(&settlement);
+            let connector = settlement.rows.first().and_then(|row| self.replies.rows.connector(*row));
+            let is_closed = connector.is_some_and(|connector| self.connectors.closed(connector).is_some());
+            if settlement.attempts > 0 && !is_closed {
+                self.stop_rules.judged(&settlement);
+            }
             self.events.emit(Event::Settled(settlement));
         }
     }

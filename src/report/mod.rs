@@ -16,5 +16,6 @@ mod tests;
 
 pub use annotate::{Seen, annotate};
 pub use read::{ReadError, Reported, read};
+pub(crate) use result::LEFT_OUT;
 pub use result::RowResult;
 pub use write::{Place, ReportError, Written, is_report, write};

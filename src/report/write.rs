@@ -64,7 +64,8 @@ pub struct Place<'a> {
 /// Writes the report on `input`, which was read from `source`, after a run in `place`. `result_of` is called for each pending row, in
 /// order; the input itself has the results of the others. `written` is called for every row.
 ///
-/// A row that was `unknown` in an earlier report and was not attempted again stays `unknown`, with all its cells.
+/// A row that was `unknown` in an earlier report and was not attempted again stays `unknown`, with all its cells; one
+/// that was `failed` and was left out of this run stays `failed`.
 ///
 /// # Errors
 /// If the source cannot be read or is no longer the same, or `out` cannot be written. What is in `out` then is not
@@ -126,6 +127,7 @@ fn shown<'a>(
     let kept = |status, code, why: String| {
         Shown::Prior(status, Some((code, on_line(format!("{why}; not sent, and still {status}")))))
     };
+    let prior_status = || layout.prior(record.fields).and_then(|prior| prior.status());
     let of_report = |status, code: &'static str, text, key| {
         let (code, message) = (code.into(), on_line(text).into());
         Shown::Result(RowResult { status, code, message, ..RowResult::NOT_ATTEMPTED }, key)
@@ -135,6 +137,9 @@ fn shown<'a>(
         (Standing::Pending { unanswered }, _) => match result_of(row) {
             result if unanswered && result.status == Status::NotAttempted => {
                 Shown::Prior(Status::Unknown, None)
+            }
+            result if result.is_left_out() && prior_status() == Some(Status::Failed) => {
+                Shown::Prior(Status::Failed, None)
             }
             result => Shown::Result(result, rows.key(layout.action, row)),
         },

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::action::Action;
 use crate::aws::credentials::Identity;
 use crate::input::{ConnectorId, EXAMPLES, Input, InvalidRow, RowId, Source, Standing, is_like_those_of_aws};
-use crate::plan::Plan;
+use crate::plan::{LeftOut, Plan};
 use crate::text::{counted, span};
 
 /// What would be sent, and what would not.
@@ -38,6 +38,8 @@ pub(crate) struct Overview<'a> {
     pub(crate) settled: u64,
     /// The last day on which what is done can be taken back, if there is one.
     pub(crate) last_day: Option<String>,
+    /// How many rows an option leaves out.
+    pub(crate) left_out: Vec<(LeftOut, u64)>,
     /// What is forgotten with the journal that `--discard` deletes.
     pub(crate) forgets: Option<String>,
     /// Whether the details are all, and not only examples.
@@ -75,20 +77,19 @@ impl<'a> Overview<'a> {
     #[must_use]
     pub(crate) fn of(path: &Path, source: &'a Source, input: &'a Input, plan: &'a Plan) -> Self {
         let directory = path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned()));
-        let (target, identity, stops_at, settled, last_day) = (None, None, None, 0, None);
-        let (forgets, shows_all) = (None, false);
         Self {
             source,
             directory,
             input,
             plan,
-            target,
-            identity,
-            stops_at,
-            settled,
-            last_day,
-            forgets,
-            shows_all,
+            target: None,
+            identity: None,
+            stops_at: None,
+            settled: 0,
+            last_day: None,
+            left_out: Vec::new(),
+            forgets: None,
+            shows_all: false,
         }
     }
 
@@ -215,6 +216,10 @@ impl<'a> Overview<'a> {
         ];
         let not_sent = not_sent.into_iter().filter(|(_, count)| *count > 0);
         lines.extend(not_sent.map(|(name, count)| format!("not sent    {} {name}", HumanCount(count))));
+        let left_out = self.left_out.iter();
+        lines.extend(
+            left_out.map(|(option, rows)| format!("not sent    {} left out by {option}", HumanCount(*rows))),
+        );
         lines.extend(self.connectors());
         let multiline = self.input.notes.multiline;
         lines.extend(
@@ -282,6 +287,7 @@ impl<'a> Overview<'a> {
             "altered": self.count(Standing::Kept),
             "duplicate": self.count(Standing::Duplicate),
             "ignored": self.count(Standing::Ignored),
+            "left_out": self.left_out_json(),
             "connectors": connectors.collect::<Vec<_>>(),
             "invalid_rows": self.input.invalid,
             "altered_rows": rows.suspects().iter().copied().map(pair).collect::<Vec<_>>(),
@@ -289,6 +295,18 @@ impl<'a> Overview<'a> {
             "shared_numbers": shared.map(pair).collect::<Vec<_>>(),
             "warnings": notes.warnings().into_iter().chain(self.foreign_connectors()).collect::<Vec<_>>(),
             "estimated_seconds": self.seconds(expected.rate()),
+        })
+    }
+
+    /// How many rows each option leaves out.
+    fn left_out_json(&self) -> serde_json::Value {
+        let rows = |is_it: fn(&LeftOut) -> bool| -> u64 {
+            self.left_out.iter().filter(|(option, _)| is_it(option)).map(|(_, rows)| rows).sum()
+        };
+        json!({
+            "limit": rows(|option| matches!(option, LeftOut::Limit(_))),
+            "only_connector": rows(|option| *option == LeftOut::OnlyConnector),
+            "skip_connector": rows(|option| *option == LeftOut::SkipConnector),
         })
     }
 

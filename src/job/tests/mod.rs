@@ -31,6 +31,7 @@ use crate::journal::writer::Journal;
 use crate::number::PhoneNumber;
 use crate::plan::Plan;
 use crate::pool::{self, Dispatcher, Renewal, Submission};
+use crate::report::reconcile::Unsent;
 use crate::report::{self, Place, RowResult};
 use crate::simulator::{self, Delivery, Ledger, Scenario};
 
@@ -194,8 +195,8 @@ impl Trial {
         *self.clock.lock().expect("no panic") += start.elapsed();
         if let Some(end) = end.filter(|end| !end.stop.as_ref().is_some_and(|stop| stop.reason.is_abort())) {
             let place = Place::default();
-            finish::finish(journal, &settings.report.path, &source, &input, place, end.stop.as_ref())
-                .expect("finishes");
+            let unsent = Unsent { stop: end.stop.as_ref(), selection: None };
+            finish::finish(journal, &settings.report.path, &source, &input, place, unsent).expect("finishes");
             session.finished = true;
         }
         session

@@ -114,6 +114,7 @@ impl Night {
                 pace: PaceSettings { seed: 7, ..PaceSettings::default() },
                 max_attempts: NonZeroU32::new(3).expect("positive"),
                 max_failures: None,
+                doubts_list: true,
                 give_up_after: Duration::from_secs(1800),
                 patience: Duration::from_secs(120),
                 stop_at: None,

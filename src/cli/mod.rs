@@ -11,8 +11,8 @@ mod environment;
 pub(crate) mod manual;
 
 pub use arguments::{Cli, Command};
-pub(crate) use arguments::{PlanArgs, RerunArgs, RunArgs, SimulateArgs, StatusArgs, SummaryArgs};
+pub(crate) use arguments::{ExportArgs, PlanArgs, RerunArgs, RunArgs, SimulateArgs, StatusArgs, SummaryArgs};
 pub use environment::{parse, unknown_variables, wants_json};
-pub(crate) use job::{AwsOptions, InputArgs, JobArgs, StopArgs};
+pub(crate) use job::{AwsOptions, InputArgs, JobArgs, ReadArgs, StopArgs};
 pub(crate) use values::MaxFailures;
 pub use values::{ColorWhen, LogFormat};

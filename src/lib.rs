@@ -30,6 +30,7 @@ pub mod aws;
 pub mod simulator;
 pub mod event;
 pub mod pool;
+pub(crate) mod inventory;
 pub mod journal;
 pub mod report;
 pub mod terminal;

@@ -8,10 +8,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use jiff::Timestamp;
 
-use super::job::{AwsOptions, ChoiceArgs, InputArgs, JobArgs};
+use super::job::{AwsOptions, ChoiceArgs, InputArgs, JobArgs, ReadArgs};
 use super::topics;
-use super::values::{ColorWhen, LogFormat, one_or_more, parse_address, parse_rate};
+use super::values::{ColorWhen, LogFormat, one_or_more, parse_address, parse_moment, parse_rate};
 use crate::pool::pace::Rate;
 
 /// The command line. The display orders put the shared options after each command's own.
@@ -52,6 +53,9 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// List the phone numbers of the account as CSV, for `run`; nothing is changed
+    #[command(after_long_help = topics::EXPORT_EXAMPLES)]
+    Export(ExportArgs),
     /// Remove each number in a CSV file from its connector, and write a report
     #[command(after_long_help = topics::RUN_EXAMPLES)]
     Run(RunArgs),
@@ -91,6 +95,32 @@ pub enum Command {
     /// The environment variables
     #[command(hide = true, help_template = topics::TEMPLATE, long_about = topics::ENVIRONMENT)]
     Environment,
+}
+
+/// `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Where the CSV goes [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace an existing file
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// List only the numbers of this connector; may be given several times
+    #[arg(long, value_name = "ID")]
+    pub(crate) connector: Vec<String>,
+    /// List only numbers that are on nothing: no connector, connector group or SIP rule
+    #[arg(long, conflicts_with_all = ["connector", "associated_before"])]
+    pub(crate) unassigned: bool,
+    /// List only numbers whose name contains this text, in upper or lower case
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) name_like: Option<String>,
+    /// List only numbers that have been on their connector since before this date (UTC) or RFC 3339 time
+    #[arg(long, value_name = "DATE", value_parser = parse_moment)]
+    pub(crate) associated_before: Option<Timestamp>,
+    /// See [`ReadArgs`].
+    #[command(flatten)]
+    pub(crate) reading: ReadArgs,
 }
 
 /// `run`.

@@ -1,4 +1,4 @@
-//! The options that `run` and `rerun` share.
+//! The options that commands share.
 //!
 //! Must not decide anything: `settings` does.
 
@@ -160,7 +160,28 @@ pub(crate) struct AwsOptions {
     pub(crate) no_sts: bool,
 }
 
-/// Batch size, concurrency, rate, attempts and timeouts.
+/// Which service a command asks that only reads, and how.
+#[derive(Debug, Args)]
+pub(crate) struct ReadArgs {
+    /// Ask an embedded simulator of the service; AWS is not called
+    #[arg(long, conflicts_with_all = AWS_OPTIONS)]
+    pub(crate) simulate: bool,
+    /// TOML file that describes what the simulated service has, and how it behaves
+    #[arg(long, value_name = "FILE", requires = "simulate")]
+    pub(crate) scenario: Option<PathBuf>,
+    /// See [`AwsOptions`].
+    #[command(flatten)]
+    pub(crate) aws: AwsOptions,
+    /// See [`CallArgs`].
+    #[command(flatten)]
+    pub(crate) calls: CallArgs,
+    /// Stop when no request has succeeded for this long
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = parse_duration)]
+    #[arg(help_heading = "Stopping")]
+    pub(crate) give_up_after: Duration,
+}
+
+/// Batch size, concurrency and attempts.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Pace")]
 pub(crate) struct PaceArgs {
@@ -170,6 +191,18 @@ pub(crate) struct PaceArgs {
     /// Maximum requests in flight, or `auto`: as many as the pace needs, at most 256
     #[arg(long, value_name = "N", default_value = "auto", value_parser = parse_concurrency)]
     pub(crate) concurrency: NonZeroUsize,
+    /// Maximum attempts per batch, including the first; throttled ones do not count
+    #[arg(long, value_name = "N", default_value = "5", value_parser = one_or_more::<NonZeroU32>)]
+    pub(crate) max_attempts: NonZeroU32,
+    /// See [`CallArgs`].
+    #[command(flatten)]
+    pub(crate) calls: CallArgs,
+}
+
+/// Rate and timeouts.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Pace")]
+pub(crate) struct CallArgs {
     /// Maximum requests per second, or `auto`: find the service's limit and stay below it
     #[arg(long, value_name = "N", default_value = "auto", value_parser = parse_rate)]
     pub(crate) rate: Rate,
@@ -179,9 +212,6 @@ pub(crate) struct PaceArgs {
     /// Do not use or store the rate found for this endpoint, region and account
     #[arg(long)]
     pub(crate) no_remember: bool,
-    /// Maximum attempts per batch, including the first; throttled ones do not count
-    #[arg(long, value_name = "N", default_value = "5", value_parser = one_or_more::<NonZeroU32>)]
-    pub(crate) max_attempts: NonZeroU32,
     /// Timeout for connecting
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
     pub(crate) connect_timeout: Duration,

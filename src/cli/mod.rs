@@ -12,9 +12,9 @@ pub(crate) mod manual;
 
 pub use arguments::{Cli, Command};
 pub(crate) use arguments::{
-    PlanArgs, ReleaseArgs, RerunArgs, RunArgs, SimulateArgs, StatusArgs, SummaryArgs, UndoArgs,
+    ExportArgs, PlanArgs, ReleaseArgs, RerunArgs, RunArgs, SimulateArgs, StatusArgs, SummaryArgs, UndoArgs,
 };
 pub use environment::{parse, unknown_variables, wants_json};
-pub(crate) use job::{AwsOptions, ChoiceArgs, InputArgs, JobArgs, StopArgs};
+pub(crate) use job::{AwsOptions, ChoiceArgs, InputArgs, JobArgs, ReadArgs, StopArgs};
 pub(crate) use values::MaxFailures;
 pub use values::{ColorWhen, LogFormat};

@@ -12,6 +12,7 @@ pub(super) const TEMPLATE: &str = "{about-with-newline}";
 /// Below the long help of chime-sweep.
 pub(super) const POINTERS: &str = "\
 Examples:
+  chime-sweep export -o numbers.csv             list what the account has
   chime-sweep run numbers.csv --simulate        rehearse; AWS is not called
   chime-sweep plan numbers.csv                  see what would be sent
   chime-sweep run numbers.csv                   remove them; the report is numbers.report.csv
@@ -19,6 +20,20 @@ Examples:
   chime-sweep rerun numbers.report.csv          retry what did not succeed
 
 More help: `chime-sweep help run`, and `chime-sweep help csv`, `environment`, `permissions` or `exit-codes`";
+
+pub(super) const EXPORT_EXAMPLES: &str = "\
+Examples:
+  chime-sweep export -o numbers.csv
+      every number of the account in this region; `chime-sweep run numbers.csv` takes the file as it is
+  chime-sweep export --connector abcdef1ghij2klmno3pqr4 --associated-before 2024-01-01
+      the numbers that have been on one connector since before 2024, on standard output
+  chime-sweep export --unassigned -o unused.csv
+      what is on the bill and on no connector
+
+Columns: voice_connector_id and phone_number, number_status (the service's), product_type, type, country, name,
+associated_at, region, account_id, calling_name, order_id, created_at, updated_at, deletion_at, group_id, sip_rule_id,
+note. A number that no connector's call can remove has no voice_connector_id, and a note that says why; `run` passes
+over it. A number on two connectors has two rows. The file is written once the last page has been read, or not at all.";
 
 pub(super) const RUN_EXAMPLES: &str = "\
 Examples:

@@ -7,7 +7,9 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::civil::Time;
+use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
 
 use crate::input::can_delimit;
 use crate::pool::pace::Rate;
@@ -86,6 +88,14 @@ pub(super) fn parse_delimiter(text: &str) -> Result<u8, String> {
 /// `--stop-at`: a local time of day, in hours and minutes.
 pub(super) fn parse_time(text: &str) -> Result<Time, String> {
     Time::strptime("%H:%M", text).map_err(|_| "expected a time of day such as `06:00`".to_owned())
+}
+
+/// A date, whose beginning in UTC is meant, or a time in RFC 3339 format.
+pub(super) fn parse_moment(text: &str) -> Result<Timestamp, String> {
+    let of_date = |date: Date| TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok();
+    let error = "expected a date such as `2025-01-31`, or a time such as `2025-01-31T06:00:00Z`";
+    let moment = text.parse().ok().or_else(|| of_date(Date::strptime("%Y-%m-%d", text).ok()?));
+    moment.ok_or_else(|| error.to_owned())
 }
 
 /// What `--concurrency auto` means. The pace says when each request is sent, so as many are in flight as it needs for the
@@ -191,6 +201,14 @@ mod tests {
         assert!(parse_address("localhost:0").is_err_and(|error| error.contains("127.0.0.1")));
         assert_eq!(parse_time("06:00"), Ok(jiff::civil::time(6, 0, 0, 0)));
         assert!(parse_time("25:00").is_err());
+        for (text, moment) in
+            [("2025-01-31", "2025-01-31T00:00:00Z"), ("2025-01-31T06:00:00+02:00", "2025-01-31T04:00:00Z")]
+        {
+            assert_eq!(parse_moment(text).map(|moment| moment.to_string()), Ok(moment.to_owned()));
+        }
+        for bad in ["", "31.01.2025", "2025-02-30", "2025-01-31T06:00:00", "yesterday"] {
+            assert!(parse_moment(bad).is_err(), "{bad}");
+        }
         assert_eq!(parse_duration("1h 30m"), Ok(Duration::from_secs(5400)));
         for bad in ["0s", "-1s", "5", "", "soon"] {
             assert!(parse_duration(bad).is_err(), "{bad}");

@@ -44,6 +44,8 @@ pub struct Layout {
     pub(crate) prior: Option<Columns>,
     /// A column `status` in a header that has no more of a report's.
     pub(super) lone_status: Option<usize>,
+    /// The column in which an export says why a number has no connector.
+    pub(super) note: Option<usize>,
 }
 
 /// Where a row's connector comes from.
@@ -62,6 +64,12 @@ impl Connector {
 }
 
 impl Layout {
+    /// Whether the input lists what the account has, and so may have numbers on no connector.
+    #[must_use]
+    pub(crate) fn is_export(&self) -> bool {
+        self.note.is_some()
+    }
+
     /// Whether the input is an earlier run's report.
     #[must_use]
     pub fn is_report(&self) -> bool {
@@ -218,8 +226,10 @@ impl<'a> Header<'a> {
         let width = self.fields.len();
         let is_status = |header: &String| header.eq_ignore_ascii_case(Column::Status.name());
         let lone_status = self.fields.iter().position(is_status).filter(|_| self.prior.is_none());
-        let action = options.action.unwrap_or_default();
-        Ok(Layout { dialect: self.dialect, width, connector, number, action, prior: self.prior, lone_status })
+        let own = |name: &str| self.positions(|header| header == name).first().copied();
+        let note = own("number_status").and(own("note"));
+        let (dialect, prior, action) = (self.dialect, self.prior, options.action.unwrap_or_default());
+        Ok(Layout { dialect, width, connector, number, action, prior, lone_status, note })
     }
 
     /// The one column of this kind: the one `named`, else the one with a known header.

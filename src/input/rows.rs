@@ -262,14 +262,16 @@ impl Rows {
         self.names.get_index(connector.get() as usize).map_or("", |name| name)
     }
 
+    /// The connector of this id, if the input names it.
+    #[must_use]
+    pub(crate) fn connector_named(&self, name: &str) -> Option<ConnectorId> {
+        let index = self.names.get_index_of(name)?;
+        u32::try_from(index).ok().map(ConnectorId::new)
+    }
+
     /// The ids of all connectors that the input names, in the order of their [`ConnectorId`].
     pub fn connector_names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(|name| &**name)
-    }
-
-    /// The connector with this id, if the input names it.
-    pub(crate) fn connector_named(&self, id: &str) -> Option<ConnectorId> {
-        u32::try_from(self.names.get_index_of(id)?).ok().map(ConnectorId::new)
     }
 
     /// The number of connectors that the input names.

@@ -17,7 +17,7 @@ use super::outputs::{Outputs, print};
 use super::service::read_scenario;
 use super::settings::{self, JobSettings, Mode};
 use super::signals;
-use super::{derive, existing, failure, limits, run, status};
+use super::{derive, existing, export, failure, limits, run, status};
 use crate::action::Action;
 use crate::aws::Environment;
 use crate::aws::credentials::Identity;
@@ -60,6 +60,7 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
             let settings = JobSettings::of_release(args, &now).map_err(failure::nothing_sent)?;
             return run::execute(&settings, env, screen);
         }
+        Command::Export(args) => export::execute(args, env, screen)?,
         Command::Plan(args) => return plan(args, env),
         Command::Status(args) => return status::execute(args),
         Command::Summary(args) => summary(args)?,

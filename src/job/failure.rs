@@ -8,6 +8,7 @@ use crate::aws::AwsSettingsError;
 use crate::aws::credentials::CredentialsError;
 use crate::cli::exit::ExitStatus;
 use crate::hint::{Hint, Hinted};
+use crate::inventory::ListError;
 use crate::journal::writer::JournalError;
 use crate::plan::UnknownConnector;
 use crate::terminal::consent::Refused;
@@ -51,7 +52,11 @@ impl From<UnknownConnector> for UsageError {
 #[must_use]
 pub fn exit_status(error: &anyhow::Error) -> ExitStatus {
     let error = error.downcast_ref::<WithNote>().map_or(error, |wrapped| &wrapped.error);
-    if error.is::<Refused>() || error.is::<UsageError>() { ExitStatus::Usage } else { ExitStatus::Error }
+    match error.downcast_ref() {
+        Some(ListError::Stopped(stop)) => ExitStatus::of_run(Some(stop.reason), false),
+        _ if error.is::<Refused>() || error.is::<UsageError>() => ExitStatus::Usage,
+        _ => ExitStatus::Error,
+    }
 }
 
 /// The error, its causes, what to do about it, and what is safe.
@@ -78,6 +83,7 @@ fn hint(error: &anyhow::Error) -> Option<&str> {
         of::<Refused>,
         of::<AwsSettingsError>,
         of::<CredentialsError>,
+        of::<ListError>,
         of::<JournalError>,
     ];
     error.chain().find_map(|cause| known.iter().find_map(|of| of(cause)))

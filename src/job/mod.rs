@@ -18,6 +18,8 @@ pub mod finish;
 mod failure;
 mod status;
 mod record;
+mod reading;
+mod export;
 mod run;
 mod commands;
 #[cfg(test)]

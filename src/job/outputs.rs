@@ -78,6 +78,14 @@ pub(crate) fn print(text: &impl Display) -> anyhow::Result<()> {
     to_stdout(|stdout| writeln!(stdout, "{text}"))
 }
 
+/// Prints a result of bytes.
+///
+/// # Errors
+/// If standard output cannot be written to.
+pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    to_stdout(|stdout| stdout.write_all(bytes))
+}
+
 /// Standard output is for results only. A reader that closes it early, such as `head`, is not an error.
 fn to_stdout(write: impl FnOnce(&mut StdoutLock<'_>) -> io::Result<()>) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();

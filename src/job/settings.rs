@@ -31,7 +31,7 @@ use crate::pool::pace::PaceSettings;
 
 /// How long a run without a user waits for a service that was never reached, if a person must mend why: a machine that
 /// has just started may not have its network yet.
-const UNATTENDED_PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const UNATTENDED_PATIENCE: Duration = Duration::from_secs(120);
 
 /// The settings of `run` and `rerun`.
 #[derive(Debug, Clone)]
@@ -230,17 +230,17 @@ impl JobSettings {
                     false => ServiceChoice::Aws(aws_args(job.aws)),
                 },
                 concurrency: job.pace.concurrency,
-                connect_timeout: job.pace.connect_timeout,
-                request_timeout: job.pace.request_timeout,
-                remember: !job.pace.no_remember,
+                connect_timeout: job.pace.calls.connect_timeout,
+                request_timeout: job.pace.calls.request_timeout,
+                remember: !job.pace.calls.no_remember,
             },
             batch_size: job.pace.batch_size,
             pool: PoolSettings {
                 action: Action::Disassociate,
                 concurrency: job.pace.concurrency,
                 pace: PaceSettings {
-                    rate: job.pace.rate,
-                    headroom: job.pace.headroom,
+                    rate: job.pace.calls.rate,
+                    headroom: job.pace.calls.headroom,
                     seed: now.timestamp().subsec_nanosecond().unsigned_abs().into(),
                     ..PaceSettings::default()
                 },

@@ -30,11 +30,12 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::aws::protocol::{ApiError, BatchReply};
 use crate::event::StopReason;
-pub(crate) use credential_gate::Renewal;
+pub(crate) use credential_gate::{CredentialGate, Pass, Renewal};
 use dispatcher::Next;
 pub(crate) use dispatcher::{Dispatcher, Submission};
 use ended::Ended;
 pub(crate) use settings::{PoolEnd, PoolSettings};
+pub(crate) use stop_rules::StopRules;
 
 /// Runs until everything is settled, or until `stop` or the run's own rules end it.
 ///

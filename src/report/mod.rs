@@ -11,6 +11,7 @@ pub mod reconcile;
 pub mod timeline;
 pub mod summary;
 pub mod page;
+pub(crate) mod export;
 #[cfg(test)]
 mod tests;
 

@@ -207,12 +207,16 @@ impl<'a> Overview<'a> {
         lines.extend(self.stops_at.as_ref().map(|(at, left)| {
             format!("time limit  stops at {}, in {}", at.strftime("%a %F %H:%M %Z"), span(*left))
         }));
+        let ignored = match self.input.layout.is_export() {
+            true => "on no connector, or not for this call",
+            false => "empty or a comment",
+        };
         let not_sent = [
             ("already done", self.count(Standing::Finished) + self.settled),
             ("invalid", self.count(Standing::Invalid)),
             ("altered, which keep their status", self.count(Standing::Kept)),
             ("duplicate", self.count(Standing::Duplicate)),
-            ("empty or a comment", self.count(Standing::Ignored)),
+            (ignored, self.count(Standing::Ignored)),
         ];
         let not_sent = not_sent.into_iter().filter(|(_, count)| *count > 0);
         lines.extend(not_sent.map(|(name, count)| format!("not sent    {} {name}", HumanCount(count))));

@@ -41,6 +41,9 @@ struct Progress<'a> {
     requests_per_second: f64,
     limit_per_second: Option<f64>,
     seconds_left: Option<u64>,
+    /// Only of a command that lists numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    numbers_listed: Option<u64>,
 }
 
 /// A line without its line ending. Text and numbers always serialize.
@@ -68,5 +71,6 @@ pub(super) fn progress(tally: &Tally, clock: &Clock) -> String {
         requests_per_second: tenths(tally.request_rate(clock.now)),
         limit_per_second: tally.limit.map(tenths),
         seconds_left: tally.remaining(clock.now).map(|left| left.as_secs()),
+        numbers_listed: tally.listed.map(|(_, numbers)| numbers),
     })
 }

@@ -192,9 +192,10 @@ impl Screen {
     }
 
     fn follow(&self, tally: &Mutex<Tally>, stopped: &mpsc::Receiver<()>) {
-        let rows = read(tally).rows;
+        let first = read(tally);
+        let style = if first.listed.is_some() { without_bar() } else { style() };
         let bar =
-            (self.shows == Shows::Bar).then(|| self.bars.add(ProgressBar::new(rows).with_style(style())));
+            (self.shows == Shows::Bar).then(|| self.bars.add(ProgressBar::new(first.rows).with_style(style)));
         let mut cadence = Cadence::default();
         let mut pause = None;
         while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
@@ -344,6 +345,11 @@ fn style() -> ProgressStyle {
     ProgressStyle::with_template("{wide_bar:.cyan/blue} {percent:>3}%\n{msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("━━─")
+}
+
+/// How long a list is, is not known before its end.
+fn without_bar() -> ProgressStyle {
+    ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 #[expect(clippy::disallowed_methods, reason = "what is shown is about now")]

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::ZonedDateTime;
 
 use crate::event::{AttemptOutcome, Awaited, Event, Outcome, Phase, StopReason};
+use crate::inventory::Progress;
 
 /// What has happened so far in this run.
 #[derive(Debug, Clone)]
@@ -38,6 +39,8 @@ pub(crate) struct Tally {
     pub(crate) credentials_awaited: Option<Awaited>,
     /// If the run is stopping early: why.
     pub(crate) stopping: Option<StopReason>,
+    /// Of a command that lists numbers: how many pages, and how many numbers on them.
+    pub(crate) listed: Option<(u64, u64)>,
     /// When the run began.
     pub(crate) started: Instant,
     /// When it stops, finished or not.
@@ -66,11 +69,25 @@ impl Tally {
             phase: None,
             credentials_awaited: None,
             stopping: None,
+            listed: None,
             started,
             stops_at: None,
             recent_requests: Recent::default(),
             recent_rows: Recent::default(),
         }
+    }
+
+    /// Takes the progress of a command that lists numbers into account.
+    pub(crate) fn follow(&mut self, progress: &Progress, now: Instant) {
+        let ended = progress.requests - progress.in_flight;
+        self.recent_requests.count(self.second(now), ended.saturating_sub(self.requests));
+        self.requests = ended;
+        self.throttled = progress.throttled;
+        self.in_flight = progress.in_flight;
+        self.phase = progress.phase;
+        self.limit = progress.limit;
+        self.credentials_awaited.clone_from(&progress.awaited);
+        self.listed = Some((progress.pages, progress.numbers));
     }
 
     /// Takes an event into account.

@@ -33,6 +33,9 @@ pub(super) fn line(tally: &Tally, clock: &Clock) -> String {
 }
 
 fn counts(tally: &Tally) -> Vec<String> {
+    if let Some((pages, numbers)) = tally.listed {
+        return vec![format!("{} listed", counted(numbers, "number")), counted(pages, "page")];
+    }
     let mut parts = vec![
         format!("{} of {} rows", HumanCount(tally.settled()), HumanCount(tally.rows)),
         format!("{} succeeded", HumanCount(tally.succeeded)),

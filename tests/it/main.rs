@@ -17,6 +17,8 @@ mod consent;
 mod durability;
 mod edited;
 #[cfg(unix)]
+mod export;
+#[cfg(unix)]
 mod errors;
 mod input;
 mod memory;

@@ -60,6 +60,11 @@ impl ApiError {
         self.code.starts_with("AccessDenied") || self.message.contains(NOT_AUTHORIZED)
     }
 
+    /// Its code and message, without whole phone numbers.
+    pub(crate) fn masked(&self) -> String {
+        format!("{}: {}", self.code, masked(&self.message))
+    }
+
     /// Whether no request can work before a person has changed something.
     pub(crate) fn needs_person(&self) -> bool {
         [UNTRUSTED, UNRESOLVED, PROXY_REFUSED].contains(&&*self.code)

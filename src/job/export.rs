@@ -1,0 +1,117 @@
+//! The steps of `export`, in order.
+//!
+//! Must not change anything at the service, and must not write a part of a list.
+
+use std::io::Write as _;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use anyhow::ensure;
+use serde_json::Value;
+
+use super::failure::with_note;
+use super::outputs::print_bytes;
+use super::reading;
+use super::service::Service;
+use super::shell::quoted_path;
+use crate::aws::Environment;
+use crate::aws::protocol::listing::{Holder, Listed, ListedNumber, NumberFilter};
+use crate::cli::ExportArgs;
+use crate::files;
+use crate::hint::Hinted;
+use crate::inventory::{ListError, Lister};
+use crate::report::export::{Export, Exported, Wanted};
+use crate::terminal::Screen;
+use crate::text::counted;
+
+/// Lists the numbers, and writes the file.
+///
+/// # Errors
+/// If the list cannot be read to its end, or the file cannot be written.
+pub(super) fn execute(args: ExportArgs, env: &Environment, screen: &Screen) -> anyhow::Result<()> {
+    let output = args.output.filter(|path| path != Path::new("-"));
+    if let Some(path) = &output {
+        check(path, args.overwrite)?;
+    }
+    let (settings, pool) = reading::settings(args.reading);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let service = Service::open(&settings, env, &runtime)?;
+    if let Some(identity) = &service.identity {
+        screen.say(format!("listing the numbers of account {} at {}", identity.account(), service.target));
+    }
+    let wanted = Wanted {
+        unassigned: args.unassigned,
+        name_like: args.name_like,
+        associated_before: args.associated_before,
+    };
+    let mut connectors = args.connector;
+    connectors.sort_unstable();
+    connectors.dedup();
+    let mut export = Export::new(&wanted, service.place());
+    let list = async |lister: &mut Lister<'_>| {
+        list(lister, &connectors, wanted.unassigned, &mut export).await?;
+        Ok(lister.progress().requests)
+    };
+    let requests = reading::read(&service, &pool, &runtime, screen, list)
+        .map_err(|error| with_note(error, "nothing was changed, and no file was written"))?;
+    let (csv, exported) = export.finish();
+    match &output {
+        Some(path) => files::replace(path, |file| file.write_all(&csv))?,
+        None => print_bytes(&csv)?,
+    }
+    screen.say(summary(exported, requests, output.as_deref()));
+    Ok(())
+}
+
+fn check(path: &Path, overwrite: bool) -> anyhow::Result<()> {
+    let is_there = files::check_output("the list", path, "without -o it goes to standard output")?;
+    let error = || format!("`{}` exists already", path.display());
+    ensure!(!is_there || overwrite, Hinted::new(error(), "--overwrite replaces it, -o names another file"));
+    Ok(())
+}
+
+/// Lists the numbers of these connectors; if there are none, of the account.
+async fn list(
+    lister: &mut Lister<'_>,
+    connectors: &[String],
+    unassigned: bool,
+    export: &mut Export<'_>,
+) -> Result<(), ListError> {
+    let status = unassigned.then_some("Unassigned");
+    let mut filters = vec![(None, NumberFilter { status, ..NumberFilter::default() })];
+    if !connectors.is_empty() {
+        let on = |id: &String| NumberFilter {
+            on: Some((Holder::Connector, id.as_str().into())),
+            ..NumberFilter::default()
+        };
+        filters = connectors.iter().map(|id| (Some(id.as_str()), on(id))).collect();
+    }
+    for (of, filter) in filters {
+        let add = |items: &[Value]| {
+            items.iter().for_each(|item| export.add(&ListedNumber::read(item), of));
+            ControlFlow::Continue(())
+        };
+        lister.pages(&Listed::Numbers(filter), None, add).await?;
+    }
+    Ok(())
+}
+
+fn summary(exported: Exported, requests: u64, output: Option<&Path>) -> String {
+    let Exported { removable, unassigned, kept, without_time } = exported;
+    let mut text = format!("{} on connectors", counted(removable, "number"));
+    for (count, what) in [
+        (unassigned, "on no connector"),
+        (kept, "that no connector's call can remove"),
+        (without_time, "left out: the service does not say since when they are where they are"),
+    ] {
+        if count > 0 {
+            text += &format!(", {} {what}", indicatif::HumanCount(count));
+        }
+    }
+    text += &format!("; {}", counted(requests, "request"));
+    if let Some(path) = output {
+        let path = quoted_path(path);
+        text += &format!("\nwritten: {path}\nnext: chime-sweep plan {path}");
+    }
+    text
+}

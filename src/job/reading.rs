@@ -1,0 +1,100 @@
+//! Runs the work of commands that only read from the service: with its pace, its pauses, its signals and its screen.
+//!
+//! Must not know what is read.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use super::clock::{now, wall_clock};
+use super::service::{Service, ServiceChoice, ServiceSettings};
+use super::settings::{UNATTENDED_PATIENCE, aws_args};
+use super::signals;
+use crate::action::Action;
+use crate::cli::ReadArgs;
+use crate::event::StopReason;
+use crate::inventory::{ListError, Lister, Progress};
+use crate::pool::pace::PaceSettings;
+use crate::pool::{PoolSettings, Renewal};
+use crate::terminal::Screen;
+use crate::terminal::tally::Tally;
+
+/// The settings of a command that only reads.
+#[must_use]
+pub(super) fn settings(args: ReadArgs) -> (ServiceSettings, PoolSettings) {
+    let (one, calls) = (std::num::NonZeroU32::MIN, args.calls);
+    let service = ServiceSettings {
+        choice: match args.simulate {
+            true => ServiceChoice::Simulator { scenario: args.scenario },
+            false => ServiceChoice::Aws(aws_args(args.aws)),
+        },
+        concurrency: one.try_into().unwrap_or(std::num::NonZeroUsize::MIN),
+        connect_timeout: calls.connect_timeout,
+        request_timeout: calls.request_timeout,
+        remember: !calls.no_remember,
+    };
+    let pace = PaceSettings {
+        rate: calls.rate,
+        headroom: calls.headroom,
+        seed: fastrand::u64(..),
+        ..PaceSettings::default()
+    };
+    let pool = PoolSettings {
+        action: Action::default(),
+        doubts_list: false,
+        concurrency: service.concurrency,
+        pace,
+        max_attempts: one,
+        max_failures: None,
+        give_up_after: args.give_up_after,
+        patience: UNATTENDED_PATIENCE,
+        stop_at: None,
+        keys_are_fixed: false,
+    };
+    (service, pool)
+}
+
+/// Does the work with a lister of the service, and shows its progress. A signal ends it at once: nothing is half done.
+///
+/// # Errors
+/// If the service cannot be read, or a signal came.
+pub(super) fn read<T>(
+    service: &Service,
+    settings: &PoolSettings,
+    runtime: &Runtime,
+    screen: &Screen,
+    work: impl AsyncFnOnce(&mut Lister<'_>) -> Result<T, ListError>,
+) -> anyhow::Result<T> {
+    let settings = PoolSettings {
+        patience: if Screen::is_attended() { Duration::ZERO } else { settings.patience },
+        keys_are_fixed: service.keys_are_fixed,
+        pace: PaceSettings { remembered: service.remembered_rate(wall_clock()), ..settings.pace.clone() },
+        ..settings.clone()
+    };
+    let mut tally = Tally::new(0, now());
+    tally.follow(&Progress::default(), now());
+    let tally = Arc::new(Mutex::new(tally));
+    let tell = |progress: &Progress| {
+        tally.lock().unwrap_or_else(PoisonError::into_inner).follow(progress, now());
+    };
+    let client = &service.client;
+    let ask = |query| async move { client.read(&query).await };
+    let renew = || async { if client.renew().await { Renewal::Fresh } else { Renewal::Nothing } };
+    let mut lister = Lister::new(&settings, ask, renew, wall_clock, tell);
+    let (stop, mut stopped) = watch::channel(None);
+    let shown = screen.watch(Arc::clone(&tally)).context("cannot start the progress's thread")?;
+    let read = runtime.block_on(async {
+        tokio::select! {
+            read = work(&mut lister) => read,
+            never = signals::watch_for_stops(&stop) => match never {},
+            reason = async { stopped.wait_for(Option::is_some).await.ok().and_then(|reason| *reason) } => {
+                Err(ListError::Stopped(reason.unwrap_or(StopReason::Interrupted).into()))
+            }
+        }
+    });
+    shown.finish();
+    Ok(read?)
+}

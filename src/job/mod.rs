@@ -20,6 +20,9 @@ mod status;
 mod record;
 mod reading;
 mod export;
+mod checking;
+mod planning;
+mod verify;
 mod run;
 mod commands;
 #[cfg(test)]

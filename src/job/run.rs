@@ -2,6 +2,7 @@
 //!
 //! Must not know how any step works.
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::beside::beside;
+use super::checking;
 use super::clock::{left_until, now, wall_clock};
 use super::derive::derive;
 use super::existing::{self, Earlier, Existing};
@@ -20,18 +22,22 @@ use super::finish;
 use super::hook::{self, Ending, Pause};
 use super::limits;
 use super::next_steps;
+use super::reading::Reader;
 use super::record;
 use super::service::Service;
 use super::settings::{JobSettings, Mode};
+use super::shell::quoted_path;
 use super::signals;
 use super::status;
+use super::verify::{self, Verification};
 use crate::action::Action;
 use crate::aws::Environment;
 use crate::cli::exit::ExitStatus;
 use crate::event::{self, StopReason};
 use crate::files;
 use crate::hint::Hinted;
-use crate::input::{Input, InputOptions, Source, Standing};
+use crate::input::{Input, InputOptions, RowFlags, RowId, Source, Standing};
+use crate::inventory::{Check, Rules};
 use crate::journal::entry::Entry;
 use crate::journal::writer::Journal;
 use crate::plan::{Plan, Selection};
@@ -70,14 +76,22 @@ pub(super) fn execute(
     let (rows, choice) = (&run.input.rows, existing.choice(&settings.choice));
     let selection = Selection::new(&choice, rows);
     let selection = selection.map_err(|error| could_not_begin(UsageError::from(error).into()))?;
-    let is_to_be_sent = |row| existing.is_outstanding(row) && selection.left_out(row).is_none();
+    let is_chosen = |row| existing.is_outstanding(row) && selection.left_out(row).is_none();
+    let earlier = existing.earlier(rows, settings.other_target);
+    let check = run.check(&is_chosen, &earlier.in_doubt).map_err(could_not_begin)?;
+    let is_to_be_sent = |row| is_chosen(row) && !check.as_ref().is_some_and(|check| check.settles(row));
     let most = run.input.layout.action.batch_limit().unwrap_or(NonZeroU32::MAX);
     let plan = Plan::new(rows, is_to_be_sent, settings.batch_size.min(most));
-    run.ask(&plan, &existing, &selection).map_err(could_not_begin)?;
-    let earlier = existing.earlier(rows, settings.other_target);
+    run.ask(&plan, &existing, &selection, check.as_ref()).map_err(could_not_begin)?;
     let started_at = wall_clock();
     let session = status::session(settings, plan.number_count(), choice, started_at);
     let (mut journal, input) = existing.begin(session, &run.source).map_err(could_not_begin)?;
+    if let Some(check) = &check {
+        let places =
+            check.places.iter().map(|(place, rows)| Entry::Found { place: place.into(), rows: rows.into() });
+        let settled = check.settled.iter().map(|settlement| Entry::Settled(Cow::Borrowed(settlement)));
+        journal.append(&places.chain(settled).collect::<Vec<_>>())?;
+    }
     let (end, worked) = run.work(&plan, earlier, &mut journal, started_at);
     drop(plan); // frees memory for the report
     let finished = run.finish(end, &worked, journal, &input, &selection);
@@ -193,8 +207,27 @@ impl<'a> Run<'a> {
         Existing::look(&settings.report, &self.input, target, self.service.account_id())
     }
 
+    /// Looks up where the numbers of the rows that are to be sent are, if that is wanted.
+    fn check(&self, is_chosen: &dyn Fn(RowId) -> bool, in_doubt: &RowFlags) -> anyhow::Result<Option<Check>> {
+        let (settings, action) = (self.settings, self.input.layout.action);
+        if !settings.check && !action.looks_first() {
+            return Ok(None);
+        }
+        let rules = Rules { action, not_found_is_success: settings.pool.not_found_is_success };
+        let is_pending = |row: &RowId| matches!(self.input.rows.standing(*row), Standing::Pending { .. });
+        let wanted = || self.input.rows.ids().filter(is_pending).filter(|row| is_chosen(*row));
+        self.service.hold(&self.input);
+        checking::check(&self.reader(), rules, &self.input.rows, wanted, in_doubt).map(Some)
+    }
+
     /// Shows what is about to happen, and asks for consent.
-    fn ask(&self, plan: &Plan, existing: &Existing, selection: &Selection<'_>) -> anyhow::Result<()> {
+    fn ask(
+        &self,
+        plan: &Plan,
+        existing: &Existing,
+        selection: &Selection<'_>,
+        check: Option<&Check>,
+    ) -> anyhow::Result<()> {
         let settings = self.settings;
         let overview = Overview {
             target: Some(&self.service.target),
@@ -205,6 +238,7 @@ impl<'a> Run<'a> {
                 .then(|| wall_clock().saturating_add(IN_QUEUE).map(|day| day.strftime("%a %F").to_string()))
                 .and_then(Result::ok),
             left_out: selection.counts(|row| existing.is_outstanding(row)),
+            check,
             forgets: existing.forgets(self.service.is_simulated()),
             ..Overview::of(&settings.input, &self.source, &self.input, plan)
         };
@@ -353,13 +387,19 @@ impl<'a> Run<'a> {
         if let Some(rate) = end.rate_found {
             self.service.remember_rate(rate, wall_clock());
         }
-        let all_succeeded = counted.all_succeeded();
+        let verified = settings.verify.then(|| self.verify()).transpose();
+        let (counted, is_as_reported) = match &verified {
+            Ok(Some(verified)) => (verified.counted.clone(), verified.is_as_reported()),
+            Ok(None) => (counted, true),
+            Err(_) => (counted, false),
+        };
+        let all_succeeded = counted.all_succeeded() && is_as_reported;
         let summary = Summary {
             version: summary::VERSION,
             report: report.clone(),
             simulated: self.service.is_simulated(),
             action: self.input.layout.action,
-            next_command: (!all_succeeded).then(|| next_steps::rerun(settings)),
+            next_command: (!counted.all_succeeded()).then(|| next_steps::rerun(settings)),
             all_succeeded,
             counted,
             run: Some(summary::Run {
@@ -383,8 +423,32 @@ impl<'a> Run<'a> {
             .map_err(anyhow::Error::from)
             .and_then(|written| settings.outputs.write(&summary, &written, &self.columns))
             .map_err(|error| with_note(error, format!("the report was written: `{}`", report.display())))?;
+        verified.map_err(|error| {
+            let report = quoted_path(report);
+            with_note(
+                error,
+                format!("the report is complete: {report}\nto verify it: chime-sweep verify {report}"),
+            )
+        })?;
         let status = ExitStatus::of_run(stopped, all_succeeded);
         Ok(Finished { status, summary: Some(summary), is_aborted: false })
+    }
+
+    /// Compares the report that was just written with the service.
+    fn verify(&self) -> anyhow::Result<Verification> {
+        let report = &self.settings.report.path;
+        let source = Source::open(report)?;
+        let input = Input::read(&source, &self.columns)?;
+        let reader = self.reader();
+        let verified =
+            verify::verify(&reader, report, &source, &input, &self.columns, verify::RECHECK_AFTER)?;
+        self.screen.say_with(&verified, || Some(("verified", verified.json())));
+        Ok(verified)
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        let Self { service, runtime, screen, settings, .. } = self;
+        Reader { service, pool: &settings.pool, runtime, screen }
     }
 
     /// Runs the command of `--on-pause`, if there is one.

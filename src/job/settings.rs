@@ -55,6 +55,10 @@ pub(crate) struct JobSettings {
     pub(crate) note: Option<String>,
     /// The rows of a report may be sent elsewhere than before.
     pub(crate) other_target: bool,
+    /// The numbers are looked up before anything is sent.
+    pub(crate) check: bool,
+    /// And when the run has ended.
+    pub(crate) verify: bool,
     /// The user consented with `--yes`.
     pub(crate) consent: bool,
     /// To this many numbers.
@@ -222,6 +226,8 @@ impl JobSettings {
             },
             note: job.note,
             other_target: job.other_target,
+            check: job.check,
+            verify: job.verify,
             consent: job.yes,
             confirmed: None,
             service: ServiceSettings {
@@ -251,6 +257,7 @@ impl JobSettings {
                 patience: UNATTENDED_PATIENCE,
                 stop_at: stops_at.as_ref().map(ZonedDateTime::timestamp),
                 keys_are_fixed: false,
+                not_found_is_success: job.not_found_is_success,
             },
             max_failures: job.stop.max_failures,
             stops_at,

@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::action::Action;
 use crate::aws::credentials::Identity;
 use crate::input::{ConnectorId, EXAMPLES, Input, InvalidRow, RowId, Source, Standing, is_like_those_of_aws};
+use crate::inventory::Check;
 use crate::plan::{LeftOut, Plan};
 use crate::text::{counted, span};
 
@@ -40,6 +41,8 @@ pub(crate) struct Overview<'a> {
     pub(crate) last_day: Option<String>,
     /// How many rows an option leaves out.
     pub(crate) left_out: Vec<(LeftOut, u64)>,
+    /// Where the numbers are, if that was looked up.
+    pub(crate) check: Option<&'a Check>,
     /// What is forgotten with the journal that `--discard` deletes.
     pub(crate) forgets: Option<String>,
     /// Whether the details are all, and not only examples.
@@ -88,6 +91,7 @@ impl<'a> Overview<'a> {
             settled: 0,
             last_day: None,
             left_out: Vec::new(),
+            check: None,
             forgets: None,
             shows_all: false,
         }
@@ -201,6 +205,7 @@ impl<'a> Overview<'a> {
         let requests = counted(self.plan.batch_count() as u64, "request");
         let what = format!("to {}", self.action().verb());
         lines.push(format!("{what:<12}{}, in {requests}", counted(self.numbers(), "number")));
+        lines.extend(self.check.iter().flat_map(|check| check.lines(&self.input.rows)));
         lines.extend(self.last_day.as_ref().map(|day| {
             format!("to go back  until {day} with `chime-sweep undo`; after that they may be lost for good")
         }));
@@ -292,6 +297,7 @@ impl<'a> Overview<'a> {
             "duplicate": self.count(Standing::Duplicate),
             "ignored": self.count(Standing::Ignored),
             "left_out": self.left_out_json(),
+            "check": self.check.map(|check| check.json(rows)),
             "connectors": connectors.collect::<Vec<_>>(),
             "invalid_rows": self.input.invalid,
             "altered_rows": rows.suspects().iter().copied().map(pair).collect::<Vec<_>>(),

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::Timestamp;
 
-use super::job::{AwsOptions, ChoiceArgs, InputArgs, JobArgs, ReadArgs};
+use super::job::{ChoiceArgs, InputArgs, JobArgs, ReadArgs};
 use super::topics;
 use super::values::{ColorWhen, LogFormat, one_or_more, parse_address, parse_duration, parse_moment};
 
@@ -242,9 +242,6 @@ pub struct PlanArgs {
     /// See [`ChoiceArgs`].
     #[command(flatten)]
     pub(crate) choice: ChoiceArgs,
-    /// See [`AwsOptions`].
-    #[command(flatten)]
-    pub(crate) aws: AwsOptions,
 }
 
 /// `status`.

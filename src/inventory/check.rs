@@ -84,17 +84,14 @@ impl Rules {
             | (Action::Associate, Unassigned | NotOnConnector)
             | (Action::Delete, Unassigned)
             | (Action::Restore, _) => Verdict::Send,
-            (Action::Disassociate, InGroup(_, true) | OnSipRule(_, true)) => refused(held(found)),
-            (Action::Disassociate, InGroup(..) | OnSipRule(..)) if !in_doubt => refused(held(found)),
-            (Action::Disassociate, _) => absent(),
             (Action::Associate, OnConnector) | (Action::Delete, InDeletionQueue) => done(),
-            (Action::Associate | Action::Delete, OnAnother(_) | InGroup(..) | OnSipRule(..) | OnOther(_)) => {
-                refused(held(found))
-            }
+            (Action::Disassociate, InGroup(_, true) | OnSipRule(_, true))
+            | (Action::Associate | Action::Delete, OnAnother(_) | InGroup(..) | OnSipRule(..) | OnOther(_))
+            | (Action::Delete, OnConnector) => refused(held(found)),
+            (Action::Disassociate, InGroup(..) | OnSipRule(..)) if !in_doubt => refused(held(found)),
             (Action::Associate, InDeletionQueue) => refused("InDeletionQueue"),
-            (Action::Delete, OnConnector) => refused(held(found)),
-            (Action::Delete, NotInAccount | NotOnConnector) => absent(),
             (Action::Associate, NotInAccount) => refused("NotFound"),
+            (Action::Disassociate | Action::Delete, _) => absent(),
         }
     }
 }

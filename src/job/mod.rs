@@ -23,6 +23,9 @@ mod export;
 mod checking;
 mod planning;
 mod verify;
+mod prepare;
+mod work;
+mod end;
 mod run;
 mod commands;
 #[cfg(test)]

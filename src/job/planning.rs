@@ -39,7 +39,7 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
     let (input, asked) = beside(
         || Input::read_showing(&source, &columns, shown),
         || match args.check {
-            true => Service::open(&service_settings, env, &runtime).map(Asked::Service),
+            true => Service::open(&service_settings, env, &runtime).map(|service| Asked::Service(Box::new(service))),
             false => Ok(Asked::Identity(runtime.block_on(Identity::planned(&aws, env)))),
         },
     );
@@ -85,7 +85,7 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
 
 /// Who would call the service, from the service itself if it is asked.
 enum Asked {
-    Service(Service),
+    Service(Box<Service>),
     Identity(Identity),
 }
 

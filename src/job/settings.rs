@@ -35,6 +35,7 @@ pub(super) const UNATTENDED_PATIENCE: Duration = Duration::from_secs(120);
 
 /// The settings of `run` and `rerun`.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
 pub(crate) struct JobSettings {
     /// Which of the two commands it is.
     pub(crate) mode: Mode,

@@ -129,7 +129,8 @@ pub(super) fn verify(
         counted: Counted::default(),
     };
     for row in rows.ids() {
-        let Some(Seen { word, differs, settles }) = seen.get(&row) else { continue };
+        let Some(seen) = seen.get(&row) else { continue };
+        let Seen { word, differs, settles } = seen;
         *verification.words.entry(word).or_default() += 1;
         if let Some((status, ..)) = settles {
             *verification.settled.entry(*status).or_default() += 1;
@@ -138,9 +139,11 @@ pub(super) fn verify(
             let connector = rows.connector(row).map_or("", |id| rows.connector_name(id));
             let number = rows.number(row).map(|number| number.masked().to_string()).unwrap_or_default();
             verification.differences.push(format!(
-                "line {}: {number} of {}: the report says succeeded, the service {word}",
+                "line {}: {number} of {}: the report says that it was {}, but it is {}",
                 rows.line(row),
-                connector.escape_debug()
+                connector.escape_debug(),
+                action.done(),
+                seen.in_words()
             ));
         }
     }

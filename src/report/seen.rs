@@ -57,6 +57,17 @@ impl Seen {
         Self { word, differs: standing == Standing::Finished && !is_done, settles }
     }
 
+    /// Where the number is, for people.
+    pub(crate) fn in_words(&self) -> &'static str {
+        match self.word {
+            "on" | "still_on" => "on the connector",
+            "moved" => "on something else",
+            "queued" => "in the deletion queue",
+            "gone" => "not in the account",
+            _ => "not on the connector",
+        }
+    }
+
     /// Whether the service, which may show an old state for some seconds, is to be asked again.
     pub(crate) fn may_be_old(&self) -> bool {
         self.differs || self.settles.as_ref().is_some_and(|(status, ..)| *status == Status::Failed)

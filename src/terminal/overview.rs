@@ -207,7 +207,9 @@ impl<'a> Overview<'a> {
         lines.push(format!("{what:<12}{}, in {requests}", counted(self.numbers(), "number")));
         lines.extend(self.check.iter().flat_map(|check| check.lines(&self.input.rows)));
         lines.extend(self.last_day.as_ref().map(|day| {
-            format!("to go back  until {day} with `chime-sweep undo`; after that they may be lost for good")
+            format!(
+                "restorable  until {day}, with `chime-sweep undo`; then they go back to AWS, perhaps for good"
+            )
         }));
         lines.extend(self.stops_at.as_ref().map(|(at, left)| {
             format!("time limit  stops at {}, in {}", at.strftime("%a %F %H:%M %Z"), span(*left))

@@ -286,10 +286,10 @@ fn a_request_that_panics_loses_no_rows() {
 
 #[test]
 fn what_the_service_did_not_judge_shows_no_wrong_list() {
+    type Reply<'a> = &'a dyn Fn() -> Result<BatchReply, ApiError>;
     let unknown = || error(ErrorKind::NotFound, "NotFoundException");
     let unsent =
         || Err(ApiError { status: None, ..error(ErrorKind::Rejected, "BadId").expect_err("an error") });
-    type Reply<'a> = &'a dyn Fn() -> Result<BatchReply, ApiError>;
     let table: [(&str, &[u32], Reply<'_>, Option<StopReason>); 3] = [
         ("requests in flight for a connector that is closed already", &[1_000], &unknown, None),
         ("one request each", &[100, 100, 100], &unknown, Some(StopReason::WrongList)),

@@ -242,13 +242,13 @@ impl<'a> Overview<'a> {
         lines
     }
 
-    /// The columns that were chosen, and one row as an example.
+    /// The columns that were chosen, and one row that is sent as an example.
     fn columns(&self) -> String {
         let (rows, notes) = (&self.input.rows, &self.input.notes);
         let connector = notes.connector_column.iter().map(|column| format!("connector {column}, "));
         let columns: String = connector.chain([format!("number {}", notes.number_column)]).collect();
-        let is_pending = |row: &RowId| matches!(rows.standing(*row), Standing::Pending { .. });
-        let example = rows.ids().find(is_pending).and_then(|row| {
+        let first = self.plan.batches().next().and_then(|batch| batch.rows.first().copied());
+        let example = first.and_then(|row| {
             let (connector, number) = (rows.connector(row)?, rows.number(row)?.masked());
             let name = rows.connector_name(connector).escape_debug();
             Some(format!("; line {} has {name} and {number}", rows.line(row)))

@@ -92,27 +92,25 @@ fn an_export_can_be_rehearsed() {
 
 /// Two pages of odd numbers; the second is what the test says.
 fn odd(second: (u16, &'static str)) -> Fake {
-    Fake::start(move |request| match request.contains("next-token=t%2F2") {
-        true => (second.0, second.1.to_owned()),
-        false => {
-            let on = |name: &str, value: &str| {
-                format!(
-                    r#"[{{"Name":"{name}","Value":"{value}","AssociatedTimestamp":"2024-01-31T12:00:00Z"}}]"#
-                )
-            };
-            let number = |n: u32, name: &str, on: &str| {
-                format!(
-                    r#"{{"E164PhoneNumber":"+1206555{n:04}","Name":"{name}","Status":"x","Associations":{on}}}"#
-                )
-            };
-            let numbers = [
-                number(1, "=cmd", &on("VoiceConnectorId", "vc")),
-                number(2, "", &on("SipRuleId", "rule")),
-                number(3, "", &on("VoiceConnectorGroupId", "group")),
-                number(4, "", "[]"),
-            ];
-            (200, format!(r#"{{"PhoneNumbers":[{}],"NextToken":"t/2"}}"#, numbers.join(",")))
+    Fake::start(move |request| {
+        if request.contains("next-token=t%2F2") {
+            return (second.0, second.1.to_owned());
         }
+        let on = |name: &str, value: &str| {
+            format!(r#"[{{"Name":"{name}","Value":"{value}","AssociatedTimestamp":"2024-01-31T12:00:00Z"}}]"#)
+        };
+        let number = |n: u32, name: &str, on: &str| {
+            format!(
+                r#"{{"E164PhoneNumber":"+1206555{n:04}","Name":"{name}","Status":"x","Associations":{on}}}"#
+            )
+        };
+        let numbers = [
+            number(1, "=cmd", &on("VoiceConnectorId", "vc")),
+            number(2, "", &on("SipRuleId", "rule")),
+            number(3, "", &on("VoiceConnectorGroupId", "group")),
+            number(4, "", "[]"),
+        ];
+        (200, format!(r#"{{"PhoneNumbers":[{}],"NextToken":"t/2"}}"#, numbers.join(",")))
     })
 }
 

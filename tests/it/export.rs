@@ -46,6 +46,8 @@ fn a_run_takes_what_is_exported_as_it_is() {
     // What is listed now is on no connector.
     let ended = export(&job, &service.url(), "--connector one --connector two");
     ended.exits(0).same("rows", rows(&ended.stdout).len(), 0);
+    let ended = export(&job, &service.url(), "--unassigned");
+    ended.exits(0).same("rows", rows(&ended.stdout).len(), 152).says("152 on no connector");
 }
 
 #[test]

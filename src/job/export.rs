@@ -38,7 +38,7 @@ pub(super) fn execute(args: ExportArgs, env: &Environment, screen: &Screen) -> a
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let service = Service::open(&settings, env, &runtime)?;
     if let Some(identity) = &service.identity {
-        screen.say(format!("listing the numbers of account {} at {}", identity.account(), service.target));
+        screen.say(format!("service     {}\naccount     {}", service.target, identity.account()));
     }
     let wanted = Wanted {
         unassigned: args.unassigned,

@@ -176,6 +176,27 @@ fn it_is_every_page_or_nothing() {
 }
 
 #[test]
+fn a_throttled_service_is_listed_at_its_pace() {
+    let service = Service::playing(
+        "[throttle]\nrate = 20\nburst = 2\n[[connector]]\nid = 'vc'\nfirst = '+12065550000'\ncount = 1500\n",
+    );
+    let job = Job::on(&service, "");
+    let ended = export(&job, &service.url(), "");
+    ended.exits(0).same("rows", rows(&ended.stdout).len(), 1500);
+    ended.same("served", service.replies(200), 15);
+    ended.check(service.replies(429) <= 5, &format!("{} requests were throttled", service.replies(429)));
+}
+
+#[test]
+fn credentials_that_never_worked_end_it() {
+    let service = Service::playing(WORLD);
+    let job = Job::on(&service, "").env("AWS_SECRET_ACCESS_KEY", "wrong");
+    let ended = export(&job, &service.url(), "-o list.csv");
+    ended.exits(4).says_all(&["the service refused the credentials", "no file was written"]);
+    ended.same("files", job.files(), ["numbers.csv"]);
+}
+
+#[test]
 fn a_signal_ends_it_at_once() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let service = Service::playing(&format!("[latency]\nmean = '50s'\n{WORLD}"));

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use aws_credential_types::Credentials;
+use chime_sweep::action::Action;
 use chime_sweep::aws::endpoint::{Endpoint, Region, Variant};
 use chime_sweep::aws::protocol::{reply, request, sigv4};
 use chime_sweep::event::{Event, Outcome, Settlement};
@@ -61,7 +62,8 @@ fn read() -> Input {
 /// The journal of a run without failures.
 fn journal(plan: &Plan) -> Vec<u8> {
     let mut lines = Vec::new();
-    Entry::Header(Header::new(String::new(), ROWS, String::new(), None)).write_line(&mut lines);
+    Entry::Header(Header::new(String::new(), ROWS, String::new(), None, Action::Disassociate))
+        .write_line(&mut lines);
     write_lines(&events(plan), &mut lines);
     lines
 }
@@ -103,7 +105,8 @@ fn request_sign(bencher: Bencher) {
     let endpoint = Endpoint::of_region(region, Variant::default()).unwrap();
     let (numbers, time) = (numbers(), Timestamp::from_second(1_795_000_000).unwrap());
     bencher.bench(|| {
-        let mut request = request::disassociate(&endpoint, "connector1abcdefghijkl", &numbers).unwrap();
+        let mut request =
+            request::of_action(&endpoint, Action::Disassociate, "connector1abcdefghijkl", &numbers).unwrap();
         sigv4::sign(&mut request, "us-east-1", &credentials, time).unwrap();
         request
     });
@@ -172,7 +175,7 @@ fn file_report(bencher: Bencher) {
     let history = history(&journal(&Plan::new(&input.rows, |_| true, BATCH)));
     let source = source();
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
-        let result_of = |row| reconcile::result_of(&history, row, None);
+        let result_of = |row| reconcile::result_of(&history, row, reconcile::Unsent::default());
         let mut counted = Counted::default();
         report::write(io::sink(), &source, &input, Place::default(), result_of, |row| {
             counted.add_written(&row, &input.rows);

@@ -23,6 +23,7 @@ pub mod hint;
 pub mod files;
 pub(crate) mod shell;
 pub mod number;
+pub mod action;
 pub mod input;
 pub mod plan;
 pub mod aws;

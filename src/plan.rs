@@ -2,10 +2,14 @@
 //!
 //! A batch is for one connector, because a request is. Must not know when a batch is sent, or how it ends.
 
+mod selection;
+
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
 use crate::input::{ConnectorId, RowId, Rows, Standing};
+pub use selection::{Choice, Selection};
+pub(crate) use selection::{LeftOut, UnknownConnector};
 
 /// The rows of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! pool's), and must not read the process's environment: it is handed an [`Environment`].
 
 mod environment;
+pub(crate) mod permissions;
 pub mod endpoint;
 pub(crate) mod proxy;
 mod profile;

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::Timestamp;
 
-use super::job::{AwsOptions, InputArgs, JobArgs, ReadArgs};
+use super::job::{AwsOptions, ChoiceArgs, InputArgs, JobArgs, ReadArgs};
 use super::topics;
 use super::values::{ColorWhen, LogFormat, one_or_more, parse_address, parse_moment, parse_rate};
 use crate::pool::pace::Rate;
@@ -62,6 +62,12 @@ pub enum Command {
     /// Retry the rows of a report that did not succeed, and update the report
     #[command(after_long_help = topics::RERUN_EXAMPLES)]
     Rerun(RerunArgs),
+    /// Put back on their connectors exactly the numbers that a report removed
+    #[command(after_long_help = topics::UNDO_EXAMPLES)]
+    Undo(UndoArgs),
+    /// Put numbers into the deletion queue, which ends their bill
+    #[command(after_long_help = topics::RELEASE_EXAMPLES)]
+    Release(ReleaseArgs),
     /// Show what would be sent, without sending anything
     #[command(after_long_help = topics::PLAN_EXAMPLES)]
     Plan(PlanArgs),
@@ -83,6 +89,9 @@ pub enum Command {
     /// The input and the report
     #[command(hide = true, help_template = topics::TEMPLATE, long_about = topics::CSV)]
     Csv,
+    /// The IAM permissions
+    #[command(hide = true, help_template = topics::TEMPLATE, long_about = crate::aws::permissions::text())]
+    Permissions,
     /// The environment variables
     #[command(hide = true, help_template = topics::TEMPLATE, long_about = topics::ENVIRONMENT)]
     Environment,
@@ -141,6 +150,46 @@ pub struct RerunArgs {
     /// Where the new report goes; `-` also copies it to standard output [default: REPORT itself]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// The exact number of numbers that --yes consents to, for the report of a release
+    #[arg(long, value_name = "N", requires = "yes")]
+    pub(crate) confirm_count: Option<u64>,
+    /// See [`JobArgs`].
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+}
+
+/// `undo`.
+#[derive(Debug, Clone, Args)]
+pub struct UndoArgs {
+    /// The report of a run, or of a release
+    #[arg(value_name = "REPORT")]
+    pub(crate) report: PathBuf,
+    /// Where the report of this goes; `-` also copies it to standard output [default: REPORT.undo.csv]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace an existing report
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// See [`JobArgs`].
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+}
+
+/// `release`.
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    /// The report of a run, or a list of unassigned numbers as `export --unassigned` writes it
+    #[arg(value_name = "REPORT")]
+    pub(crate) report: PathBuf,
+    /// Where the report of this goes; `-` also copies it to standard output [default: REPORT.release.csv]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace an existing report
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// The exact number of numbers that --yes consents to
+    #[arg(long, value_name = "N", requires = "yes")]
+    pub(crate) confirm_count: Option<u64>,
     /// See [`JobArgs`].
     #[command(flatten)]
     pub(crate) job: JobArgs,
@@ -167,6 +216,9 @@ pub struct PlanArgs {
     /// See [`InputArgs`].
     #[command(flatten)]
     pub(crate) columns: InputArgs,
+    /// See [`ChoiceArgs`].
+    #[command(flatten)]
+    pub(crate) choice: ChoiceArgs,
     /// See [`AwsOptions`].
     #[command(flatten)]
     pub(crate) aws: AwsOptions,

@@ -32,10 +32,10 @@ pub(super) const AWS_OPTIONS: [&str; 9] = [
 ];
 
 /// The options that `run` and `rerun` share.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
 pub(crate) struct JobArgs {
-    /// Remove the numbers without asking
+    /// Do it without asking
     #[arg(short, long)]
     pub(crate) yes: bool,
     /// Continue a run that was cut short, from its journal
@@ -79,6 +79,9 @@ pub(crate) struct JobArgs {
     /// See [`InputArgs`].
     #[command(flatten)]
     pub(crate) columns: InputArgs,
+    /// See [`ChoiceArgs`].
+    #[command(flatten)]
+    pub(crate) choice: ChoiceArgs,
     /// See [`AwsOptions`].
     #[command(flatten)]
     pub(crate) aws: AwsOptions,
@@ -91,7 +94,7 @@ pub(crate) struct JobArgs {
 }
 
 /// How the input is read.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Input")]
 pub(crate) struct InputArgs {
     /// The column with the connector's id, by header or position [default: voice_connector_id or similar]
@@ -106,6 +109,21 @@ pub(crate) struct InputArgs {
     /// Field delimiter: a character, or `tab` [default: detected from the header]
     #[arg(long, value_name = "CHAR", value_parser = parse_delimiter)]
     pub(crate) delimiter: Option<u8>,
+}
+
+/// Which of the rows are sent.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Some of the rows")]
+pub(crate) struct ChoiceArgs {
+    /// Send only the first N rows that can be sent, as a trial; `rerun` sends the rest, and the exit code is 3 until then
+    #[arg(long, value_name = "N", value_parser = one_or_more::<NonZeroU32>)]
+    pub(crate) limit: Option<NonZeroU32>,
+    /// Send only the rows of this connector; may be repeated
+    #[arg(long, value_name = "ID")]
+    pub(crate) only_connector: Vec<String>,
+    /// Leave out the rows of this connector; may be repeated
+    #[arg(long, value_name = "ID")]
+    pub(crate) skip_connector: Vec<String>,
 }
 
 /// Which account and endpoint; the rest comes from the standard AWS environment and files.

@@ -11,8 +11,10 @@ mod environment;
 pub(crate) mod manual;
 
 pub use arguments::{Cli, Command};
-pub(crate) use arguments::{ExportArgs, PlanArgs, RerunArgs, RunArgs, SimulateArgs, StatusArgs, SummaryArgs};
+pub(crate) use arguments::{
+    ExportArgs, PlanArgs, ReleaseArgs, RerunArgs, RunArgs, SimulateArgs, StatusArgs, SummaryArgs, UndoArgs,
+};
 pub use environment::{parse, unknown_variables, wants_json};
-pub(crate) use job::{AwsOptions, InputArgs, JobArgs, ReadArgs, StopArgs};
+pub(crate) use job::{AwsOptions, ChoiceArgs, InputArgs, JobArgs, ReadArgs, StopArgs};
 pub(crate) use values::MaxFailures;
 pub use values::{ColorWhen, LogFormat};

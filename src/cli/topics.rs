@@ -19,7 +19,7 @@ Examples:
   chime-sweep status numbers.report.csv         how far it is, or what a crash has left
   chime-sweep rerun numbers.report.csv          retry what did not succeed
 
-More help: `chime-sweep help run`, and `chime-sweep help csv`, `environment` or `exit-codes`";
+More help: `chime-sweep help run`, and `chime-sweep help csv`, `environment`, `permissions` or `exit-codes`";
 
 pub(super) const EXPORT_EXAMPLES: &str = "\
 Examples:
@@ -39,6 +39,8 @@ pub(super) const RUN_EXAMPLES: &str = "\
 Examples:
   chime-sweep run numbers.csv
       shows what is about to happen, asks, and writes numbers.report.csv
+  chime-sweep run numbers.csv --limit 100
+      a trial: sends the first 100 rows; `chime-sweep rerun numbers.report.csv` sends the others
   chime-sweep run numbers.csv --yes --stop-at 06:00 --max-failures 5%
       unattended, until six in the morning, or until something is clearly wrong
   chime-sweep run numbers.csv --simulate --scenario fixtures/scenarios/rough-night.toml
@@ -54,6 +56,26 @@ Examples:
       rows that succeeded are carried over, the others are retried; the report is updated
   chime-sweep rerun numbers.report.csv -o second.csv
       the same, but the first report is not changed";
+
+pub(super) const UNDO_EXAMPLES: &str = "\
+Examples:
+  chime-sweep undo numbers.report.csv
+      puts back what that run removed; the report of this is numbers.report.undo.csv
+  chime-sweep rerun numbers.report.undo.csv
+      tries those again that could not be put back
+  chime-sweep undo numbers.report.release.csv
+      restores what was released (numbers.report.release.restore.csv), then puts it back on its connectors";
+
+pub(super) const RELEASE_EXAMPLES: &str = "\
+Examples:
+  chime-sweep release numbers.report.csv
+      releases the numbers that that run removed, if they are still unassigned; the count has to be typed
+  chime-sweep release numbers.report.csv --yes --confirm-count 1200
+      unattended: nothing is done unless it is exactly this many numbers
+  chime-sweep export --unassigned -o unassigned.csv && chime-sweep release unassigned.csv
+      releases all that are on no connector
+  chime-sweep undo numbers.report.release.csv
+      takes it back, within seven days";
 
 pub(super) const PLAN_EXAMPLES: &str = "\
 Examples:

@@ -191,7 +191,11 @@ impl Stop {
     /// The report's `error_code` for rows that were not sent because of it.
     #[must_use]
     pub fn code(&self) -> &str {
-        self.cause.as_ref().map_or(self.reason.code(), |cause| &cause.code)
+        match &self.cause {
+            // The cause is what the rows failed with that were sent.
+            Some(cause) if self.reason != StopReason::WrongList => &cause.code,
+            _ => self.reason.code(),
+        }
     }
 
     /// In words, after "the run stopped because".
@@ -216,6 +220,8 @@ pub enum StopReason {
     Deadline,
     /// `--max-failures` was exceeded.
     TooManyFailures,
+    /// The first rows that were sent all failed alike.
+    WrongList,
     /// `--give-up-after` passed without one success.
     GaveUp,
     /// Several connectors were forbidden, and none worked.
@@ -250,6 +256,7 @@ impl StopReason {
         match self {
             Self::Deadline => "Deadline",
             Self::TooManyFailures => "TooManyFailures",
+            Self::WrongList => "WrongList",
             Self::GaveUp => "GaveUp",
             Self::Forbidden => "AllForbidden",
             Self::NeverReached => "NeverReached",
@@ -267,6 +274,9 @@ impl StopReason {
         match self {
             Self::Deadline => "it reached its time limit (--stop-at or --max-duration)",
             Self::TooManyFailures => "more rows failed than --max-failures allows",
+            Self::WrongList => {
+                "the first 200 rows that were sent all failed alike, as with the wrong list, account or region"
+            }
             Self::GaveUp => "no request succeeded for as long as --give-up-after allows",
             Self::Forbidden => "every connector tried was forbidden",
             Self::NeverReached => "the service was never reached, and waiting does not help",

@@ -24,7 +24,7 @@ pub enum Column {
     RequestId,
     /// When the row was settled.
     CompletedAt,
-    /// What was done with the number: `disassociate`.
+    /// See [`Action`](crate::action::Action).
     Action,
     /// The AWS account; empty if it is not known.
     AccountId,
@@ -32,13 +32,22 @@ pub enum Column {
     Region,
     /// A digest of what the row asks for; empty if it is not valid.
     RowKey,
+    /// Where the service had the number before it was sent; empty if nobody looked.
+    Before,
+    /// Where the service had it when `verify` looked; empty if it never did.
+    Verified,
+    /// When that was.
+    VerifiedAt,
 }
 
-use Column::{AccountId, Action, Attempts, CompletedAt, ErrorCode, ErrorMessage, Region, RequestId, RowKey};
+use Column::{
+    AccountId, Action, Attempts, Before, CompletedAt, ErrorCode, ErrorMessage, Region, RequestId, RowKey,
+    Verified, VerifiedAt,
+};
 
 impl Column {
     /// Every column, in the order in which a report has them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Status,
         ErrorCode,
         ErrorMessage,
@@ -49,7 +58,16 @@ impl Column {
         AccountId,
         Region,
         RowKey,
+        Before,
+        Verified,
+        VerifiedAt,
     ];
+
+    /// Those of a report: the last three only if somebody has `looked` where the numbers are.
+    #[must_use]
+    pub fn written(looked: bool) -> &'static [Self] {
+        Self::ALL.split_at(if looked { Self::ALL.len() } else { Before as usize }).0
+    }
 
     /// Its header.
     #[must_use]
@@ -65,6 +83,9 @@ impl Column {
             AccountId => "account_id",
             Region => "region",
             RowKey => "row_key",
+            Before => "before",
+            Verified => "verified",
+            VerifiedAt => "verified_at",
         }
     }
 
@@ -130,6 +151,11 @@ impl Columns {
     /// How many of a report's columns there are.
     pub(super) fn count(&self) -> usize {
         self.at.iter().flatten().count()
+    }
+
+    /// Whether one of them says where a number is.
+    pub(super) fn has_places(&self) -> bool {
+        [Before, Verified, VerifiedAt].iter().any(|column| self.at[*column as usize].is_some())
     }
 
     /// Whether the field at `at` is one of them.

@@ -11,6 +11,7 @@ use super::error::InputError;
 use super::reader::Records;
 use super::source::Source;
 use super::status::text;
+use crate::action::Action;
 use crate::number::{NumberError, PhoneNumber};
 use crate::text::{escaped, is_invisible};
 
@@ -25,6 +26,8 @@ pub struct InputOptions {
     pub connector: Option<String>,
     /// `--delimiter`; sniffed from the header if absent.
     pub delimiter: Option<u8>,
+    /// What is done with the numbers; if absent, what the report says, else `disassociate`.
+    pub action: Option<Action>,
 }
 
 /// Which field of a row holds what.
@@ -35,6 +38,8 @@ pub struct Layout {
     pub(crate) width: usize,
     pub(crate) connector: Connector,
     pub(crate) number: usize,
+    /// What is done with the numbers.
+    pub(crate) action: Action,
     /// Where the columns of an earlier report are.
     pub(crate) prior: Option<Columns>,
     /// A column `status` in a header that has no more of a report's.
@@ -74,6 +79,11 @@ impl Layout {
     /// The number of the input's own columns: those that a report does not add.
     pub(crate) fn own_width(&self) -> usize {
         self.width - self.prior.as_ref().map_or(0, Columns::count)
+    }
+
+    /// Whether an earlier report has looked where the service has its numbers.
+    pub(crate) fn has_places(&self) -> bool {
+        self.prior.as_ref().is_some_and(Columns::has_places)
     }
 
     /// What an earlier report says about the row.
@@ -218,7 +228,8 @@ impl<'a> Header<'a> {
         let lone_status = self.fields.iter().position(is_status).filter(|_| self.prior.is_none());
         let own = |name: &str| self.positions(|header| header == name).first().copied();
         let note = own("number_status").and(own("note"));
-        Ok(Layout { dialect: self.dialect, width, connector, number, prior: self.prior, lone_status, note })
+        let (dialect, prior, action) = (self.dialect, self.prior, options.action.unwrap_or_default());
+        Ok(Layout { dialect, width, connector, number, action, prior, lone_status, note })
     }
 
     /// The one column of this kind: the one `named`, else the one with a known header.

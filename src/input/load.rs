@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::column::Column;
 use super::error::InputError;
 use super::header::{Header, InputOptions, Layout};
 use super::notes::{NoteTaker, Notes};
@@ -12,6 +13,7 @@ use super::rows::{EXAMPLES, Rows};
 use super::source::Source;
 use super::status::Status;
 use super::swallowed::{check_header, check_record};
+use crate::action::Action;
 
 /// What an input holds.
 #[derive(Debug)]
@@ -54,6 +56,11 @@ impl Input {
     /// # Errors
     /// As for [`Self::read`].
     pub fn read_showing(source: &Source, options: &InputOptions, shown: usize) -> Result<Self, InputError> {
+        let action = match options.action {
+            None => Self::reported_action(source, options)?,
+            given => given,
+        };
+        let options = &InputOptions { action, ..options.clone() };
         let (header, mut records) = Header::read(source, options)?;
         let layout = header.layout(options)?;
         check_header(&header, &layout)?;
@@ -82,6 +89,22 @@ impl Input {
         }
         rows.compare();
         Ok(Self { rows, digest: records.digest(), layout, invalid, notes: notes.finish() })
+    }
+
+    /// What the report `source` says was done with its numbers; `None` if it is not a report, or does not say it.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn reported_action(source: &Source, options: &InputOptions) -> Result<Option<Action>, InputError> {
+        let (header, mut records) = Header::read(source, options)?;
+        let Some(layout) = Some(header.layout(options)?).filter(Layout::is_report) else { return Ok(None) };
+        while let Some(record) = records.next()? {
+            let said = layout.prior(record.fields).and_then(|prior| Action::of(prior.word(Column::Action)));
+            if said.is_some() {
+                return Ok(said);
+            }
+        }
+        Ok(None)
     }
 
     /// Whether the source's header has the columns of a report.

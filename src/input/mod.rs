@@ -48,7 +48,7 @@ pub(crate) use reader::{Record, Records};
 #[cfg(test)]
 pub(crate) use row::RowError;
 pub(crate) use row::{Verdict, judge};
-pub(crate) use row_key::{ACTION, RowKey};
+pub(crate) use row_key::RowKey;
 pub(crate) use rows::EXAMPLES;
 pub(crate) use status::{Said, text};
 pub(crate) use swallowed::{check_header, check_record};

@@ -33,8 +33,9 @@ use super::column::{Column, Prior};
 use super::connector::{self, ConnectorError};
 use super::header::{Connector, Layout};
 use super::ignored::is_ignored;
-use super::row_key::{ACTION, RowKey};
+use super::row_key::RowKey;
 use super::status::{Said, Status, text};
+use crate::action::Action;
 use crate::number::{NumberError, PhoneNumber};
 use crate::text::{escaped, masked_digits, plain};
 
@@ -116,6 +117,8 @@ pub(crate) enum RowError<'a> {
     StillUnknownStatus,
     #[error("{} is not an action of this version", quoted(&String::from_utf8_lossy(.0)))]
     UnknownAction(&'a [u8]),
+    #[error("the row is of an action `{0}`, and the report of `{1}`: one report has one action")]
+    OtherAction(Action, Action),
     #[error("the voice connector is empty")]
     EmptyConnector,
     #[error("{} {error}", quoted(.text))]
@@ -185,8 +188,10 @@ fn check<'a>(layout: &Layout, row: &'a ByteRecord, prior: Option<&Prior<'a>>) ->
         return Err(ragged(layout, own));
     }
     let action = prior.cell(Column::Action).trim_ascii();
-    if !action.is_empty() && !action.eq_ignore_ascii_case(ACTION.as_bytes()) {
-        return Err(RowError::UnknownAction(action));
+    match Action::of(text(action)) {
+        Some(other) if other != layout.action => return Err(RowError::OtherAction(other, layout.action)),
+        None if !action.is_empty() => return Err(RowError::UnknownAction(action)),
+        _ => {}
     }
     let is_refused =
         prior.status() == Some(Status::Invalid) && prior.word(Column::ErrorCode) == UNKNOWN_STATUS;
@@ -208,7 +213,9 @@ fn compare<'a>(
     asked: Result<Asked<'a>, RowError<'a>>,
 ) -> Result<(Asked<'a>, Trace), RowError<'a>> {
     let key = prior.word(Column::RowKey);
-    let fits = asked.as_ref().is_ok_and(|(connector, number)| RowKey::new(connector, *number).fits(key));
+    let fits = asked
+        .as_ref()
+        .is_ok_and(|(connector, number)| RowKey::new(layout.action, connector, *number).fits(key));
     let status = match prior.status() {
         Some(Status::Duplicate) if fits => return Ok((asked?, Trace::Repeat)),
         _ if fits => return Ok((asked?, Trace::Key)),
@@ -266,6 +273,7 @@ fn connector<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Result<&'a str, Row
         Connector::Column(column) => row.get(*column).unwrap_or_default(),
     };
     match plain(readable(cell, "voice connector")?) {
+        "" if !layout.action.needs_connector() => Ok(""),
         "" => Err(RowError::EmptyConnector),
         text if text.contains('+') && expanded(text).is_some() => Err(RowError::DamagedConnector(text)),
         text => match connector::check(text) {
@@ -314,6 +322,7 @@ impl RowError<'_> {
             Self::Edited => EDITED,
             Self::UnknownStatus(_) | Self::StillUnknownStatus => UNKNOWN_STATUS,
             Self::UnknownAction(_) => "UnknownAction",
+            Self::OtherAction(..) => "OtherAction",
             Self::EmptyConnector => "EmptyConnector",
             Self::Connector { .. } => "InvalidConnector",
             Self::StillDamaged | Self::DamagedConnector(_) => SPREADSHEET_DAMAGE,

@@ -5,10 +5,8 @@
 
 use twox_hash::XxHash3_128;
 
+use crate::action::Action;
 use crate::number::PhoneNumber;
-
-/// What is done with a number.
-pub(crate) const ACTION: &str = "disassociate";
 
 /// No vowels, so that a key is never a word such as `true`, and no digits, so that it is never a number or a date.
 const LETTERS: &[u8; 20] = b"bcdfghjklmnpqrstvwxz";
@@ -22,8 +20,8 @@ const KEYS: u128 = 10_240_000_000_000;
 pub(crate) struct RowKey([u8; LENGTH]);
 
 impl RowKey {
-    pub(crate) fn new(connector: &str, number: PhoneNumber) -> Self {
-        let asked = [ACTION, "\n", connector, "\n+", &number.digits().to_string()].concat();
+    pub(crate) fn new(action: Action, connector: &str, number: PhoneNumber) -> Self {
+        let asked = [action.as_str(), "\n", connector, "\n+", &number.digits().to_string()].concat();
         let hash = XxHash3_128::oneshot(asked.as_bytes());
         let mut rest = (hash % KEYS) as u64; // fits, and needs no 128-bit divisions
         Self(std::array::from_fn(|_| {
@@ -38,7 +36,7 @@ impl RowKey {
     }
 
     /// Whether a cell holds this key. A spreadsheet may have begun it with a capital letter.
-    pub(super) fn fits(self, cell: &str) -> bool {
+    pub(crate) fn fits(self, cell: &str) -> bool {
         cell.trim().as_bytes().eq_ignore_ascii_case(&self.0)
     }
 }
@@ -48,7 +46,7 @@ mod tests {
     use super::*;
 
     fn key(connector: &str, number: &str) -> String {
-        RowKey::new(connector, PhoneNumber::parse(number).unwrap()).as_str().to_owned()
+        RowKey::new(Action::Disassociate, connector, PhoneNumber::parse(number).unwrap()).as_str().to_owned()
     }
 
     #[test]
@@ -57,5 +55,8 @@ mod tests {
         assert_eq!(key("a", "+20"), key("a", " 20 "));
         assert_ne!(key("a", "+20"), key("b", "+20"));
         assert_ne!(key("a", "+20"), key("a", "+21"));
+        let keys = Action::ALL
+            .map(|action| RowKey::new(action, "a", PhoneNumber::parse("+20").unwrap()).as_str().to_owned());
+        assert!(keys.iter().all(|key| keys.iter().filter(|other| *other == key).count() == 1), "{keys:?}");
     }
 }

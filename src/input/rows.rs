@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::row::{Trace, Verdict};
 use super::row_key::RowKey;
+use crate::action::Action;
 use crate::number::PhoneNumber;
 
 /// How many rows of a kind are shown as examples: what a person reads before opening the report.
@@ -249,10 +250,10 @@ impl Rows {
         self.connectors.get(row.0 as usize).copied().flatten()
     }
 
-    /// The row's `row_key`; `None` if it has no valid connector and number.
+    /// The row's `row_key` for this action; `None` if it has no valid connector and number.
     #[must_use]
-    pub(crate) fn key(&self, row: RowId) -> Option<RowKey> {
-        Some(RowKey::new(self.connector_name(self.connector(row)?), self.number(row)?))
+    pub(crate) fn key(&self, action: Action, row: RowId) -> Option<RowKey> {
+        Some(RowKey::new(action, self.connector_name(self.connector(row)?), self.number(row)?))
     }
 
     /// The connector's id as the service knows it.

@@ -8,6 +8,7 @@ use super::Standing::{Duplicate, Finished, Invalid, Kept, Pending};
 use super::connector::ConnectorError;
 use super::dialect::Dialect;
 use super::*;
+use crate::action::Action;
 
 fn read_with(csv: &[u8], options: &InputOptions) -> Result<Input, InputError> {
     Input::read(&Source::from_bytes("numbers.csv", csv.to_vec()), options)
@@ -253,7 +254,7 @@ fn equal_rows_of_a_report_are_duplicates_only_if_their_keys_say_so() {
         ("- -", &[sent, Duplicate]),
     ];
     for (statuses, expected) in table {
-        let key = RowKey::new("a", crate::number::PhoneNumber::parse("+20").unwrap()).as_str().to_owned();
+        let key = RowKey::new(Action::Disassociate, "a", crate::number::PhoneNumber::parse("+20").unwrap()).as_str().to_owned();
         let rows = statuses.split(' ').map(|status| match status.split_at(1) {
             ("+", status) => format!("a,+20,{status},,,{key}\n"),
             (_, status) => format!("a,+20,{status},,,\n"),

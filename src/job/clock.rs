@@ -2,9 +2,9 @@
 //!
 //! Must not be called by anything that can take the time as an argument.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, ZonedDateTime};
 
 /// In whole seconds, as in the report.
 #[expect(
@@ -23,4 +23,9 @@ pub fn wall_clock() -> Timestamp {
 )]
 pub(super) fn now() -> Instant {
     Instant::now()
+}
+
+/// How long it is from now, by the wall clock.
+pub(super) fn left_until(at: &ZonedDateTime) -> Duration {
+    at.timestamp().duration_since(wall_clock()).try_into().unwrap_or_default()
 }

@@ -15,17 +15,18 @@ use super::failure::UsageError;
 use super::next_steps;
 use super::outputs::{Outputs, print};
 use super::service::read_scenario;
-use super::settings::{self, JobSettings};
+use super::settings::{self, JobSettings, Mode};
 use super::signals;
-use super::{export, failure, limits, run, status};
+use super::{derive, existing, export, failure, limits, run, status};
+use crate::action::Action;
 use crate::aws::Environment;
 use crate::aws::credentials::Identity;
 use crate::aws::rate_cache::RateCache;
 use crate::cli::exit::ExitStatus;
-use crate::cli::{Command, PlanArgs, SimulateArgs, StopArgs, SummaryArgs, manual};
+use crate::cli::{Command, InputArgs, PlanArgs, SimulateArgs, StopArgs, SummaryArgs, UndoArgs, manual};
 use crate::hint::Hinted;
-use crate::input::{EXAMPLES, Input, Source, Standing};
-use crate::plan::Plan;
+use crate::input::{EXAMPLES, Input, InputOptions, Source, Standing};
+use crate::plan::{Plan, Selection};
 use crate::pool::pace::Rate;
 use crate::report;
 use crate::report::summary::{self, Counted, Record, Summary};
@@ -52,6 +53,13 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
             let settings = JobSettings::of_rerun(args, &now).map_err(failure::nothing_sent)?;
             return run::execute(&settings, env, screen);
         }
+        Command::Undo(args) => return undo(args, env, screen),
+        Command::Release(args) => {
+            status::check_written(&args.report).map_err(failure::nothing_sent)?;
+            let now = local_time(&args.job.stop, env)?;
+            let settings = JobSettings::of_release(args, &now).map_err(failure::nothing_sent)?;
+            return run::execute(&settings, env, screen);
+        }
         Command::Export(args) => export::execute(args, env, screen)?,
         Command::Plan(args) => return plan(args, env),
         Command::Status(args) => return status::execute(args),
@@ -61,9 +69,47 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
         Command::Man(args) => print(&manual::page(args.command.as_deref())?)?,
         Command::ExitCodes => print(&manual::topic("exit-codes"))?,
         Command::Csv => print(&manual::topic("csv"))?,
+        Command::Permissions => print(&manual::topic("permissions"))?,
         Command::Environment => print(&manual::topic("environment"))?,
     }
     Ok(ExitStatus::Success)
+}
+
+/// Puts back what a report removed. What it released is restored first, in a job and with a report of its own.
+fn undo(mut args: UndoArgs, env: &Environment, screen: &Screen) -> anyhow::Result<ExitStatus> {
+    let now = local_time(&args.job.stop, env)?;
+    let run = |args: &UndoArgs, action| {
+        let settings = JobSettings::of_undo(Mode::Undo, args.clone(), action, &now);
+        run::execute(&settings.map_err(failure::nothing_sent)?, env, screen)
+    };
+    let action = || {
+        status::check_written(&args.report)?;
+        let columns = settings::columns(args.job.columns.clone());
+        anyhow::Ok(Input::reported_action(&Source::open(&args.report)?, &columns)?)
+    };
+    match action().map_err(failure::nothing_sent)? {
+        Some(Action::Associate) => bail!(UsageError(Hinted::new(
+            format!("`{}` is the report of an undo", args.report.display()),
+            "`chime-sweep run` on a list of the numbers removes them again"
+        ))),
+        Some(Action::Delete) => {}
+        _ => return run(&args, Action::Associate),
+    }
+    let restored = settings::report_of_action(&args.report, Action::Restore, args.job.simulate);
+    let is_restored = restored.exists() && !existing::journal_of(&restored).exists();
+    let first = match is_restored && !args.job.simulate {
+        true => ExitStatus::Success,
+        false => run(&UndoArgs { output: None, ..args.clone() }, Action::Restore)?,
+    };
+    if !matches!(first, ExitStatus::Success | ExitStatus::SomeRowsFailed) {
+        return Ok(first);
+    }
+    if derive::derive(&Source::open(&restored)?, &InputOptions::default(), Action::Associate).is_err() {
+        return Ok(first); // they were on no connector before they were released
+    }
+    (args.report, args.job.columns) = (restored, InputArgs::default());
+    let second = run(&args, Action::Associate)?;
+    Ok(if second == ExitStatus::Success { first } else { second })
 }
 
 fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<ExitStatus> {
@@ -79,9 +125,11 @@ fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<ExitStatus> {
     );
     let input = input?;
     identity.check_account(&aws)?;
-    let plan = Plan::new(&input.rows, |_| true, args.batch_size);
+    let selection = Selection::new(&settings::choice(args.choice), &input.rows).map_err(UsageError::from)?;
+    let plan = Plan::new(&input.rows, |row| selection.left_out(row).is_none(), args.batch_size);
     let overview = Overview::of(&args.input, &source, &input, &plan);
-    let overview = Overview { identity: Some(&identity), shows_all, ..overview };
+    let overview =
+        Overview { identity: Some(&identity), shows_all, left_out: selection.counts(|_| true), ..overview };
     let found = || RateCache::of(env)?.get(identity.rates.as_ref()?, wall_clock());
     let expected = match args.rate {
         Rate::Fixed(rate) => Expected::Typed(rate),
@@ -102,7 +150,7 @@ fn summary(args: SummaryArgs) -> anyhow::Result<()> {
     outputs.check()?;
     limits::survive_size_limit();
     let columns = settings::columns(args.columns);
-    let (mut counted, mut is_simulated) = (Counted::default(), false);
+    let (mut counted, mut is_simulated, mut action) = (Counted::default(), false, None);
     anyhow::ensure!(
         args.report != Path::new("-"),
         "`summary` does not read standard input, because the commands that it suggests need a file: name its file"
@@ -111,6 +159,7 @@ fn summary(args: SummaryArgs) -> anyhow::Result<()> {
     let source = Source::open(&args.report)?;
     report::read(&source, &columns, |row| {
         is_simulated |= row.is_simulated();
+        action = action.or(row.action);
         counted.add(&row);
     })?;
     let run = args.run.as_deref().map(|path| summary::read_run(path, &counted.rows)).transpose()?;
@@ -122,6 +171,7 @@ fn summary(args: SummaryArgs) -> anyhow::Result<()> {
     let summary = Summary {
         version: summary::VERSION,
         simulated,
+        action: action.unwrap_or_default(),
         next_command: (!all_succeeded).then(|| next_steps::rerun_of(&args.report, &columns, simulated)),
         all_succeeded,
         counted,

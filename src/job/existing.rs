@@ -18,6 +18,7 @@ use crate::journal::copy;
 use crate::journal::entry::{Entry, Header, Session};
 use crate::journal::history::{History, Replayed};
 use crate::journal::writer::Journal;
+use crate::plan::Choice;
 use crate::report;
 use crate::report::Place;
 use crate::report::summary::{Record, Recorded};
@@ -90,6 +91,15 @@ pub(crate) struct Existing {
     unfinished: Option<(Journal, History)>,
     /// A run that is to be forgotten.
     discarded: Option<(Journal, History)>,
+}
+
+/// What earlier runs tell about a run.
+#[derive(Debug)]
+pub(super) struct Earlier {
+    /// The rows for which an attempt may have succeeded.
+    pub(super) in_doubt: RowFlags,
+    /// Whether any row has succeeded.
+    pub(super) has_succeeded: bool,
 }
 
 /// Refuses the report of a rehearsal: its successes would count as removed numbers that are still on their connectors.
@@ -169,7 +179,9 @@ impl Existing {
         account_id: Option<&str>,
     ) -> anyhow::Result<Self> {
         let account_id = account_id.map(str::to_owned);
-        let header = Header::new(input.digest.to_string(), input.rows.len(), target.to_owned(), account_id);
+        let digest = input.digest.to_string();
+        let action = input.layout.action;
+        let header = Header::new(digest, input.rows.len(), target.to_owned(), account_id, action);
         let path = settings.journal();
         files::check_regular("the journal", &path, "move it away, or name another report with --output")?;
         let mut existing = Self { header, path, unfinished: None, discarded: None };
@@ -192,8 +204,8 @@ impl Existing {
         let Some(history) = replayed.history else {
             return Ok(journal.remove()?); // not even its header was complete: nothing had been sent
         };
-        let same_input =
-            (&history.header.input_xxh3, history.header.rows) == (&self.header.input_xxh3, self.header.rows);
+        let job = |header: &Header| (header.input_xxh3.clone(), header.rows, header.action);
+        let same_input = job(&history.header) == job(&self.header);
         // A complete report can be written again, and the rows that it left out can be sent, unless it has replaced
         // its own input.
         let goes_on = settings.unfinished == UnfinishedRun::Resume && same_input;
@@ -266,10 +278,26 @@ impl Existing {
         Some(text).filter(|_| !is_rehearsal)
     }
 
+    /// Which rows are sent: as `typed`, or else those that the run that is resumed was to send. What was left out on
+    /// purpose is not sent because a process was killed.
+    #[must_use]
+    pub(crate) fn choice(&self, typed: &Choice) -> Choice {
+        let resumed = self.unfinished.as_ref().map(|(_, history)| &history.choice);
+        resumed.filter(|_| typed.is_everything()).unwrap_or(typed).clone()
+    }
+
     /// Whether the row, if it can be sent at all, is not settled yet.
     #[must_use]
     pub(crate) fn is_outstanding(&self, row: RowId) -> bool {
         self.unfinished.as_ref().is_none_or(|(_, history)| history.outcome(row).is_none())
+    }
+
+    /// What earlier runs tell about these rows; `other_target`: those in a report were elsewhere.
+    #[must_use]
+    pub(super) fn earlier(&self, rows: &Rows, other_target: bool) -> Earlier {
+        let has_succeeded = rows.count(Standing::Finished) > 0 && !other_target
+            || self.unfinished.as_ref().is_some_and(|(_, history)| history.has_succeeded());
+        Earlier { in_doubt: self.in_doubt(rows), has_succeeded }
     }
 
     /// The rows for which an attempt of an earlier run may have succeeded.

@@ -10,6 +10,7 @@ use crate::cli::exit::ExitStatus;
 use crate::hint::{Hint, Hinted};
 use crate::inventory::ListError;
 use crate::journal::writer::JournalError;
+use crate::plan::UnknownConnector;
 use crate::terminal::consent::Refused;
 
 /// An error with a note about what is safe, which is printed last.
@@ -38,6 +39,12 @@ pub(super) struct UsageError(pub(super) Hinted);
 impl Hint for UsageError {
     fn hint(&self) -> Option<&str> {
         self.0.hint()
+    }
+}
+
+impl From<UnknownConnector> for UsageError {
+    fn from(error: UnknownConnector) -> Self {
+        Self(Hinted::new(error.to_string(), "`chime-sweep plan` shows the connectors of the same file"))
     }
 }
 

@@ -5,13 +5,12 @@
 
 use std::path::Path;
 
-use crate::event::Stop;
 use crate::files::{self, Digesting};
 use crate::input::{Input, Source};
 use crate::journal::entry::Entry;
 use crate::journal::history::History;
 use crate::journal::writer::Journal;
-use crate::report::reconcile;
+use crate::report::reconcile::{self, Unsent};
 use crate::report::summary::Counted;
 use crate::report::{self, Place};
 
@@ -25,11 +24,11 @@ pub fn finish(
     source: &Source,
     input: &Input,
     place: Place<'_>,
-    stop: Option<&Stop>,
+    unsent: Unsent<'_>,
 ) -> anyhow::Result<Counted> {
     let history = journal.history(input.rows.len())?;
     let counted =
-        files::replace(report, |file| write(file, &mut journal, &history, source, input, place, stop))?;
+        files::replace(report, |file| write(file, &mut journal, &history, source, input, place, unsent))?;
     if let Err(error) = journal.remove() {
         // The report is complete and the journal says so: the next run removes the journal.
         tracing::warn!(
@@ -50,11 +49,11 @@ fn write(
     source: &Source,
     input: &Input,
     place: Place<'_>,
-    stop: Option<&Stop>,
+    unsent: Unsent<'_>,
 ) -> Result<Counted, Box<dyn std::error::Error + Send + Sync>> {
     let mut counted = Counted::default();
     let mut out = Digesting::new(file);
-    let result_of = |row| reconcile::result_of(history, row, stop);
+    let result_of = |row| reconcile::result_of(history, row, unsent);
     report::write(&mut out, source, input, place, result_of, |row| counted.add_written(&row, &input.rows))?;
     journal.append(&[Entry::Reported { xxh3: out.digest.finish().into_string().into() }])?;
     Ok(counted)

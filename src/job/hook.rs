@@ -115,16 +115,8 @@ pub(crate) async fn watch_pauses<T: Future<Output = ()>>(
     }
 }
 
-/// Runs the command for a pause, or for its end.
-///
-/// # Errors
-/// If the command fails; the caller only warns about it.
-pub(crate) async fn run_for_pause(
-    settings: &HookSettings,
-    begins: bool,
-    pause: &Pause,
-    simulated: bool,
-) -> anyhow::Result<()> {
+/// Runs the command for a pause, or for its end. Its failure is a warning.
+pub(crate) async fn run_for_pause(settings: &HookSettings, begins: bool, pause: &Pause, simulated: bool) {
     let text = match (begins, pause.reason) {
         (true, "credentials") => format!("paused: the service refuses the credentials; {}", pause.cause),
         (true, _) => format!("paused: the service is unavailable; {}", pause.cause),
@@ -136,15 +128,21 @@ pub(crate) async fn run_for_pause(
         ("SUMMARY", fitting(&text).into()),
         ("SIMULATED", simulated.to_string().into()),
     ];
-    run_with(settings, variables.into(), &text).await
+    warn_of("--on-pause", run_with(settings, variables.into(), &text).await);
 }
 
-/// Runs the command at the end of a run.
-///
-/// # Errors
-/// If the command fails; the caller only warns about it.
-pub(crate) async fn run(settings: &HookSettings, ending: &Ending<'_>) -> anyhow::Result<()> {
-    run_with(settings, variables(ending), ending.text).await
+/// Runs the command at the end of a run. Its failure is a warning.
+pub(crate) fn run(settings: &HookSettings, ending: &Ending<'_>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let run = run_with(settings, variables(ending), ending.text);
+    warn_of("--on-finish", runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run)));
+}
+
+fn warn_of(option: &str, ran: anyhow::Result<()>) {
+    if let Err(error) = ran {
+        let error: &dyn std::error::Error = &*error;
+        tracing::warn!(error, "the `{option}` command failed; the run is not affected");
+    }
 }
 
 /// Runs the command until it ends or its time limit is reached.

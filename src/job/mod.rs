@@ -10,6 +10,7 @@ mod service;
 mod shell;
 mod existing;
 mod outputs;
+mod derive;
 mod hook;
 mod settings;
 mod next_steps;

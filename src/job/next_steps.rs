@@ -42,7 +42,9 @@ pub(crate) fn aborted(settings: &JobSettings, tally: &Tally, in_doubt: u64) -> S
 #[must_use]
 pub(crate) fn rerun(settings: &JobSettings) -> String {
     let mut command = format!("chime-sweep rerun {}", quoted_path(&settings.report.path));
-    push_columns(&mut command, &settings.columns);
+    if settings.derive.is_none() {
+        push_columns(&mut command, &settings.columns);
+    }
     push_service(&mut command, settings);
     command
 }

@@ -14,6 +14,7 @@ use super::clock::{now, wall_clock};
 use super::service::{Service, ServiceChoice, ServiceSettings};
 use super::settings::{UNATTENDED_PATIENCE, aws_args};
 use super::signals;
+use crate::action::Action;
 use crate::cli::ReadArgs;
 use crate::event::StopReason;
 use crate::inventory::{ListError, Lister, Progress};
@@ -43,6 +44,8 @@ pub(super) fn settings(args: ReadArgs) -> (ServiceSettings, PoolSettings) {
         ..PaceSettings::default()
     };
     let pool = PoolSettings {
+        action: Action::default(),
+        doubts_list: false,
         concurrency: service.concurrency,
         pace,
         max_attempts: NonZeroU32::MIN,

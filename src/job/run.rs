@@ -2,37 +2,42 @@
 //!
 //! Must not know how any step works.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use jiff::{Timestamp, ZonedDateTime};
+use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::beside::beside;
-use super::clock::{now, wall_clock};
-use super::existing::{self, Existing};
-use super::failure::{exit_status, explained, nothing_sent, with_note};
+use super::clock::{left_until, now, wall_clock};
+use super::derive::derive;
+use super::existing::{self, Earlier, Existing};
+use super::failure::{UsageError, exit_status, explained, nothing_sent, with_note};
 use super::finish;
 use super::hook::{self, Ending, Pause};
 use super::limits;
 use super::next_steps;
 use super::record;
 use super::service::Service;
-use super::settings::{self, JobSettings, Mode};
+use super::settings::{JobSettings, Mode};
 use super::signals;
 use super::status;
+use crate::action::Action;
 use crate::aws::Environment;
 use crate::cli::exit::ExitStatus;
 use crate::event::{self, StopReason};
 use crate::files;
-use crate::input::{Input, RowFlags, Source, Standing};
+use crate::hint::Hinted;
+use crate::input::{Input, InputOptions, Source, Standing};
 use crate::journal::entry::Entry;
 use crate::journal::writer::Journal;
-use crate::plan::Plan;
+use crate::plan::{Plan, Selection};
 use crate::pool::pace::PaceSettings;
 use crate::pool::{self, Dispatcher, PoolEnd, PoolSettings, Renewal, Submission};
+use crate::report::reconcile::Unsent;
 use crate::report::summary::{self, Counts, Record, Summary};
 use crate::report::timeline::{Recorder, Timeline};
 use crate::terminal::Screen;
@@ -40,6 +45,9 @@ use crate::terminal::consent;
 use crate::terminal::overview::{Expected, Overview};
 use crate::terminal::states::Changes;
 use crate::terminal::tally::Tally;
+
+/// How long a number stays in the deletion queue (Amazon Chime SDK administrator guide).
+const IN_QUEUE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Runs the job.
 ///
@@ -59,15 +67,20 @@ pub(super) fn execute(
     };
     let run = Run::open(settings, env, screen).map_err(could_not_begin)?;
     let existing = run.look().map_err(could_not_begin)?;
-    let plan = Plan::new(&run.input.rows, |row| existing.is_outstanding(row), settings.batch_size);
-    run.ask(&plan, &existing).map_err(could_not_begin)?;
-    let in_doubt = existing.in_doubt(&run.input.rows);
+    let (rows, choice) = (&run.input.rows, existing.choice(&settings.choice));
+    let selection = Selection::new(&choice, rows);
+    let selection = selection.map_err(|error| could_not_begin(UsageError::from(error).into()))?;
+    let is_to_be_sent = |row| existing.is_outstanding(row) && selection.left_out(row).is_none();
+    let most = run.input.layout.action.batch_limit().unwrap_or(NonZeroU32::MAX);
+    let plan = Plan::new(rows, is_to_be_sent, settings.batch_size.min(most));
+    run.ask(&plan, &existing, &selection).map_err(could_not_begin)?;
+    let earlier = existing.earlier(rows, settings.other_target);
     let started_at = wall_clock();
-    let session = status::session(settings, plan.number_count(), started_at);
+    let session = status::session(settings, plan.number_count(), choice, started_at);
     let (mut journal, input) = existing.begin(session, &run.source).map_err(could_not_begin)?;
-    let (end, worked) = run.work(&plan, in_doubt, &mut journal, started_at);
+    let (end, worked) = run.work(&plan, earlier, &mut journal, started_at);
     drop(plan); // frees memory for the report
-    let finished = run.finish(end, &worked, journal, &input);
+    let finished = run.finish(end, &worked, journal, &input, &selection);
     run.tell_end(&worked, &finished);
     finished.map(|finished| finished.status)
 }
@@ -77,7 +90,10 @@ struct Run<'a> {
     settings: &'a JobSettings,
     screen: &'a Screen,
     runtime: Runtime,
+    /// The file as given, if the input was taken from it.
+    origin: Option<Source>,
     source: Source,
+    columns: InputOptions,
     input: Input,
     service: Service,
     /// Of the earlier runs of this report.
@@ -108,29 +124,36 @@ impl<'a> Run<'a> {
     fn open(settings: &'a JobSettings, env: &Environment, screen: &'a Screen) -> anyhow::Result<Self> {
         limits::check(settings.service.concurrency.get())?;
         limits::survive_size_limit();
-        if let Some(log) = screen.log_path() {
-            let report = &settings.report;
-            let is_own =
-                report.files().iter().chain([&settings.input]).any(|path| settings::same_file(log, path));
-            anyhow::ensure!(!is_own, "the log file `{}` is one of the job's own files", log.display());
-        }
+        settings.check_log(screen.log_path())?;
         let instead = "--output names a file; `--output -` also shows the report on standard output";
         files::check_output("the report", &settings.report.path, instead)?;
         let taken: Vec<_> = settings.outputs.files().map(|(_, path)| path).collect();
         let mut record = Record::of(&settings.report.path, &taken)?;
         files::check_output("the record", record.path(), "--output names another report")?;
         settings.outputs.check()?;
-        let source = Source::open(&settings.input)?;
+        let mut source = Source::open(&settings.input)?;
+        let (mut origin, mut columns) = (None, settings.columns.clone());
+        if let Some(action) = settings.derive {
+            let derived = derive(&source, &columns, action)?;
+            derived.left_out.iter().for_each(|why| tracing::warn!("left out: {why}"));
+            origin = Some(std::mem::replace(&mut source, derived.source));
+            columns = InputOptions { action: Some(action), ..InputOptions::default() };
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (input, service) = beside(
-            || Input::read(&source, &settings.columns),
-            || Service::open(&settings.service, env, &runtime),
-        );
+        let (input, service) =
+            beside(|| Input::read(&source, &columns), || Service::open(&settings.service, env, &runtime));
         let input = input?;
         anyhow::ensure!(
-            settings.mode == Mode::Run || input.layout.is_report(),
+            settings.mode != Mode::Rerun || input.layout.is_report(),
             "`{}` is not a chime-sweep report; use `chime-sweep run` for it",
             source.name()
+        );
+        anyhow::ensure!(
+            settings.mode != Mode::Run || input.layout.action == Action::Disassociate,
+            Hinted::new(
+                format!("`{}` is the report of an `{}`", source.name(), input.layout.action),
+                "use `chime-sweep rerun` for it"
+            )
         );
         if input.layout.is_report() {
             record.runs = Record::of(&settings.input, &[])?.runs;
@@ -139,7 +162,9 @@ impl<'a> Run<'a> {
             settings,
             screen,
             runtime,
+            origin,
             source,
+            columns,
             input,
             service: service?,
             record,
@@ -150,34 +175,48 @@ impl<'a> Run<'a> {
     /// Checks for an existing report and journal.
     fn look(&self) -> anyhow::Result<Existing> {
         let settings = self.settings;
-        if self.input.layout.is_report() && !self.service.is_local() {
-            existing::check_not_rehearsed(&self.source, &settings.columns)?;
-        }
-        if self.input.layout.is_report() && !self.service.is_simulated() && !settings.other_target {
-            let (target, place) = (&self.service.target, self.service.place());
-            existing::check_same_target(&self.source, &settings.columns, &self.record, target, place)?;
+        let is_report = self.input.layout.is_report();
+        if let Some(report) = self.origin.as_ref().or(is_report.then_some(&self.source))
+            && Input::is_report(report)?
+        {
+            let columns = &settings.columns;
+            if !self.service.is_local() {
+                existing::check_not_rehearsed(report, columns)?;
+            }
+            if !self.service.is_simulated() && !settings.other_target {
+                let (target, place) = (&self.service.target, self.service.place());
+                let record = Record::of(&settings.input, &[])?;
+                existing::check_same_target(report, columns, &record, target, place)?;
+            }
         }
         let Service { target, .. } = &self.service;
         Existing::look(&settings.report, &self.input, target, self.service.account_id())
     }
 
     /// Shows what is about to happen, and asks for consent.
-    fn ask(&self, plan: &Plan, existing: &Existing) -> anyhow::Result<()> {
+    fn ask(&self, plan: &Plan, existing: &Existing, selection: &Selection<'_>) -> anyhow::Result<()> {
         let settings = self.settings;
         let overview = Overview {
             target: Some(&self.service.target),
             identity: self.service.identity.as_ref(),
             stops_at: settings.stops_at.clone().map(|at| (at.clone(), left_until(&at))),
             settled: existing.settled(),
+            last_day: (plan.number_count() > 0 && self.input.layout.action == Action::Delete)
+                .then(|| wall_clock().saturating_add(IN_QUEUE).map(|day| day.strftime("%a %F").to_string()))
+                .and_then(Result::ok),
+            left_out: selection.counts(|row| existing.is_outstanding(row)),
             forgets: existing.forgets(self.service.is_simulated()),
             ..Overview::of(&settings.input, &self.source, &self.input, plan)
         };
-        let removes = overview.numbers() > 0 && !self.service.is_simulated();
-        if (removes || overview.forgets.is_some()) && !settings.consent {
+        let changes = overview.numbers() > 0 && !self.service.is_simulated();
+        if (changes || overview.forgets.is_some()) && !settings.consent {
             consent::ask(&overview, self.screen, settings.reads_stdin())?;
         } else {
+            if changes {
+                consent::check_count(&overview, settings.confirmed)?;
+            }
             self.screen.say_with(&overview, || Some(("plan", overview.json(Expected::Assumed))));
-            if removes {
+            if changes {
                 self.screen.log("confirmed by --yes");
             }
         }
@@ -188,7 +227,7 @@ impl<'a> Run<'a> {
     fn work(
         &self,
         plan: &Plan,
-        in_doubt: RowFlags,
+        earlier: Earlier,
         journal: &mut Journal,
         started_at: Timestamp,
     ) -> (anyhow::Result<PoolEnd>, Worked) {
@@ -208,7 +247,7 @@ impl<'a> Run<'a> {
         };
         let end = match self.screen.watch(Arc::clone(&tally)) {
             Ok(progress) => {
-                let end = self.send(plan, in_doubt, journal, watch);
+                let end = self.send(plan, earlier, journal, watch);
                 progress.finish();
                 end
             }
@@ -223,13 +262,15 @@ impl<'a> Run<'a> {
     fn send(
         &self,
         plan: &Plan,
-        in_doubt: RowFlags,
+        earlier: Earlier,
         journal: &mut Journal,
         mut watch: impl FnMut(&[event::Event]) -> Option<Entry<'static>> + Send,
     ) -> anyhow::Result<PoolEnd> {
-        let (settings, rows) = (self.settings, &self.input.rows);
+        let (settings, rows, action) = (self.settings, &self.input.rows, self.input.layout.action);
         let pool_settings = PoolSettings {
+            action,
             max_failures: settings.max_failures.map(|max| max.of(plan.number_count() as u64)),
+            doubts_list: settings.max_failures.is_none() && !earlier.has_succeeded,
             patience: if Screen::is_attended() { Duration::ZERO } else { settings.pool.patience },
             keys_are_fixed: self.service.keys_are_fixed,
             pace: PaceSettings {
@@ -251,7 +292,7 @@ impl<'a> Run<'a> {
         };
         let submit = |submission: Submission| {
             let client = Arc::clone(&self.service.client);
-            async move { client.submit(&submission.connector, &submission.numbers).await }
+            async move { client.submit(action, &submission.connector, &submission.numbers).await }
         };
         let renew = || {
             let client = Arc::clone(&self.service.client);
@@ -262,7 +303,8 @@ impl<'a> Run<'a> {
             let writer = writer
                 .spawn_scoped(scope, move || journal.record(inbox, observe))
                 .context("cannot start the journal's thread")?;
-            let dispatcher = Dispatcher::new(rows, plan.batches(), in_doubt, &pool_settings, outbox, now());
+            let dispatcher =
+                Dispatcher::new(rows, plan.batches(), earlier.in_doubt, &pool_settings, outbox, now());
             let end = self.runtime.block_on(async {
                 tokio::select! {
                     end = pool::run(dispatcher, submit, renew, stopped, wall_clock) => end,
@@ -283,8 +325,9 @@ impl<'a> Run<'a> {
         &self,
         end: anyhow::Result<PoolEnd>,
         worked: &Worked,
-        journal: Journal,
+        mut journal: Journal,
         input: &Source,
+        selection: &Selection<'_>,
     ) -> anyhow::Result<Finished> {
         let settings = self.settings;
         let kept = || next_steps::kept(settings, &worked.tally);
@@ -292,9 +335,11 @@ impl<'a> Run<'a> {
         let stopped = end.stop.as_ref().map(|stop| stop.reason);
         if stopped.is_some_and(StopReason::is_abort) {
             let is_aborted = matches!(stopped, Some(StopReason::Aborted | StopReason::Killed));
-            let text = match is_aborted {
-                true => next_steps::aborted(settings, &worked.tally, in_doubt(journal, &self.input)?),
-                false => kept(),
+            let text = if is_aborted {
+                let in_doubt = journal.history(self.input.rows.len())?.in_doubt();
+                next_steps::aborted(settings, &worked.tally, in_doubt)
+            } else {
+                kept()
             };
             self.screen.say(&text);
             self.screen.say_though_quiet(&text);
@@ -302,7 +347,8 @@ impl<'a> Run<'a> {
         }
         let report = &settings.report.path;
         let place = self.service.place();
-        let counted = finish::finish(journal, report, input, &self.input, place, end.stop.as_ref())
+        let unsent = Unsent { selection: Some(selection), stop: end.stop.as_ref() };
+        let counted = finish::finish(journal, report, input, &self.input, place, unsent)
             .map_err(|error| with_note(error, kept()))?;
         if let Some(rate) = end.rate_found {
             self.service.remember_rate(rate, wall_clock());
@@ -312,6 +358,7 @@ impl<'a> Run<'a> {
             version: summary::VERSION,
             report: report.clone(),
             simulated: self.service.is_simulated(),
+            action: self.input.layout.action,
             next_command: (!all_succeeded).then(|| next_steps::rerun(settings)),
             all_succeeded,
             counted,
@@ -334,19 +381,16 @@ impl<'a> Run<'a> {
         summary.in_short().iter().for_each(|text| self.screen.say_though_quiet(text));
         Source::open(report)
             .map_err(anyhow::Error::from)
-            .and_then(|written| settings.outputs.write(&summary, &written, &settings.columns))
+            .and_then(|written| settings.outputs.write(&summary, &written, &self.columns))
             .map_err(|error| with_note(error, format!("the report was written: `{}`", report.display())))?;
         let status = ExitStatus::of_run(stopped, all_succeeded);
         Ok(Finished { status, summary: Some(summary), is_aborted: false })
     }
 
-    /// Runs the command of `--on-pause`, if there is one. Its failure is a warning.
+    /// Runs the command of `--on-pause`, if there is one.
     async fn tell_pause(&self, begins: bool, pause: Pause) {
         let Some(settings) = &self.settings.on_pause else { return };
-        if let Err(error) = hook::run_for_pause(settings, begins, &pause, self.service.is_simulated()).await {
-            let error: &dyn std::error::Error = &*error;
-            tracing::warn!(error, "the `--on-pause` command failed; the run is not affected");
-        }
+        hook::run_for_pause(settings, begins, &pause, self.service.is_simulated()).await;
     }
 
     /// Runs the command of `--on-finish` after a run that had begun.
@@ -373,26 +417,9 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Runs the command of `--on-finish`, if there is one. Its failure is a warning.
+/// Runs the command of `--on-finish`, if there is one.
 fn tell_hook(settings: &JobSettings, exit: ExitStatus, text: &str, rows: Counts, summary: Option<&Summary>) {
     let Some(hook) = &settings.on_finish else { return };
     let (outputs, simulated) = (&settings.outputs, settings.service.choice.is_simulated());
-    let ending = Ending { exit, rows, summary, text, outputs, simulated };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let ran =
-        runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(hook::run(hook, &ending)));
-    if let Err(error) = ran {
-        let error: &dyn std::error::Error = &*error;
-        tracing::warn!(error, "the `--on-finish` command failed; the run is not affected");
-    }
-}
-
-/// How long it is from now, by the wall clock.
-fn left_until(at: &ZonedDateTime) -> Duration {
-    at.timestamp().duration_since(wall_clock()).try_into().unwrap_or_default()
-}
-
-/// The rows that were sent without a known answer.
-fn in_doubt(mut journal: Journal, input: &Input) -> anyhow::Result<u64> {
-    Ok(journal.history(input.rows.len())?.in_doubt())
+    hook::run(hook, &Ending { exit, rows, summary, text, outputs, simulated });
 }

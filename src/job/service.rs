@@ -139,7 +139,7 @@ impl Service {
     /// The account and the region.
     #[must_use]
     pub(crate) fn place(&self) -> Place<'_> {
-        Place { account_id: self.account_id(), region: self.region.as_deref() }
+        Place { account_id: self.account_id(), region: self.region.as_deref(), looked: false }
     }
 
     /// The account, if it is known.

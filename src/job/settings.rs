@@ -17,10 +17,15 @@ use super::existing::{ExistingReport, ReportSettings, UnfinishedRun};
 use super::hook::HookSettings;
 use super::outputs::Outputs;
 use super::service::{ServiceChoice, ServiceSettings};
+use crate::action::Action;
 use crate::aws::AwsArgs;
-use crate::cli::{AwsOptions, InputArgs, JobArgs, MaxFailures, RerunArgs, RunArgs, StopArgs};
+use crate::cli::{
+    AwsOptions, ChoiceArgs, InputArgs, JobArgs, MaxFailures, ReleaseArgs, RerunArgs, RunArgs, StopArgs,
+    UndoArgs,
+};
 use crate::hint::Hinted;
 use crate::input::InputOptions;
+use crate::plan::Choice;
 use crate::pool::PoolSettings;
 use crate::pool::pace::PaceSettings;
 
@@ -37,6 +42,11 @@ pub(crate) struct JobSettings {
     pub(crate) input: PathBuf,
     /// How the input is read.
     pub(crate) columns: InputOptions,
+    /// What is to be done with the numbers of the file, if they are not its rows as they stand; how it is read is the
+    /// file's own then.
+    pub(crate) derive: Option<Action>,
+    /// Which of its rows are sent.
+    pub(crate) choice: Choice,
     /// Where the report goes.
     pub(crate) report: ReportSettings,
     /// What else is written.
@@ -47,6 +57,8 @@ pub(crate) struct JobSettings {
     pub(crate) other_target: bool,
     /// The user consented with `--yes`.
     pub(crate) consent: bool,
+    /// To this many numbers.
+    pub(crate) confirmed: Option<u64>,
     /// Which service is called.
     pub(crate) service: ServiceSettings,
     /// The maximum number of phone numbers in a request.
@@ -70,6 +82,10 @@ pub(crate) enum Mode {
     Run,
     /// Send the rows of a report that did not succeed.
     Rerun,
+    /// Take back what a report did.
+    Undo,
+    /// Release the numbers that a report removed.
+    Release,
 }
 
 impl Mode {
@@ -79,6 +95,8 @@ impl Mode {
         match self {
             Self::Run => "run",
             Self::Rerun => "rerun",
+            Self::Undo => "undo",
+            Self::Release => "release",
         }
     }
 }
@@ -127,7 +145,51 @@ impl JobSettings {
             (false, true) => ExistingReport::Replace,
             (false, false) => ExistingReport::Keep,
         };
-        Self::of_job(Mode::Rerun, args.job, args.report, (report, existing), report_copy, now)
+        let settings =
+            Self::of_job(Mode::Rerun, args.job, args.report, (report, existing), report_copy, now)?;
+        Ok(Self { confirmed: args.confirm_count, ..settings })
+    }
+
+    /// For `release`, at `now`.
+    ///
+    /// # Errors
+    /// If the arguments contradict each other.
+    pub(crate) fn of_release(args: ReleaseArgs, now: &ZonedDateTime) -> anyhow::Result<Self> {
+        let ReleaseArgs { report, output, overwrite, confirm_count, job } = args;
+        let args = UndoArgs { report, output, overwrite, job };
+        let settings = Self::of_undo(Mode::Release, args, Action::Delete, now)?;
+        Ok(Self { confirmed: confirm_count, ..settings })
+    }
+
+    /// For `undo` or `release`, at `now`: does `action` with numbers of a report.
+    ///
+    /// # Errors
+    /// If the arguments contradict each other.
+    pub(crate) fn of_undo(
+        mode: Mode,
+        args: UndoArgs,
+        action: Action,
+        now: &ZonedDateTime,
+    ) -> anyhow::Result<Self> {
+        ensure!(
+            !is_stream(&args.report),
+            "a report on standard input has no name to derive another's from: name its file"
+        );
+        let report_copy = args.output.as_deref().is_some_and(is_stream);
+        let report = match args.output {
+            Some(output) if !report_copy => output,
+            _ => report_of_action(&args.report, action, args.job.simulate),
+        };
+        if !args.report.is_dir() && same_file(&report, &args.report) {
+            bail!(Hinted::new(
+                format!("the report `{}` would replace the one that it is taken from", report.display()),
+                "--output names another file"
+            ));
+        }
+        let replace = args.overwrite || args.job.simulate;
+        let existing = if replace { ExistingReport::Replace } else { ExistingReport::Keep };
+        let settings = Self::of_job(mode, args.job, args.report, (report, existing), report_copy, now)?;
+        Ok(Self { derive: Some(action), ..settings })
     }
 
     fn of_job(
@@ -149,6 +211,8 @@ impl JobSettings {
             mode,
             input,
             columns: columns(job.columns),
+            derive: None,
+            choice: choice(job.choice),
             report: ReportSettings { path: report, existing, unfinished },
             outputs: Outputs {
                 report_copy,
@@ -159,6 +223,7 @@ impl JobSettings {
             note: job.note,
             other_target: job.other_target,
             consent: job.yes,
+            confirmed: None,
             service: ServiceSettings {
                 choice: match job.simulate {
                     true => ServiceChoice::Simulator { scenario: job.scenario },
@@ -171,6 +236,7 @@ impl JobSettings {
             },
             batch_size: job.pace.batch_size,
             pool: PoolSettings {
+                action: Action::Disassociate,
                 concurrency: job.pace.concurrency,
                 pace: PaceSettings {
                     rate: job.pace.calls.rate,
@@ -180,6 +246,7 @@ impl JobSettings {
                 },
                 max_attempts: job.pace.max_attempts,
                 max_failures: None,
+                doubts_list: false,
                 give_up_after: job.stop.give_up_after,
                 patience: UNATTENDED_PATIENCE,
                 stop_at: stops_at.as_ref().map(ZonedDateTime::timestamp),
@@ -209,12 +276,24 @@ impl JobSettings {
         Ok(())
     }
 
+    /// Checks that the log is none of the job's own files.
+    ///
+    /// # Errors
+    /// If it is.
+    pub(super) fn check_log(&self, log: Option<&Path>) -> anyhow::Result<()> {
+        let Some(log) = log else { return Ok(()) };
+        let is_own = self.report.files().iter().chain([&self.input]).any(|path| same_file(log, path));
+        ensure!(!is_own, "the log file `{}` is one of the job's own files", log.display());
+        Ok(())
+    }
+
     /// Where the report goes without `--output`.
     #[must_use]
     pub(crate) fn default_report(&self) -> PathBuf {
-        match (self.mode, self.service.choice.is_simulated()) {
-            (Mode::Rerun, false) => self.input.clone(),
-            (_, simulated) => report_of(&self.input, simulated),
+        match (self.mode, self.derive, self.service.choice.is_simulated()) {
+            (_, Some(action), simulated) => report_of_action(&self.input, action, simulated),
+            (Mode::Rerun, _, false) => self.input.clone(),
+            (.., simulated) => report_of(&self.input, simulated),
         }
     }
 
@@ -233,7 +312,14 @@ pub(crate) fn columns(args: InputArgs) -> InputOptions {
         number_column: args.number_column,
         connector: args.connector,
         delimiter: args.delimiter,
+        action: None,
     }
+}
+
+/// Which of the rows are sent.
+#[must_use]
+pub(crate) fn choice(args: ChoiceArgs) -> Choice {
+    Choice { limit: args.limit, only: args.only_connector, skip: args.skip_connector }
 }
 
 /// The AWS options of the command line.
@@ -276,6 +362,17 @@ pub(super) fn report_of(input: &Path, simulated: bool) -> PathBuf {
     input.with_extension(if simulated { "simulated.csv" } else { "report.csv" })
 }
 
+/// `numbers.report.csv` → `numbers.report.undo.csv`, or `numbers.report.undo.simulated.csv`.
+pub(super) fn report_of_action(report: &Path, action: Action, simulated: bool) -> PathBuf {
+    let kind = match action {
+        Action::Disassociate => "report",
+        Action::Associate => "undo",
+        Action::Delete => "release",
+        Action::Restore => "restore",
+    };
+    report.with_extension(if simulated { format!("{kind}.simulated.csv") } else { format!("{kind}.csv") })
+}
+
 /// Whether two files, which need not exist, have the same name in the same directory.
 fn same_place(a: &Path, b: &Path) -> bool {
     let directory =
@@ -285,6 +382,6 @@ fn same_place(a: &Path, b: &Path) -> bool {
 
 /// Whether both paths lead to the same file.
 #[must_use]
-pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
+pub(super) fn same_file(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }

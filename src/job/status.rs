@@ -22,6 +22,7 @@ use crate::input::{InputOptions, Source, Status as RowStatus};
 use crate::journal::entry::Session;
 use crate::journal::history::History;
 use crate::journal::look::{Look, Owner, look};
+use crate::plan::Choice;
 use crate::report;
 use crate::report::summary::{Counted, Record};
 use crate::terminal::status::{Finished, Found, Status, Unfinished};
@@ -122,11 +123,15 @@ fn find_report(report: &Path, columns: &InputOptions) -> anyhow::Result<Status> 
         )
     );
     let source = Source::open(report)?;
-    let (mut counted, mut simulated, mut stopped_because) = (Counted::default(), false, None);
+    let (mut counted, mut simulated, mut unsent, mut stopped_because) =
+        (Counted::default(), false, false, None);
     report::read(&source, columns, |row| {
         simulated |= row.is_simulated();
-        if row.status == Some(RowStatus::NotAttempted) && stopped_because.is_none() {
-            stopped_because = report::reconcile::because(&row.message).map(str::to_owned);
+        // A row that the user left out was not the run's to send.
+        if row.status == Some(RowStatus::NotAttempted) && row.code != report::LEFT_OUT {
+            unsent = true;
+            let because = || report::reconcile::because(&row.message).map(str::to_owned);
+            stopped_because = stopped_because.take().or_else(because);
         }
         counted.add(&row);
     })
@@ -136,7 +141,7 @@ fn find_report(report: &Path, columns: &InputOptions) -> anyhow::Result<Status> 
     let recorded = Record::of(report, &[]).ok().and_then(|record| record.latest(&counted.rows));
     let stop = recorded.as_ref().and_then(|recorded| recorded.run.stopped);
     simulated |= recorded.is_some_and(|recorded| recorded.simulated);
-    let stopped_early = stop.is_some() || counted.rows.not_attempted > 0;
+    let stopped_early = stop.is_some() || unsent;
     let stopped_because = stop.map(|stop| stop.because().to_owned()).or(stopped_because);
     let next_command = (!all_succeeded).then(|| next_steps::rerun_of(report, columns, simulated));
     let found = Found::Finished(Finished {
@@ -164,7 +169,7 @@ fn not_a_report(error: report::ReadError, named: &Path) -> anyhow::Error {
 
 /// This process, for the journal: it will work on the job.
 #[must_use]
-pub(super) fn session(settings: &JobSettings, numbers: usize, at: Timestamp) -> Session {
+pub(super) fn session(settings: &JobSettings, numbers: usize, choice: Choice, at: Timestamp) -> Session {
     let directory = std::env::current_dir().ok();
     Session {
         at,
@@ -173,6 +178,7 @@ pub(super) fn session(settings: &JobSettings, numbers: usize, at: Timestamp) -> 
         numbers: Some(numbers as u64),
         command: Some(next_steps::resume(settings).into()),
         directory: directory.map(|directory| directory.display().to_string().into()),
+        choice,
     }
 }
 

@@ -4,6 +4,7 @@
 //! {"header":{"format":"chime-sweep-journal","version":3,"input_xxh3":"9f…","rows":200,"target":"…"}}
 //! {"session":{"at":"2026-11-23T21:00:00Z","pid":4711,"host":"…","numbers":180,"command":"…","directory":"…"}}
 //! {"state":{"is":"starting","at":"2026-11-23T21:00:00Z"}}
+//! {"found":{"place":"unassigned","rows":[7]}}
 //! {"intent":{"rows":[0,1,2,60]}}
 //! {"settled":{"rows":[0,1],"outcome":"succeeded","code":"","message":"","attempts":1,"request_id":"…","at":"…"}}
 //! {"settled":{"rows":[2],"outcome":"failed","code":"Forbidden","message":"…","attempts":1,"request_id":"…","at":"…"}}
@@ -20,8 +21,10 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::action::Action;
 use crate::event::{Event, Settlement, State, StopReason};
 use crate::input::RowId;
+use crate::plan::Choice;
 
 /// The name of the format, in every header.
 pub(super) const FORMAT: &str = "chime-sweep-journal";
@@ -38,22 +41,31 @@ pub struct Header {
     pub input_xxh3: String,
     /// The input's data rows.
     pub rows: u32,
-    /// Where the numbers are removed: endpoint and region. A different target is a different job.
+    /// Which service: endpoint and region. A different target is a different job.
     pub target: String,
     /// The account, if it was known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
+    /// What is done with the numbers.
+    #[serde(default)]
+    pub action: Action,
 }
 
 impl Header {
     /// The header of a journal of this version.
     #[must_use]
-    pub fn new(input_xxh3: String, rows: u32, target: String, account_id: Option<String>) -> Self {
-        Self { format: FORMAT.into(), version: VERSION, input_xxh3, rows, target, account_id }
+    pub fn new(
+        input_xxh3: String,
+        rows: u32,
+        target: String,
+        account_id: Option<String>,
+        action: Action,
+    ) -> Self {
+        Self { format: FORMAT.into(), version: VERSION, input_xxh3, rows, target, account_id, action }
     }
 }
 
-/// A process that works on the job. All but the time is for those who watch it.
+/// A process that works on the job. All but the time and the choice is for those who watch it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// When it started.
@@ -73,13 +85,24 @@ pub struct Session {
     /// Where that command is to be given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<Box<str>>,
+    /// Which rows it is to send: a process that resumes the job goes on with them.
+    #[serde(default, skip_serializing_if = "Choice::is_everything")]
+    pub choice: Choice,
 }
 
 impl Session {
     /// A process that started then, and of which nothing else is known.
     #[must_use]
     pub fn at(at: Timestamp) -> Self {
-        Self { at, pid: None, host: None, numbers: None, command: None, directory: None }
+        Self {
+            at,
+            pid: None,
+            host: None,
+            numbers: None,
+            command: None,
+            directory: None,
+            choice: Choice::default(),
+        }
     }
 }
 
@@ -91,6 +114,13 @@ pub enum Entry<'a> {
     Header(Header),
     /// A process starts or resumes the job. Rows intended before this entry and not settled may have been sent.
     Session(Session),
+    /// Where the service had these numbers before they were sent.
+    Found {
+        /// As a report's column `before` says it.
+        place: Cow<'a, str>,
+        /// In no particular order.
+        rows: Cow<'a, [RowId]>,
+    },
     /// See [`Event::Intent`].
     Intent {
         /// In the order of sending.

@@ -6,13 +6,15 @@
 
 use std::io::{self, BufRead};
 
+use indexmap::IndexSet;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::event::Settlement;
+use crate::event::{Outcome, Settlement};
 use crate::input::{RowFlags, RowId};
 use crate::journal::entry::{Entry, FORMAT, Header, VERSION};
+use crate::plan::Choice;
 
 /// What a journal says.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub struct History {
     pub header: Header,
     /// When the first process started it.
     pub begun: Option<Timestamp>,
+    /// Which rows the latest process was to send.
+    pub choice: Choice,
     /// The report's digest, if the report was fully written.
     pub reported: Option<String>,
     /// For each row 0, or 1 + the index of its outcome. 4 bytes a row.
@@ -28,6 +32,9 @@ pub struct History {
     /// Each outcome once, without its rows.
     outcomes: Vec<Settlement>,
     settled: u64,
+    /// For each row 0, or 1 + the index of the place where its number was found.
+    place_of: Vec<u32>,
+    places: IndexSet<Box<str>>,
     /// The job is for a larger input than the one at hand: its rows are only counted. A damaged header must not
     /// decide how much memory is taken.
     is_foreign: bool,
@@ -127,6 +134,15 @@ fn parse(line: &[u8]) -> Result<Entry<'_>, String> {
     serde_json::from_slice(text).map_err(|error| error.to_string().replace(" at line 1 ", " at "))
 }
 
+/// Sets the row's mark; those of the rows before it that have none are 0.
+fn set_mark(marks: &mut Vec<u32>, row: RowId, mark: u32) {
+    let row = row.get() as usize;
+    if row >= marks.len() {
+        marks.resize(row + 1, 0);
+    }
+    marks[row] = mark;
+}
+
 impl History {
     /// The history of a job that has no entries yet.
     #[must_use]
@@ -134,10 +150,13 @@ impl History {
         Self {
             header,
             begun: None,
+            choice: Choice::default(),
             reported: None,
             outcome_of: Vec::new(),
             outcomes: Vec::new(),
             settled: 0,
+            place_of: Vec::new(),
+            places: IndexSet::new(),
             is_foreign: false,
             intended: RowFlags::default(),
             in_doubt: RowFlags::default(),
@@ -153,14 +172,23 @@ impl History {
             Entry::Header(_) => return Err("a second header"),
             Entry::Session(session) => {
                 self.begun.get_or_insert(session.at);
+                self.choice = session.choice;
                 self.in_doubt.add(&std::mem::take(&mut self.intended));
             }
-            Entry::Intent { .. } | Entry::Released { .. } if self.is_foreign => {}
+            Entry::Intent { .. } | Entry::Released { .. } | Entry::Found { .. } if self.is_foreign => {}
             Entry::Settled(settlement) if self.is_foreign => self.settled += settlement.rows.len() as u64,
             Entry::Intent { rows } => {
                 for &row in rows.iter() {
                     self.check_open(row)?;
                     self.intended.set(row);
+                }
+            }
+            Entry::Found { place, rows } => {
+                let (place, _) = self.places.insert_full(place.into());
+                let mark = u32::try_from(place + 1).map_err(|_| "too many places")?;
+                for &row in rows.iter() {
+                    self.check_open(row)?;
+                    set_mark(&mut self.place_of, row, mark);
                 }
             }
             Entry::Settled(settlement) => self.settle(settlement.into_owned())?,
@@ -179,12 +207,11 @@ impl History {
         let mark = u32::try_from(self.outcomes.len() + 1).map_err(|_| "too many outcomes")?;
         for row in std::mem::take(&mut settlement.rows) {
             self.check_open(row)?;
-            self.take_intended(row).ok_or("it settles a row that was not intended")?;
-            let row = row.get() as usize;
-            if row >= self.outcome_of.len() {
-                self.outcome_of.resize(row + 1, 0);
+            // What is settled by looking was never to be sent.
+            if self.take_intended(row).is_none() && settlement.attempts > 0 {
+                return Err("it settles a row that was not intended");
             }
-            self.outcome_of[row] = mark;
+            set_mark(&mut self.outcome_of, row, mark);
             self.settled += 1;
         }
         self.outcomes.push(settlement);
@@ -212,6 +239,13 @@ impl History {
         self.outcomes.get(number as usize)
     }
 
+    /// Where the number was found before it was sent; empty if nobody looked.
+    #[must_use]
+    pub fn before(&self, row: RowId) -> &str {
+        let number = self.place_of.get(row.get() as usize).and_then(|mark| mark.checked_sub(1));
+        number.and_then(|number| self.places.get_index(number as usize)).map_or("", |place| place)
+    }
+
     /// Whether the row may have been sent without a recorded outcome.
     #[must_use]
     pub fn is_in_doubt(&self, row: RowId) -> bool {
@@ -223,6 +257,12 @@ impl History {
     pub fn in_doubt(&self) -> u64 {
         let rows = if self.is_foreign { 0 } else { self.header.rows };
         (0..rows).filter(|row| self.is_in_doubt(RowId::new(*row))).count() as u64
+    }
+
+    /// Whether a row has succeeded.
+    #[must_use]
+    pub(crate) fn has_succeeded(&self) -> bool {
+        self.outcomes.iter().any(|settlement| settlement.outcome == Outcome::Succeeded)
     }
 
     /// How many rows are settled.

@@ -79,7 +79,11 @@ impl Progress {
                 self.stopped = self.stopped.max(Some(*reason));
                 self.state = Some((State::Stopping, *at));
             }
-            Entry::Header(_) | Entry::Intent { .. } | Entry::Released { .. } | Entry::Reported { .. } => {}
+            Entry::Header(_)
+            | Entry::Found { .. }
+            | Entry::Intent { .. }
+            | Entry::Released { .. }
+            | Entry::Reported { .. } => {}
         }
     }
 

@@ -10,11 +10,12 @@ use super::entry::{Entry, Header, Session};
 use super::history::{History, HistoryError, Replayed, replay};
 use super::look::{Owner, look};
 use super::writer::{Journal, JournalError};
+use crate::action::Action;
 use crate::event::{AttemptOutcome, Event, Outcome, Settlement, State, StopReason, channel};
 use crate::input::RowId;
 
 fn header() -> Header {
-    Header::new("ab".into(), 100, "the simulator".into(), None)
+    Header::new("ab".into(), 100, "the simulator".into(), None, Action::Disassociate)
 }
 
 fn rows(range: std::ops::Range<u32>) -> Vec<RowId> {
@@ -178,7 +179,7 @@ fn a_journal_that_contradicts_itself_is_refused() {
 /// A few damaged bytes of a header must not decide how much memory is taken.
 #[test]
 fn the_rows_of_a_larger_input_are_only_counted() {
-    let header = Header::new("ab".into(), u32::MAX, "the simulator".into(), None);
+    let header = Header::new("ab".into(), u32::MAX, "the simulator".into(), None, Action::Disassociate);
     let mut journal = Vec::new();
     let last = u32::MAX - 2..u32::MAX;
     for entry in [

@@ -8,6 +8,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::aws::permissions::REMOVE;
 use crate::aws::protocol::ApiError;
 use crate::event::{Awaited, Cause};
 
@@ -55,8 +56,6 @@ const RENEW: &str =
     "renew them where they come from (`aws sso login`, or what you use): the run then continues by itself";
 const FIXED: &str =
     "they are in this process's environment, where nothing can renew them: Ctrl-C, then rerun with new ones";
-const GRANT: &str = "they need the action `chime:DisassociatePhoneNumbersFromVoiceConnector`: the run continues by \
-                     itself once it is allowed";
 
 /// The state of the credentials.
 #[derive(Debug, Default)]
@@ -146,7 +145,9 @@ impl CredentialGate {
     fn warn(&self) {
         let Some(Cause { code, text }) = &self.refusal else { return };
         let hint = match &**code {
-            "AccessDenied" => GRANT,
+            "AccessDenied" => {
+                &*format!("they need the action `{REMOVE}`: the run continues by itself once it is allowed")
+            }
             _ if self.keys_are_fixed => FIXED,
             _ => RENEW,
         };

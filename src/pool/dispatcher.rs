@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::task::Id;
 
+use crate::aws::protocol::ApiError;
 use crate::event::{Event, Outbox, Phase, Settlement, Stop, StopReason};
 use crate::input::{RowFlags, Rows};
 use crate::number::PhoneNumber;
@@ -83,7 +84,7 @@ impl<'a> Dispatcher<'a> {
         now: Instant,
     ) -> Self {
         Self {
-            replies: Replies { rows, earlier },
+            replies: Replies { action: settings.action, rows, earlier },
             queue: Queue::new(planned),
             flights: HashMap::new(),
             concurrency: settings.concurrency.get(),
@@ -222,7 +223,8 @@ impl<'a> Dispatcher<'a> {
         }
         let failures = batch.failures + u32::from(batch.failed_at.is_some());
         let backoff = retry::delay(failures, self.jitter.f64());
-        let rest = batch.last_error.as_ref().map_or(Duration::ZERO, |error| error.kind.rest());
+        let rest = |error: &ApiError| error.kind.rest().max(self.replies.action.rest(&error.code));
+        let rest = batch.last_error.as_deref().map_or(Duration::ZERO, rest);
         self.queue.delay(batch, now + backoff.max(rest));
     }
 
@@ -237,7 +239,11 @@ impl<'a> Dispatcher<'a> {
         if self.reason() < Some(reason) {
             // What held the run back when it was first stopped.
             let held_by = || self.gate.refusal().or(self.outage.cause()).cloned();
-            let cause = self.stop.take().map_or_else(held_by, |stop| stop.cause);
+            let cause = match (self.stop.take(), reason) {
+                (Some(stop), _) => stop.cause,
+                (None, StopReason::WrongList) => self.stop_rules.wrong_list(),
+                (None, _) => held_by(),
+            };
             self.stop = Some(Stop { reason, cause });
             self.events.emit(Event::Stopped { reason, at });
         }
@@ -254,6 +260,11 @@ impl<'a> Dispatcher<'a> {
     pub(super) fn settle(&mut self, settlements: Vec<Settlement>) {
         for settlement in settlements {
             self.stop_rules.settled(&settlement);
+            let connector = settlement.rows.first().and_then(|row| self.replies.rows.connector(*row));
+            let is_closed = connector.is_some_and(|connector| self.connectors.closed(connector).is_some());
+            if settlement.attempts > 0 && !is_closed {
+                self.stop_rules.judged(&settlement);
+            }
             self.events.emit(Event::Settled(settlement));
         }
     }

@@ -109,31 +109,32 @@ impl Dispatcher<'_> {
             | ErrorKind::Conflict
             | ErrorKind::Rejected => {
                 self.served(&mut batch, permit, now);
-                self.refused(batch, error, now, at);
+                self.refused(batch, &error, now, at);
             }
         }
     }
 
     /// The service refused the request.
-    fn refused(&mut self, mut batch: Batch, error: ApiError, now: Instant, at: Timestamp) {
+    fn refused(&mut self, mut batch: Batch, error: &ApiError, now: Instant, at: Timestamp) {
         batch.attempts += 1;
-        if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound)
-            && self.connectors.close(batch.connector, &error)
-        {
-            let (connector, code) = (self.replies.rows.connector_name(batch.connector), &*error.code);
-            tracing::warn!(
-                connector,
-                code,
-                "the service refuses this connector: its other numbers are not sent"
-            );
-        }
-        let kind = error.kind.clone();
-        batch.last_error = Some(Box::new(error));
-        match kind {
+        batch.last_error = Some(Box::new(error.clone()));
+        match error.kind {
             ErrorKind::BadRequest => self.halve(batch, at),
             ErrorKind::Conflict => {
                 batch.failures += 1;
                 self.again(batch, now, at);
+            }
+            // Settled before the connector is closed: of a connector that is refused, the first request counts.
+            ErrorKind::Forbidden | ErrorKind::NotFound => {
+                let connector = batch.connector;
+                self.give_up(batch, at);
+                if self.replies.action.needs_connector() && self.connectors.close(connector, error) {
+                    tracing::warn!(
+                        connector = self.replies.rows.connector_name(connector),
+                        code = &*error.code,
+                        "the service refuses this connector: its other numbers are not sent"
+                    );
+                }
             }
             _ => self.give_up(batch, at),
         }

@@ -9,18 +9,22 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use crate::action::Action;
 use crate::aws::protocol::{ApiError, BatchReply, ErrorKind, NumberError, reply};
 use crate::event::{Outcome, Settlement};
 use crate::input::{RowFlags, RowId, Rows};
 use crate::number::PhoneNumber;
 use crate::pool::batch::Batch;
 
-const FOUND_GONE: &str = "the service no longer finds the number on this connector: an earlier attempt, whose answer was lost, worked";
+const FOUND_DONE: &str =
+    "the service finds nothing left to do for the number: an earlier attempt, whose answer was lost, worked";
 
 const MAYBE_DONE: &str = "an earlier attempt got no answer and may have worked; then: ";
 
 /// Reads replies.
 pub(crate) struct Replies<'a> {
+    /// What is done with the numbers.
+    pub(crate) action: Action,
     /// The rows of the input.
     pub(crate) rows: &'a Rows,
     /// The rows for which an attempt of an earlier run may have worked.
@@ -59,22 +63,24 @@ impl Replies<'_> {
             }));
             return Err(batch);
         };
-        let (mut succeeded, mut found_gone, mut settled) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut succeeded, mut found_done, mut settled) = (Vec::new(), Vec::new(), Vec::new());
         let (mut again, mut passing) = (Vec::new(), None);
         for &row in &batch.rows {
             match self.rows.number(row).and_then(|number| errors.remove(&number)) {
                 None => succeeded.push(row),
-                Some(error) if reply::is_transient(&error.code) => {
+                Some(error)
+                    if reply::is_transient(&error.code) || !self.action.rest(&error.code).is_zero() =>
+                {
                     again.push(row);
                     passing.get_or_insert(Box::new(error));
                 }
-                Some(error) if &*error.code == "NotFound" && self.may_have_worked(&batch, row) => {
-                    found_gone.push(row);
+                Some(error) if self.action.is_proof(&error.code) && self.may_have_worked(&batch, row) => {
+                    found_done.push(row);
                 }
                 Some(error) => settled.extend(self.refused(&[row], &batch, &error, at)),
             }
         }
-        for (rows, message) in [(succeeded, ""), (found_gone, FOUND_GONE)] {
+        for (rows, message) in [(succeeded, ""), (found_done, FOUND_DONE)] {
             settled.extend((!rows.is_empty()).then(|| Settlement {
                 rows,
                 outcome: Outcome::Succeeded,

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::action::Action;
 use crate::event::Stop;
 use crate::pool::pace::PaceSettings;
 
 /// How the pool works.
 #[derive(Debug, Clone)]
 pub(crate) struct PoolSettings {
+    /// What is done with the numbers.
+    pub(crate) action: Action,
     /// The most requests in flight.
     pub(crate) concurrency: NonZeroUsize,
     /// How fast.
@@ -19,6 +22,8 @@ pub(crate) struct PoolSettings {
     pub(crate) max_attempts: NonZeroU32,
     /// How many rows may fail before the run stops.
     pub(crate) max_failures: Option<u64>,
+    /// Whether nothing has shown yet that the list is right: then the run stops if nothing works.
+    pub(crate) doubts_list: bool,
     /// How long the run continues without a successful request before it stops.
     pub(crate) give_up_after: Duration,
     /// The same for a service that has never answered, if a person must mend why.

@@ -1,4 +1,5 @@
-//! When a run stops by itself: after too many failures, without a success for too long, or at a time of day.
+//! When a run stops by itself: after too many failures, if nothing works from the start, without a success for too long,
+//! or at a time of day.
 //!
 //! Pure: the time is an argument. The time of day is the wall clock's, looked at every second and before each request:
 //! a clock that only counts seconds stands still while the machine sleeps, and does not know that the wall clock was
@@ -8,11 +9,15 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::event::{Outcome, Settlement, StopReason};
+use crate::event::{Cause, Outcome, Settlement, StopReason};
 use crate::pool::settings::PoolSettings;
 
 /// How often the wall clock is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How many rows must fail alike, with none that ended differently, before the list is taken for the wrong one. Four
+/// requests of the usual size, so that one odd batch does not end a night; and few enough to find out at once.
+const WRONG_AFTER: u64 = 200;
 
 /// Watches for reasons to stop.
 pub(crate) struct StopRules {
@@ -21,6 +26,8 @@ pub(crate) struct StopRules {
     patience: Duration,
     stop_at: Option<Timestamp>,
     failures: u64,
+    /// How many rows have failed, all with this code; `None` once one has ended differently, or if nobody asks.
+    alike: Option<(u64, Box<str>)>,
     has_answered: bool,
     /// Whether the latest trouble is for a person to mend.
     needs_person: bool,
@@ -37,6 +44,7 @@ impl StopRules {
             patience: settings.patience.min(settings.give_up_after),
             stop_at: settings.stop_at,
             failures: 0,
+            alike: settings.doubts_list.then(Default::default),
             has_answered: false,
             needs_person: false,
             trouble_since: None,
@@ -63,10 +71,27 @@ impl StopRules {
         }
     }
 
+    /// Rows were settled by what the service said to them, each for itself or all of their request.
+    pub(crate) fn judged(&mut self, Settlement { rows, outcome, code, .. }: &Settlement) {
+        self.alike = self.alike.take().and_then(|(failed, first)| {
+            let is_alike = *outcome == Outcome::Failed && (failed == 0 || first == *code);
+            is_alike.then(|| (failed + rows.len() as u64, code.clone()))
+        });
+    }
+
+    /// The error with which all rows have failed, if they are many enough to stop for that.
+    pub(crate) fn wrong_list(&self) -> Option<Cause> {
+        let (_, code) = self.alike.as_ref().filter(|(failed, _)| *failed >= WRONG_AFTER)?;
+        Some(Cause { code: code.clone(), text: code.clone() }) // a message may have a number in it
+    }
+
     /// The reason to stop at `now`, which is `wall` by the wall clock, if there is one.
     pub(crate) fn reason(&self, now: Instant, wall: Timestamp) -> Option<StopReason> {
         if self.max_failures.is_some_and(|max| self.failures > max) {
             return Some(StopReason::TooManyFailures);
+        }
+        if self.wrong_list().is_some() {
+            return Some(StopReason::WrongList);
         }
         if self.stop_at.is_some_and(|at| at <= wall) {
             return Some(StopReason::Deadline);
@@ -96,6 +121,7 @@ impl StopRules {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::Action;
     use crate::input::RowId;
 
     #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
@@ -120,10 +146,12 @@ mod tests {
 
     fn rules(change: impl FnOnce(&mut PoolSettings)) -> StopRules {
         let mut settings = PoolSettings {
+            action: Action::Disassociate,
             concurrency: std::num::NonZeroUsize::MIN,
             pace: crate::pool::pace::PaceSettings::default(),
             max_attempts: std::num::NonZeroU32::MIN,
             max_failures: None,
+            doubts_list: true,
             give_up_after: 10 * MINUTE,
             patience: 2 * MINUTE,
             stop_at: None,
@@ -143,6 +171,34 @@ mod tests {
         assert_eq!(rules.reason(now, WALL), None, "exactly the maximum is allowed");
         rules.settled(&settlement(Outcome::Failed, 1));
         assert_eq!(rules.reason(now, WALL), Some(StopReason::TooManyFailures));
+    }
+
+    #[test]
+    fn a_list_of_which_nothing_works_is_taken_for_the_wrong_one() {
+        let failed = |code: &str, rows| Settlement { code: code.into(), ..settlement(Outcome::Failed, rows) };
+        let ended = |outcome, rows| Settlement { code: "NotFound".into(), ..settlement(outcome, rows) };
+        for (settled, doubts_list, is_wrong) in [
+            (vec![failed("NotFound", 150), failed("NotFound", 50)], true, true),
+            (vec![failed("NotFound", 150), failed("NotFound", 50)], false, false),
+            (vec![failed("NotFound", 199)], true, false),
+            (vec![failed("NotFound", 150), failed("Forbidden", 50)], true, false),
+            (vec![failed("NotFound", 1), failed("Forbidden", 1), failed("Forbidden", 500)], true, false),
+            (vec![ended(Outcome::Succeeded, 1), failed("NotFound", 500)], true, false),
+            (
+                vec![failed("NotFound", 199), ended(Outcome::Succeeded, 1), failed("NotFound", 200)],
+                true,
+                false,
+            ),
+            (vec![ended(Outcome::Unknown, 500)], true, false),
+            (vec![failed("NotFound", 100), ended(Outcome::Unknown, 1), failed("NotFound", 200)], true, false),
+        ] {
+            let mut rules = rules(|settings| settings.doubts_list = doubts_list);
+            settled.iter().for_each(|settlement| rules.judged(settlement));
+            let reason = rules.reason(origin(), WALL);
+            assert_eq!(reason, is_wrong.then_some(StopReason::WrongList), "{settled:?}");
+            assert_eq!(rules.wrong_list().is_some_and(|cause| &*cause.text == "NotFound"), is_wrong);
+        }
+        assert!(StopReason::WrongList.because().contains(&format!(" {WRONG_AFTER} rows ")));
     }
 
     #[test]

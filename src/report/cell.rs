@@ -60,7 +60,7 @@ mod tests {
 
     fn result(text: &str, completed_at: Option<Timestamp>) -> RowResult<'_> {
         let (code, message, request_id) = (text.into(), text.into(), text);
-        RowResult { status: Status::Failed, code, message, attempts: 2, request_id, completed_at }
+        RowResult { status: Status::Failed, code, message, attempts: 2, request_id, completed_at, before: "" }
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl<'a> Export<'a> {
     fn write(&mut self, number: &ListedNumber, spot: &Spot<'_>) {
         let e164 = number.e164().map(|number| number.e164().to_string());
         let id = |holder| number.on(holder).next().map_or("", |association| &association.value);
-        let Place { account_id, region } = self.place;
+        let Place { account_id, region, .. } = self.place;
         let texts = [
             &number.status,
             &number.product_type,
@@ -205,7 +205,7 @@ mod tests {
 
     /// The connector, the number, the note and the name of each row.
     fn rows(items: &[Value], of: Option<&str>, wanted: &Wanted) -> (Vec<[String; 4]>, Exported) {
-        let mut export = Export::new(wanted, Place { account_id: Some("1234"), region: None });
+        let mut export = Export::new(wanted, Place { account_id: Some("1234"), ..Place::default() });
         items.iter().for_each(|item| export.add(&ListedNumber::read(item), of));
         let (csv, exported) = export.finish();
         let mut reader = csv::Reader::from_reader(&*csv);

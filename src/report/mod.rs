@@ -6,6 +6,7 @@ mod result;
 mod cell;
 mod read;
 mod write;
+mod annotate;
 pub mod reconcile;
 pub mod timeline;
 pub mod summary;
@@ -14,6 +15,8 @@ pub(crate) mod export;
 #[cfg(test)]
 mod tests;
 
+pub use annotate::{Seen, annotate};
 pub use read::{ReadError, Reported, read};
+pub(crate) use result::LEFT_OUT;
 pub use result::RowResult;
 pub use write::{Place, ReportError, Written, is_report, write};

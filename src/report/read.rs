@@ -5,9 +5,10 @@
 use std::borrow::Cow;
 
 use super::cell::disarmed;
+use crate::action::Action;
 use crate::input::{
-    Column, Connector, Header, InputError, InputOptions, Prior, Source, Status, check_header, check_record,
-    is_ignored,
+    Column, Connector, Header, InputError, InputOptions, Prior, RowKey, Source, Status, check_header,
+    check_record, is_ignored,
 };
 use crate::number::PhoneNumber;
 use crate::text::plain;
@@ -29,6 +30,12 @@ pub struct Reported<'a> {
     pub request_id: Cow<'a, str>,
     /// `completed_at`, as it is written.
     pub completed_at: Cow<'a, str>,
+    /// `action`; `None` if the cell is empty or is not an action.
+    pub action: Option<Action>,
+    /// `row_key`, as it is written.
+    pub row_key: Cow<'a, str>,
+    /// `before`.
+    pub before: Cow<'a, str>,
     /// `account_id`, as it is written.
     pub account_id: Cow<'a, str>,
     /// `region`, as it is written.
@@ -44,6 +51,14 @@ impl Reported<'_> {
     #[must_use]
     pub fn masked_number(&self) -> Option<String> {
         PhoneNumber::parse(&self.number).ok().map(|number| number.masked().to_string())
+    }
+
+    /// Whether nothing shows that its connector or its number was edited. An older report has no keys to tell.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        let key = |number| RowKey::new(self.action.unwrap_or_default(), &self.connector, number);
+        self.row_key.is_empty()
+            || PhoneNumber::parse(&self.number).is_ok_and(|number| key(number).fits(&self.row_key))
     }
 
     /// Whether the simulator answered, not the service.
@@ -99,6 +114,9 @@ pub fn read(
             attempts: cell(Column::Attempts),
             request_id: disarmed(cell(Column::RequestId)),
             completed_at: cell(Column::CompletedAt),
+            action: Action::of(&cell(Column::Action)),
+            row_key: cell(Column::RowKey),
+            before: disarmed(cell(Column::Before)),
             account_id: cell(Column::AccountId),
             region: cell(Column::Region),
             connector: match &layout.connector {

@@ -8,7 +8,8 @@ use crate::event::{Outcome, Stop};
 use crate::input::RowId;
 use crate::input::Status;
 use crate::journal::history::History;
-use crate::report::RowResult;
+use crate::plan::Selection;
+use crate::report::{LEFT_OUT, RowResult};
 
 /// What precedes the reason of an early stop.
 const BECAUSE: &str = "the run stopped because ";
@@ -19,12 +20,21 @@ pub(crate) fn because(message: &str) -> Option<&str> {
     Some(message.split_once(BECAUSE)?.1)
 }
 
-/// What the report says about a row that was to be sent.
+/// Why rows were not sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unsent<'a> {
+    /// What the run took; `None` for everything.
+    pub selection: Option<&'a Selection<'a>>,
+    /// Why it ended early, if it did.
+    pub stop: Option<&'a Stop>,
+}
+
+/// What the report says about a row that could be sent.
 ///
-/// `stop`: why the run ended early, if it did. A row that was `unknown` before and was not sent again is
+/// A row that was `unknown` before and was not sent again is
 /// `NotAttempted` here; the report keeps what it said about it.
 #[must_use]
-pub fn result_of<'a>(history: &'a History, row: RowId, stop: Option<&'a Stop>) -> RowResult<'a> {
+pub fn result_of<'a>(history: &'a History, row: RowId, unsent: Unsent<'a>) -> RowResult<'a> {
     if let Some(settlement) = history.outcome(row) {
         return RowResult {
             status: match settlement.outcome {
@@ -37,20 +47,26 @@ pub fn result_of<'a>(history: &'a History, row: RowId, stop: Option<&'a Stop>) -
             attempts: settlement.attempts,
             request_id: settlement.request_id.as_deref().unwrap_or_default(),
             completed_at: Some(settlement.at),
+            before: history.before(row),
         };
     }
-    let reason = stop.map_or_else(|| "it ended early".to_owned(), Stop::because);
+    let (code, why) = match (unsent.selection.and_then(|selection| selection.left_out(row)), unsent.stop) {
+        (Some(option), _) => (LEFT_OUT, format!("left out by {option}; `chime-sweep rerun` sends it")),
+        (None, Some(stop)) => (stop.code(), format!("{BECAUSE}{}", stop.because())),
+        (None, None) => ("NotSent", format!("{BECAUSE}it ended early")),
+    };
     let (status, message) = if history.is_in_doubt(row) {
-        (Status::Unknown, format!("sent earlier without an answer, and not sent again: {BECAUSE}{reason}"))
+        (Status::Unknown, format!("sent earlier without an answer, and not sent again: {why}"))
     } else {
-        (Status::NotAttempted, format!("not sent: {BECAUSE}{reason}"))
+        (Status::NotAttempted, format!("not sent: {why}"))
     };
     RowResult {
         status,
-        code: Cow::Borrowed(stop.map_or("NotSent", Stop::code)),
+        code: Cow::Borrowed(code),
         message: Cow::Owned(message),
         attempts: 0,
         request_id: "",
         completed_at: None,
+        before: history.before(row),
     }
 }

@@ -8,6 +8,9 @@ use jiff::Timestamp;
 
 use crate::input::Status;
 
+/// `error_code` of a row that the user left out of the run.
+pub(crate) const LEFT_OUT: &str = "LeftOut";
+
 /// The result of a row in this run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowResult<'a> {
@@ -23,9 +26,16 @@ pub struct RowResult<'a> {
     pub request_id: &'a str,
     /// When it was settled.
     pub completed_at: Option<Timestamp>,
+    /// Where the number was before it was sent, if this run has looked; else empty.
+    pub before: &'a str,
 }
 
 impl RowResult<'_> {
+    /// Whether the user left the row out, so that this run says nothing new about it.
+    pub(super) fn is_left_out(&self) -> bool {
+        self.status == Status::NotAttempted && self.code == LEFT_OUT
+    }
+
     /// The result of a row whose turn did not come.
     pub const NOT_ATTEMPTED: Self = RowResult {
         status: Status::NotAttempted,
@@ -34,5 +44,6 @@ impl RowResult<'_> {
         attempts: 0,
         request_id: "",
         completed_at: None,
+        before: "",
     };
 }

@@ -12,9 +12,10 @@ use std::path::Path;
 
 use super::cell::{armed, ascii, cells};
 use super::result::RowResult;
+use crate::action::Action;
 use crate::input::{
-    ACTION, Column, Input, InputError, Layout, Prior, Record, Records, RowId, RowKey, Said, Source, Standing,
-    Status, Verdict, judge, text,
+    Column, Input, InputError, Layout, Prior, Record, Records, RowId, RowKey, Said, Source, Standing, Status,
+    Verdict, judge, text,
 };
 
 /// A row as the report shows it, for counting.
@@ -56,12 +57,15 @@ pub struct Place<'a> {
     pub account_id: Option<&'a str>,
     /// The region; `None` for the simulator.
     pub region: Option<&'a str>,
+    /// Whether it was looked up where the service has them: the report has columns for that then.
+    pub looked: bool,
 }
 
 /// Writes the report on `input`, which was read from `source`, after a run in `place`. `result_of` is called for each pending row, in
 /// order; the input itself has the results of the others. `written` is called for every row.
 ///
-/// A row that was `unknown` in an earlier report and was not attempted again stays `unknown`, with all its cells.
+/// A row that was `unknown` in an earlier report and was not attempted again stays `unknown`, with all its cells; one
+/// that was `failed` and was left out of this run stays `failed`.
 ///
 /// # Errors
 /// If the source cannot be read or is no longer the same, or `out` cannot be written. What is in `out` then is not
@@ -76,8 +80,7 @@ pub fn write<'a>(
 ) -> Result<(), ReportError> {
     let changed = || ReportError::Changed { name: source.name().into() };
     let layout = &input.layout;
-    let csv = layout.dialect.writer();
-    let mut lines = Lines { out: BufWriter::new(out), layout, csv, line: Vec::new() };
+    let mut lines = Lines::new(BufWriter::new(out), layout, place.looked);
     let mut records = Records::open(source, layout.dialect)?;
 
     lines.out.write_all(records.preamble())?;
@@ -94,7 +97,7 @@ pub fn write<'a>(
         }
         let shown = shown(input, row, &record, &mut result_of).ok_or_else(changed)?;
         written(shown.written(row, prior.as_ref()));
-        lines.write(&record, prior.as_ref(), &shown.cells(prior.as_ref(), place))?;
+        lines.write(&record, prior.as_ref(), &shown.cells(prior.as_ref(), layout.action, place))?;
     }
     lines.out.flush()?;
     if ids.next().is_some() || records.digest() != input.digest {
@@ -124,6 +127,7 @@ fn shown<'a>(
     let kept = |status, code, why: String| {
         Shown::Prior(status, Some((code, on_line(format!("{why}; not sent, and still {status}")))))
     };
+    let prior_status = || layout.prior(record.fields).and_then(|prior| prior.status());
     let of_report = |status, code: &'static str, text, key| {
         let (code, message) = (code.into(), on_line(text).into());
         Shown::Result(RowResult { status, code, message, ..RowResult::NOT_ATTEMPTED }, key)
@@ -134,11 +138,14 @@ fn shown<'a>(
             result if unanswered && result.status == Status::NotAttempted => {
                 Shown::Prior(Status::Unknown, None)
             }
-            result => Shown::Result(result, rows.key(row)),
+            result if result.is_left_out() && prior_status() == Some(Status::Failed) => {
+                Shown::Prior(Status::Failed, None)
+            }
+            result => Shown::Result(result, rows.key(layout.action, row)),
         },
         (Standing::Duplicate, _) => {
             let text = format!("same connector and number as line {}", rows.line(rows.duplicate_of(row)?));
-            of_report(Status::Duplicate, "", text, rows.key(row))
+            of_report(Status::Duplicate, "", text, rows.key(layout.action, row))
         }
         (Standing::Kept, Some(other)) => {
             let why = format!(
@@ -163,7 +170,7 @@ fn shown<'a>(
 const SUSPECT_NUMBER: &str = "SuspectNumber";
 
 /// A row's cells in the order of [`Column::ALL`].
-type Cells<'a> = [Cow<'a, [u8]>; Column::ALL.len()];
+pub(super) type Cells<'a> = [Cow<'a, [u8]>; Column::ALL.len()];
 
 impl Shown<'_> {
     /// The row as it is shown, for counting.
@@ -181,7 +188,7 @@ impl Shown<'_> {
         }
     }
 
-    fn cells<'s>(&'s self, prior: Option<&Prior<'s>>, place: Place<'s>) -> Cells<'s> {
+    fn cells<'s>(&'s self, prior: Option<&Prior<'s>>, action: Action, place: Place<'s>) -> Cells<'s> {
         let of_prior = |prior: &Prior<'s>| Column::ALL.map(|column| prior.cell(column).into());
         let mut all = prior.map_or_else(Cells::default, of_prior);
         let has_action = !all[Column::Action as usize].is_empty();
@@ -192,7 +199,7 @@ impl Shown<'_> {
             };
         };
         if !has_action {
-            set(Column::Action, ACTION.into());
+            set(Column::Action, action.as_str().into());
         }
         match self {
             Self::Prior(status, why) => {
@@ -205,6 +212,12 @@ impl Shown<'_> {
             Self::Result(result, key) => {
                 let six = cells(result, prior.map_or(0, Prior::attempts));
                 Column::ALL.into_iter().zip(six).for_each(|(column, cell)| set(column, cell));
+                if !result.before.is_empty() {
+                    set(Column::Before, armed(result.before));
+                }
+                // What was seen before this result says nothing about it.
+                set(Column::Verified, "".into());
+                set(Column::VerifiedAt, "".into());
                 // An invalid row whose status was cleared is to be sent as it stands: its old key says nothing.
                 let is_cleared = prior.is_some_and(|prior| prior.said() == Said::Nothing);
                 match key {
@@ -227,17 +240,31 @@ impl Shown<'_> {
 }
 
 /// Writes lines of the report; the buffer is reused.
-struct Lines<'a, W: Write> {
-    out: BufWriter<W>,
+pub(super) struct Lines<'a, W: Write> {
+    pub(super) out: BufWriter<W>,
     layout: &'a Layout,
+    /// How many of the columns it has.
+    columns: usize,
     csv: csv_core::Writer,
     line: Vec<u8>,
 }
 
-impl<W: Write> Lines<'_, W> {
+impl<'a, W: Write> Lines<'a, W> {
+    /// `looked`: whether the report says where numbers are.
+    pub(super) fn new(out: BufWriter<W>, layout: &'a Layout, looked: bool) -> Self {
+        let columns = Column::written(looked || layout.has_places()).len();
+        Self { out, layout, columns, csv: layout.dialect.writer(), line: Vec::new() }
+    }
+
     /// A record's own fields, byte for byte, and a report's `cells`.
-    fn write(&mut self, record: &Record<'_>, prior: Option<&Prior<'_>>, cells: &Cells<'_>) -> io::Result<()> {
-        let Self { layout, csv, line, .. } = self;
+    pub(super) fn write(
+        &mut self,
+        record: &Record<'_>,
+        prior: Option<&Prior<'_>>,
+        cells: &Cells<'_>,
+    ) -> io::Result<()> {
+        let Self { layout, csv, line, columns, .. } = self;
+        let cells = &cells[..*columns];
         let delimiter = layout.dialect.delimiter;
         line.clear();
         line.extend_from_slice(record.raw);

@@ -5,11 +5,64 @@
 
 use std::time::Duration;
 
-use super::scenario::{RateChange, Throttle};
-use super::values::Rate;
+use serde::Deserialize;
+
+use super::values::{Rate, duration};
 
 /// Picotokens in a token. A rate in tokens per 1,000 s is a rate in picotokens per nanosecond.
 const TOKEN: u128 = 1_000_000_000_000;
+
+/// The rate limit: a token bucket from which a 429 takes nothing.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Throttle {
+    /// Requests a second.
+    pub(super) rate: Rate,
+    /// The bucket's size in requests; one second's worth if absent.
+    burst: Option<u64>,
+    /// Later rates.
+    #[serde(default)]
+    pub(super) changes: Vec<RateChange>,
+    /// Requests a second that another client of the account sends.
+    pub(super) others: Option<Rate>,
+    /// Whether all this applies to each connector by itself, and requests that name none share one more bucket.
+    #[serde(default)]
+    pub(super) per_connector: bool,
+    /// Whether and how a 429 says when to retry.
+    #[serde(default)]
+    pub(super) retry_after: RetryAfter,
+}
+
+impl Throttle {
+    /// The bucket's size in requests.
+    pub(super) fn burst(&self) -> u64 {
+        self.burst.unwrap_or_else(|| self.rate.0.div_ceil(1000)).max(1)
+    }
+}
+
+/// A rate that applies from a given time on.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RateChange {
+    /// From when.
+    #[serde(deserialize_with = "duration")]
+    pub(super) at: Duration,
+    /// Requests a second.
+    pub(super) rate: Rate,
+}
+
+/// What a 429 says about when to retry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RetryAfter {
+    /// Nothing.
+    #[default]
+    Silent,
+    /// `Retry-After`, in whole seconds.
+    Seconds,
+    /// `x-amz-retry-after`, in milliseconds.
+    Milliseconds,
+}
 
 /// A token bucket, full at the start. Time is counted from the start of the scenario and never runs backwards here:
 /// an earlier time than the last one counts as the last one.

@@ -10,16 +10,12 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 use serde_json::{Value, json};
 
+use super::ledger::Action;
 use super::scenario::{IdForm, NumberErrorRule, Scenario};
 use super::seed;
 use super::wire::Refusal;
-use super::world::{Index, World};
+use super::world::{Cause, Index, World};
 use crate::number::PhoneNumber;
-
-/// When everything in the simulated account was created.
-pub(super) const CREATED: &str = "2024-01-31T12:00:00.000Z";
-/// The maximum and default number of entries on a page.
-const PAGE: usize = 100;
 
 /// The body of any operation.
 #[derive(Default, Deserialize)]
@@ -27,6 +23,8 @@ const PAGE: usize = 100;
 pub(super) struct Body {
     #[serde(rename = "E164PhoneNumbers", deserialize_with = "exact_numbers")]
     numbers: Option<Vec<PhoneNumber>>,
+    #[serde(rename = "PhoneNumberIds", deserialize_with = "numbers_of_ids")]
+    ids: Option<Vec<PhoneNumber>>,
     #[serde(rename = "ForceAssociate")]
     pub(super) force: Option<bool>,
 }
@@ -43,48 +41,46 @@ impl Body {
         serde_json::from_slice(bytes)
             .map_err(|error| Refusal::bad_request(format!("1 validation error detected: {error}")))
     }
+}
 
-    /// The batch of an operation that needs one.
-    pub(super) fn numbers(&self) -> Result<&[PhoneNumber], Refusal> {
-        let none = || Refusal::bad_request("Value at 'e164PhoneNumbers' must not be null");
-        self.numbers.as_deref().ok_or_else(none)
+/// The numbers that a call is about: its batch, or the one in its path.
+///
+/// # Errors
+/// 400 if there is no batch, 404 if the path is not a number.
+pub(super) fn subjects(action: Action, body: Body, id: &str) -> Result<Vec<PhoneNumber>, Refusal> {
+    let null = |name: &str| Refusal::bad_request(format!("Value at '{name}' must not be null"));
+    match action {
+        Action::Disassociate | Action::Associate => body.numbers.ok_or_else(|| null("e164PhoneNumbers")),
+        Action::Delete => body.ids.filter(|ids| !ids.is_empty()).ok_or_else(|| null("phoneNumberIds")),
+        Action::Restore => Ok(vec![number_of_id(id).ok_or_else(no_number)?]),
+        Action::List => Ok(number_of_id(id).into_iter().collect()),
     }
+}
+
+/// The refusal of a call about a number that the account does not have.
+pub(super) fn no_number() -> Refusal {
+    Refusal::not_found("the phone number does not exist")
 }
 
 /// A call that operates on the account.
 pub(super) struct Call<'a> {
     pub(super) scenario: &'a Scenario,
     pub(super) world: &'a mut World,
+    pub(super) action: Action,
     pub(super) uri: &'a Uri,
     /// The id in the path.
     pub(super) id: &'a str,
-    pub(super) body: &'a Body,
-    /// The `n` of request id `sim-n`.
-    pub(super) request: u64,
-    /// Which attempt at its batch it is, from 1.
-    pub(super) attempt: u32,
+    /// The numbers that it is about.
+    pub(super) numbers: &'a [PhoneNumber],
+    /// `ForceAssociate`.
+    pub(super) force: bool,
+    pub(super) cause: Cause,
 }
 
 impl<'a> Call<'a> {
-    /// The requested page of a list: its size, and the value in `next-token`.
-    pub(super) fn page(&self) -> Result<(usize, u64), Refusal> {
-        let limit = parameter(self.uri, "max-results").map_or(Ok(PAGE), |text| text.parse());
-        let limit = limit.ok().filter(|limit| (1..=PAGE).contains(limit));
-        let limit =
-            limit.ok_or_else(|| Refusal::bad_request("Value at 'maxResults' must be between 1 and 100"))?;
-        let token = parameter(self.uri, "next-token").unwrap_or("sim-0".into());
-        let after = token.strip_prefix("sim-").and_then(|n| n.parse().ok());
-        let wrong = || Refusal::bad_request("Value at 'nextToken' is not a token of this service");
-        Ok((limit, after.ok_or_else(wrong)?))
-    }
-
-    /// The connector and the numbers of a batch, unless the call as a whole is refused.
-    pub(super) fn admit(&mut self) -> Result<(Index, &'a [PhoneNumber]), Refusal> {
-        let (scenario, numbers) = (self.scenario, self.body.numbers()?);
-        if scenario.forbidden.contains(self.id) {
-            return Err(Refusal::named(StatusCode::FORBIDDEN, "the voice connector is not yours"));
-        }
-        let index = self.connector(self.id)?;
+    /// Refuses the call as a whole, if it has too many numbers or a poisoned one.
+    pub(super) fn admit(&self) -> Result<(), Refusal> {
+        let (scenario, numbers) = (self.scenario, self.numbers);
         if let Some(limit) = scenario.batch_limit.filter(|limit| numbers.len() > *limit) {
             return Err(Refusal::bad_request(format!(
                 "Member must have length less than or equal to {limit}"
@@ -93,21 +89,26 @@ impl<'a> Call<'a> {
         if numbers.iter().any(|number| scenario.poison.contains(number)) {
             return Err(Refusal::bad_request("a phone number of the request is invalid"));
         }
-        Ok((index, numbers))
+        Ok(())
     }
 
     pub(super) fn connector(&mut self, id: &str) -> Result<Index, Refusal> {
+        if self.scenario.forbidden.contains(id) {
+            return Err(Refusal::named(StatusCode::FORBIDDEN, "the voice connector is not yours"));
+        }
         let known = if self.scenario.missing.contains(id) { None } else { self.world.connector(id) };
         known.ok_or_else(|| Refusal::not_found("the voice connector does not exist"))
     }
 
-    /// The rule, if any, that refuses a number on its `times`-th request.
-    pub(super) fn number_error(&self, number: PhoneNumber, times: u32) -> Option<&'a NumberErrorRule> {
+    /// Counts a request for a number, and returns the rule that refuses it, if one does.
+    pub(super) fn number_error(&mut self, number: PhoneNumber) -> Option<&'a NumberErrorRule> {
+        let times = self.world.ask(self.action, self.id, number);
         let Self { scenario, id, .. } = self;
         let digits = number.digits();
         let draw = |index| seed::chance(scenario.seed, format_args!("number {index} {id} {digits}"));
         let fits = |(index, rule): &(usize, &NumberErrorRule)| {
             rule.connector.as_ref().is_none_or(|only| only == id)
+                && rule.operation.is_none_or(|only| only == self.action)
                 && rule.times.is_none_or(|most| times <= most)
                 && (rule.numbers.contains(&number) || rule.p.holds(|| draw(*index)))
         };
@@ -116,31 +117,23 @@ impl<'a> Call<'a> {
 
     /// `PhoneNumberError`.
     pub(super) fn error(&self, number: PhoneNumber, code: &str, message: &str) -> Value {
+        json!({ "PhoneNumberId": self.number_id(number), "ErrorCode": code, "ErrorMessage": message })
+    }
+
+    /// `PhoneNumberId`.
+    pub(super) fn number_id(&self, number: PhoneNumber) -> String {
         let digits = number.digits();
-        let id = match self.scenario.id_form {
+        match self.scenario.id_form {
             IdForm::Plus => format!("+{digits}"),
             IdForm::Bare => digits.to_string(),
             IdForm::Percent => format!("%2B{digits}"),
-        };
-        json!({ "PhoneNumberId": id, "ErrorCode": code, "ErrorMessage": message })
+        }
     }
 
-    /// `PhoneNumber`.
-    pub(super) fn number(&self, number: PhoneNumber) -> Value {
-        let association =
-            |id| json!({ "Name": "VoiceConnectorId", "Value": id, "AssociatedTimestamp": CREATED });
-        let associations: Vec<Value> = self.world.holder_ids(number).map(association).collect();
-        let number = number.e164().to_string();
-        json!({
-            "PhoneNumberId": number,
-            "E164PhoneNumber": number,
-            "Type": "Local",
-            "ProductType": "VoiceConnector",
-            "Status": if associations.is_empty() { "Unassigned" } else { "Assigned" },
-            "Associations": associations,
-            "CreatedTimestamp": CREATED,
-            "UpdatedTimestamp": CREATED,
-        })
+    /// The reply about one number, if it is in the account.
+    pub(super) fn number(&self, number: PhoneNumber) -> Result<Value, Refusal> {
+        let line = self.world.number(number).ok_or_else(no_number)?;
+        Ok(json!({ "PhoneNumber": line.shape(&self.number_id(number), &line.state) }))
     }
 }
 
@@ -160,8 +153,19 @@ fn exact_numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ve
     numbers.ok_or_else(|| D::Error::custom(pattern)).map(Some)
 }
 
+fn numbers_of_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<PhoneNumber>>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let numbers: Option<Vec<_>> = texts.iter().map(|text| number_of_id(text)).collect();
+    numbers.ok_or_else(|| D::Error::custom("Member must be the id of a phone number")).map(Some)
+}
+
+/// The number of a `PhoneNumberId`, in any of its forms.
+fn number_of_id(id: &str) -> Option<PhoneNumber> {
+    exact_number(id.strip_prefix("%2B").unwrap_or(id))
+}
+
 /// Exactly what the service's pattern accepts, unlike the more lenient [`PhoneNumber::parse`].
-pub(super) fn exact_number(text: &str) -> Option<PhoneNumber> {
+fn exact_number(text: &str) -> Option<PhoneNumber> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     let fits = digits.bytes().all(|byte| byte.is_ascii_digit());
     PhoneNumber::parse(digits).ok().filter(|_| fits)

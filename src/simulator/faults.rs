@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 
+use super::ledger::Action;
 use super::seed;
 use super::values::{Share, duration, http_error, optional_number};
 use super::wire::{Refusal, Stamp, page, reply, set};
@@ -95,7 +96,7 @@ pub(super) enum Effect {
     },
 }
 
-/// What goes wrong with single batches of the disassociate call.
+/// What goes wrong with single calls.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Fault {
@@ -107,12 +108,15 @@ pub(super) struct Fault {
     /// The share of the attempts that are hit; all if absent.
     #[serde(default = "Share::all")]
     pub(super) p: Share,
-    /// Only batches of this connector.
+    /// Only calls that do this; those that change something if absent.
+    pub(super) operation: Option<Action>,
+    /// Only batches of this connector, or listings of its numbers.
     pub(super) connector: Option<String>,
-    /// Only batches that contain this number.
+    /// Only calls that name this number.
     #[serde(default, deserialize_with = "optional_number")]
     pub(super) number: Option<PhoneNumber>,
-    /// Only these attempts, counted from 1 for each set of numbers of a connector; all if absent. Attempts refused by
+    /// Only these attempts, counted from 1 for each set of numbers of a connector, and for each URI of a listing; all if
+    /// absent. Attempts refused by
     /// the signature check, by the rate limit or in an outage do not count.
     #[serde(default)]
     pub(super) attempts: Vec<u32>,
@@ -132,11 +136,12 @@ pub(super) struct Outage {
     pub(super) does: Effect,
 }
 
-/// An attempt at a batch.
+/// An attempt at a batch, or at another call.
 pub(super) struct Attempt<'a> {
+    pub(super) action: Action,
     pub(super) connector: &'a str,
     pub(super) numbers: &'a [PhoneNumber],
-    /// Identifies connector and numbers, whatever their order.
+    /// Identifies action, connector and numbers, whatever their order; of a listing, the URI.
     pub(super) batch: u64,
     /// From 1.
     pub(super) nth: u32,
@@ -159,7 +164,8 @@ pub(super) fn outage(outages: &[Outage], now: Duration) -> Option<&Outage> {
 
 impl Fault {
     fn fits(&self, attempt: &Attempt<'_>) -> bool {
-        self.connector.as_ref().is_none_or(|connector| connector == attempt.connector)
+        self.operation.map_or(attempt.action != Action::List, |only| only == attempt.action)
+            && self.connector.as_ref().is_none_or(|connector| connector == attempt.connector)
             && (self.attempts.is_empty() || self.attempts.contains(&attempt.nth))
             && self.number.is_none_or(|number| attempt.numbers.contains(&number))
     }

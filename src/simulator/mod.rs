@@ -18,21 +18,25 @@
 mod values;
 mod seed;
 mod wire;
+mod ledger;
 mod faults;
-mod scenario;
 mod bucket;
+mod scenario;
 mod signature;
 mod sts;
+mod line;
 mod world;
 mod call;
+mod changes;
+mod listing;
 mod operations;
 mod service;
 mod server;
 
+pub use ledger::{Action, Application, InventoryRecord, Ledger, NumberRecord};
 pub use scenario::{ACCESS_KEY_ID, Expect, SECRET_ACCESS_KEY, Scenario, ScenarioError};
 pub use server::{Simulator, StartError};
 pub use service::Tally;
-pub use world::{Application, Ledger, NumberRecord};
 
 #[cfg(test)]
 pub(crate) use faults::{Answer, Delivery};

@@ -1,4 +1,4 @@
-//! The operations of the service: how each is called, and what it does.
+//! The operations of the service: how each is called.
 //!
 //! Must not know of faults, signatures or rates.
 
@@ -6,16 +6,12 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::call::{CREATED, Call, decode, exact_number, parameter};
-use super::scenario::Unassociated;
-use super::sts::ACCOUNT;
+use super::call::{Call, decode, parameter};
+use super::ledger::Action;
 use super::wire::Refusal;
-use crate::number::PhoneNumber;
-
-/// The region of connectors, unless the scenario names one.
-const REGION: &str = "us-east-1";
+use super::{changes, listing};
 
 /// An operation of the service.
 pub(super) struct Operation {
@@ -24,29 +20,37 @@ pub(super) struct Operation {
     path: &'static str,
     /// The query's `operation`.
     name: Option<&'static str>,
-    /// Whether the scenario's faults apply to it.
-    pub(super) has_faults: bool,
+    /// What it does.
+    pub(super) action: Action,
     /// Performs it, and returns the reply's body.
     pub(super) run: Run,
 }
 
 type Run = fn(&mut Call<'_>) -> Result<Value, Refusal>;
 
-/// Every operation that the service has.
-static OPERATIONS: [Operation; 5] = [
-    Operation { has_faults: true, ..post("/voice-connectors/*", "disassociate-phone-numbers", disassociate) },
-    post("/voice-connectors/*", "associate-phone-numbers", associate),
-    get("/voice-connectors", list_connectors),
-    get("/phone-numbers", list_numbers),
-    get("/phone-numbers/*", get_number),
+/// The operations that the simulator has.
+static OPERATIONS: [Operation; 8] = [
+    post("/voice-connectors/*", "disassociate-phone-numbers", Action::Disassociate, changes::disassociate),
+    post(
+        "/voice-connector-groups/*",
+        "disassociate-phone-numbers",
+        Action::Disassociate,
+        changes::disassociate_from_group,
+    ),
+    post("/voice-connectors/*", "associate-phone-numbers", Action::Associate, changes::associate),
+    post("/phone-numbers", "batch-delete", Action::Delete, changes::delete),
+    post("/phone-numbers/*", "restore", Action::Restore, changes::restore),
+    get("/voice-connectors", listing::connectors),
+    get("/phone-numbers", listing::numbers),
+    get("/phone-numbers/*", listing::number),
 ];
 
 const fn get(path: &'static str, run: Run) -> Operation {
-    Operation { method: "GET", path, name: None, has_faults: false, run }
+    Operation { method: "GET", path, name: None, action: Action::List, run }
 }
 
-const fn post(path: &'static str, name: &'static str, run: Run) -> Operation {
-    Operation { method: "POST", path, name: Some(name), has_faults: false, run }
+const fn post(path: &'static str, name: &'static str, action: Action, run: Run) -> Operation {
+    Operation { method: "POST", path, name: Some(name), action, run }
 }
 
 /// Finds the operation, and the id in its path.
@@ -72,90 +76,4 @@ pub(super) fn find(request: &Request<Bytes>) -> Result<(&'static Operation, Cow<
 pub(super) fn connector(request: &Request<Bytes>) -> Cow<'_, str> {
     let rest = request.uri().path().strip_prefix("/voice-connectors/").unwrap_or_default();
     decode(rest.split('/').next().unwrap_or_default())
-}
-
-fn disassociate(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let (index, numbers) = call.admit()?;
-    let mut errors = Vec::new();
-    for number in numbers {
-        let times = call.world.ask(index, *number);
-        if let Some(rule) = call.number_error(*number, times) {
-            errors.push(call.error(*number, &rule.code, &rule.message));
-        } else if !call.world.disassociate(index, *number, call.request, call.attempt)
-            && call.scenario.unassociated == Unassociated::NotFound
-        {
-            let message = "the phone number is not associated with the voice connector";
-            errors.push(call.error(*number, "NotFound", message));
-        }
-    }
-    let stranger =
-        |number: &PhoneNumber| call.error(*number, "Forbidden", "a number that this answer should not name");
-    errors.extend(call.scenario.strangers.iter().map(stranger));
-    Ok(json!({ "PhoneNumberErrors": errors }))
-}
-
-fn associate(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let (index, numbers) = call.admit()?;
-    let force = call.body.force == Some(true);
-    let mut errors = Vec::new();
-    for number in numbers {
-        if let Err(code) = call.world.associate(index, *number, force) {
-            errors.push(call.error(*number, code, "the phone number cannot be associated"));
-        }
-    }
-    Ok(json!({ "PhoneNumberErrors": errors }))
-}
-
-fn list_connectors(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let (limit, after) = call.page()?;
-    let region = call.scenario.region.as_deref().unwrap_or(REGION);
-    let connector = |id: &str| {
-        json!({
-            "VoiceConnectorId": id,
-            "AwsRegion": region,
-            "Name": id,
-            "OutboundHostName": format!("{id}.voiceconnector.invalid"),
-            "RequireEncryption": true,
-            "CreatedTimestamp": CREATED,
-            "UpdatedTimestamp": CREATED,
-            "VoiceConnectorArn": format!("arn:aws:chime:{region}:{ACCOUNT}:vc/{id}"),
-        })
-    };
-    let start = usize::try_from(after).unwrap_or(usize::MAX);
-    let mut connectors = call.world.connectors().skip(start);
-    let page: Vec<Value> = connectors.by_ref().take(limit).map(connector).collect();
-    let token = connectors.next().map(|_| format!("sim-{}", start.saturating_add(limit)));
-    Ok(page_of("VoiceConnectors", &page, token))
-}
-
-/// The numbers of a connector, or of the account.
-fn list_numbers(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let (limit, after) = call.page()?;
-    let holder = match parameter(call.uri, "filter-name").as_deref() {
-        None => None,
-        Some("VoiceConnectorId") => parameter(call.uri, "filter-value"),
-        Some(_) => {
-            return Err(Refusal::bad_request("the simulator supports only the filter `VoiceConnectorId`"));
-        }
-    };
-    let holder = holder.map(|id| call.connector(&id)).transpose()?;
-    let (numbers, more) = call.world.page(holder, after, limit);
-    let token = numbers.last().filter(|_| more).map(|last| format!("sim-{}", last.digits()));
-    let numbers: Vec<Value> = numbers.into_iter().map(|number| call.number(number)).collect();
-    Ok(page_of("PhoneNumbers", &numbers, token))
-}
-
-fn get_number(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let number = exact_number(call.id.strip_prefix("%2B").unwrap_or(call.id));
-    let number = number.filter(|number| call.world.knows(*number));
-    let number = number.ok_or_else(|| Refusal::not_found("the phone number does not exist"))?;
-    Ok(json!({ "PhoneNumber": call.number(number) }))
-}
-
-fn page_of(name: &str, entries: &[Value], next_token: Option<String>) -> Value {
-    let mut page = json!({ name: entries });
-    if let Some(token) = next_token {
-        page["NextToken"] = token.into();
-    }
-    page
 }

@@ -11,10 +11,10 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
+use super::bucket::Throttle;
 use super::faults::{Fault, Outage};
-use super::values::{
-    Rate, Secret, Share, duration, numbers, optional_duration, optional_number, signed_duration,
-};
+use super::ledger::Action;
+use super::values::{Secret, Share, duration, numbers, optional_duration, optional_number, signed_duration};
 use crate::number::PhoneNumber;
 
 /// The access key that every scenario accepts, unless it lists keys of its own.
@@ -22,6 +22,9 @@ pub const ACCESS_KEY_ID: &str = "AKIDSIMULATED";
 
 /// The secret of [`ACCESS_KEY_ID`]. It opens nothing but a simulator.
 pub const SECRET_ACCESS_KEY: &str = "simulated-secret-that-opens-nothing";
+
+/// The service's largest page.
+const PAGE: usize = 100;
 
 /// A scenario. Durations are written `250ms`, `10s`, `1h 30m`; numbers `+12065550100`; shares 0 to 1.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -44,9 +47,20 @@ pub struct Scenario {
     #[serde(rename = "key")]
     pub(super) keys: Vec<Key>,
     /// The connectors that exist, with their numbers. If this is empty, the world is open: every connector
-    /// exists, and every number is associated with the connector it is asked for until it is disassociated.
+    /// exists, and a number that no table names is wherever a call needs it to be: on the connector it is asked for
+    /// until it is disassociated, unassigned for `associate` and `delete`, in the deletion queue for `restore`.
     #[serde(rename = "connector")]
-    pub(super) connectors: Vec<Connector>,
+    pub(super) connectors: Vec<Holding>,
+    /// The connector groups that exist, with their numbers.
+    #[serde(rename = "group")]
+    pub(super) groups: Vec<Holding>,
+    /// SIP rules, with their numbers: `disassociate` refuses these.
+    #[serde(rename = "sip_rule")]
+    pub(super) sip_rules: Vec<Holding>,
+    /// Numbers of the account that are associated with nothing. These tables have no `id`.
+    pub(super) unassigned: Vec<Holding>,
+    /// Numbers that are in the deletion queue. These tables have no `id`.
+    pub(super) deleted: Vec<Holding>,
     /// Connectors that answer 403 `ForbiddenException`.
     pub(super) forbidden: HashSet<String>,
     /// Connectors that answer 404 `NotFoundException`.
@@ -54,12 +68,21 @@ pub struct Scenario {
     /// Numbers that make the whole call fail with 400 `BadRequestException`.
     #[serde(deserialize_with = "numbers")]
     pub(super) poison: HashSet<PhoneNumber>,
-    /// The most numbers in a call; more are answered with 400 `BadRequestException`.
+    /// The most entries on a page, 1 to 100 (the default); a larger `max-results` is answered with 400
+    /// `BadRequestException`.
+    pub(super) page_limit: Option<usize>,
+    /// Whether every page of a listing is the first one, with the same `NextToken`.
+    pub(super) repeat_token: bool,
+    /// How long a listing shows a number as it was before a change. As long, `delete` still finds an association that
+    /// was removed.
+    #[serde(deserialize_with = "duration")]
+    pub(super) stale_listing: Duration,
+    /// The most numbers in a call that changes something; more are answered with 400 `BadRequestException`.
     pub(super) batch_limit: Option<usize>,
     /// Numbers that are refused inside a 200 answer; the first rule that matches applies.
     #[serde(rename = "number_error")]
     pub(super) number_errors: Vec<NumberErrorRule>,
-    /// The answer for a number that is not associated (any more).
+    /// The answer for a number that is not associated (any more), or is already as the call would make it.
     pub(super) unassociated: Unassociated,
     /// How `PhoneNumberId` is written in an answer.
     pub(super) id_form: IdForm,
@@ -88,58 +111,6 @@ pub(super) struct Latency {
     pub(super) jitter: Duration,
 }
 
-/// The rate limit: a token bucket from which a 429 takes nothing.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Throttle {
-    /// Requests a second.
-    pub(super) rate: Rate,
-    /// The bucket's size in requests; one second's worth if absent.
-    burst: Option<u64>,
-    /// Later rates.
-    #[serde(default)]
-    pub(super) changes: Vec<RateChange>,
-    /// Requests a second that another client of the account sends.
-    pub(super) others: Option<Rate>,
-    /// Whether all this applies to each connector by itself, and requests that name none share one more bucket.
-    #[serde(default)]
-    pub(super) per_connector: bool,
-    /// Whether and how a 429 says when to retry.
-    #[serde(default)]
-    pub(super) retry_after: RetryAfter,
-}
-
-impl Throttle {
-    /// The bucket's size in requests.
-    pub(super) fn burst(&self) -> u64 {
-        self.burst.unwrap_or_else(|| self.rate.0.div_ceil(1000)).max(1)
-    }
-}
-
-/// A rate that applies from a given time on.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RateChange {
-    /// From when.
-    #[serde(deserialize_with = "duration")]
-    pub(super) at: Duration,
-    /// Requests a second.
-    pub(super) rate: Rate,
-}
-
-/// What a 429 says about when to retry.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum RetryAfter {
-    /// Nothing.
-    #[default]
-    Silent,
-    /// `Retry-After`, in whole seconds.
-    Seconds,
-    /// `x-amz-retry-after`, in milliseconds.
-    Milliseconds,
-}
-
 /// An access key that the service knows.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -158,13 +129,14 @@ pub(super) struct Key {
     pub(super) requests: Option<u64>,
 }
 
-/// A connector of a closed world, with its numbers.
+/// Numbers that are in one place, such as on a connector, and the place's id. A number may be in two of them: on a
+/// connector and on a SIP rule.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Connector {
-    /// Its id.
+pub(super) struct Holding {
+    /// The id.
     pub(super) id: String,
-    /// Its numbers.
+    /// The numbers.
     #[serde(deserialize_with = "numbers")]
     pub(super) numbers: Vec<PhoneNumber>,
     /// A file with more numbers, one a line, beside the scenario.
@@ -174,9 +146,27 @@ pub(super) struct Connector {
     pub(super) first: Option<PhoneNumber>,
     /// How many numbers there are from `first` on.
     pub(super) count: u64,
+    /// What a listing says of these numbers.
+    pub(super) details: Details,
 }
 
-/// Numbers that are refused inside a 200 answer.
+/// What a listing says of a number. Absent, it follows from the number and its place.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Details {
+    /// `Name`; none.
+    pub(super) name: Option<String>,
+    /// `Country`: `US` for a number that begins with +1, or none.
+    pub(super) country: Option<String>,
+    /// `Type`: `TollFree` for +1 800 and its like, or `Local`.
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
+    /// `ProductType`: `SipMediaApplicationDialIn` for a number of a SIP rule, or `VoiceConnector`.
+    pub(super) product_type: Option<String>,
+}
+
+/// Numbers that are refused inside a 200 answer to a call that changes something; `restore`, which is about one number,
+/// is refused as a whole.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NumberErrorRule {
@@ -193,18 +183,21 @@ pub(super) struct NumberErrorRule {
     pub(super) p: Share,
     /// Only for this connector.
     pub(super) connector: Option<String>,
+    /// Only when this is done; always if absent.
+    pub(super) operation: Option<Action>,
     /// How often a number is refused before it is accepted; always if absent.
     pub(super) times: Option<u32>,
 }
 
-/// The answer for a number that is not associated.
+/// The answer for a number that is not associated, or on which the change was made before. The service's own answer is
+/// not known: a job must work with either.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Unassociated {
-    /// `NotFound`.
+    /// `NotFound`, or `PhoneNumberAssociationsExist` if `associate` finds it on that very connector.
     #[default]
     NotFound,
-    /// No error: it counts as removed.
+    /// No error: it counts as done.
     Accepted,
 }
 
@@ -281,10 +274,16 @@ impl Scenario {
         if let Some(message) = scenario.contradiction() {
             return Err(ScenarioError::Invalid { place: file.display().to_string(), message });
         }
-        for connector in &mut scenario.connectors {
-            connector.gather(file)?;
+        let Self { connectors, groups, sip_rules, unassigned, deleted, .. } = &mut scenario;
+        for holding in [connectors, groups, sip_rules, unassigned, deleted].into_iter().flatten() {
+            holding.gather(file)?;
         }
         Ok(scenario)
+    }
+
+    /// The most entries on a page.
+    pub(super) fn page_limit(&self) -> usize {
+        self.page_limit.unwrap_or(PAGE)
     }
 
     /// The access keys that are known.
@@ -301,9 +300,19 @@ impl Scenario {
 
     /// Describes two settings that contradict each other, if there are any.
     fn contradiction(&self) -> Option<String> {
-        let ids: HashSet<&str> = self.connectors.iter().map(|connector| connector.id.as_str()).collect();
-        if ids.len() < self.connectors.len() {
-            return Some("two `connector` tables have the same id".to_owned());
+        let tables =
+            [("connector", &self.connectors), ("group", &self.groups), ("sip_rule", &self.sip_rules)];
+        for (name, holdings) in tables {
+            let ids: HashSet<&str> = holdings.iter().map(|holding| holding.id.as_str()).collect();
+            if ids.len() < holdings.len() {
+                return Some(format!("two `{name}` tables have the same id"));
+            }
+        }
+        if self.unassigned.iter().chain(&self.deleted).any(|holding| !holding.id.is_empty()) {
+            return Some("an `unassigned` or `deleted` table has no id".to_owned());
+        }
+        if self.page_limit.is_some_and(|limit| !(1..=PAGE).contains(&limit)) {
+            return Some(format!("`page_limit` is not from 1 to {PAGE}"));
         }
         if self.latency.jitter > self.latency.mean {
             return Some("`latency.jitter` is more than `latency.mean`".to_owned());
@@ -321,7 +330,7 @@ impl Scenario {
     }
 }
 
-impl Connector {
+impl Holding {
     /// Adds the numbers of `numbers_file` and of the range to `numbers`.
     fn gather(&mut self, scenario: &Path) -> Result<(), ScenarioError> {
         if let Some(name) = &self.numbers_file {

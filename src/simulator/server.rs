@@ -28,9 +28,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::faults::{Answer, Delivery};
+use super::ledger::Ledger;
 use super::scenario::Scenario;
 use super::service::{Service, Tally};
-use super::world::Ledger;
+use crate::number::PhoneNumber;
 
 /// How long a stop waits for replies that are being sent. Stalled requests never end by themselves.
 const GRACE: Duration = Duration::from_millis(200);
@@ -120,6 +121,17 @@ impl Simulator {
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         self.shared.service().ledger()
+    }
+
+    /// Puts numbers on a connector before the first request, so that a listing shows them. Does nothing if the scenario
+    /// has connectors: it says itself what there is.
+    pub fn hold(&self, connector: &str, numbers: impl IntoIterator<Item = PhoneNumber>) {
+        self.shared.service().hold(Some(connector), numbers);
+    }
+
+    /// Adds numbers that are associated with nothing, as [`hold`](Self::hold).
+    pub fn hold_unassigned(&self, numbers: impl IntoIterator<Item = PhoneNumber>) {
+        self.shared.service().hold(None, numbers);
     }
 
     /// Stops it, and waits until its thread is gone. Replies that are being sent have a moment to finish.

@@ -7,20 +7,21 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Uri};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::bucket::Bucket;
-use super::call::{Body, Call};
+use super::bucket::{Bucket, RetryAfter};
+use super::call::{Body, Call, parameter, subjects};
 use super::faults::{self, Answer, Attempt, Delivery};
+use super::ledger::{Action, Ledger};
 use super::operations;
-use super::scenario::{RetryAfter, Scenario};
+use super::scenario::Scenario;
 use super::seed;
 use super::signature::{self, Verifier};
 use super::sts;
 use super::wire::{Refusal, Stamp, reply, to_json};
-use super::world::{Ledger, World};
+use super::world::{Cause, World};
 use crate::number::PhoneNumber;
 
 /// What the service has seen and done, for tests and for users who want to check.
@@ -34,6 +35,8 @@ pub struct Tally {
     pub throttled: u64,
     /// Disassociations that were made.
     pub applied: u64,
+    /// Changes that were made, by what was done.
+    pub changes: BTreeMap<Action, u64>,
     /// Requests that a fault or an outage hit, by its name.
     pub faults: BTreeMap<&'static str, u64>,
     /// The most requests that were waiting for their reply at one time.
@@ -49,7 +52,7 @@ pub(crate) struct Service {
     /// By connector if each has a limit of its own, else a single one.
     buckets: HashMap<String, Bucket>,
     world: World,
-    /// How often each batch was seen.
+    /// How often each batch, and each page, was seen.
     attempts: HashMap<u64, u32>,
     tally: Tally,
     /// When the first request arrived.
@@ -62,7 +65,7 @@ impl Service {
         Self {
             verifier: Verifier::new(&scenario),
             buckets: HashMap::new(),
-            world: World::new(&scenario.connectors),
+            world: World::new(&scenario),
             attempts: HashMap::new(),
             tally: Tally::default(),
             started: None,
@@ -96,7 +99,8 @@ impl Service {
             let delivery = delivery.unwrap_or_else(|refusal| Delivery::Reply(refusal.reply(&stamp)));
             Answer { delay: self.delay(), delivery }
         };
-        self.tally.applied = self.world.applied();
+        self.tally.changes.clone_from(self.world.applied());
+        self.tally.applied = self.tally.changes.get(&Action::Disassociate).copied().unwrap_or(0);
         if let Some(status) = answer.delivery.status() {
             *self.tally.statuses.entry(status.as_u16()).or_default() += 1;
         }
@@ -111,6 +115,18 @@ impl Service {
     /// What was seen and done so far.
     pub(crate) fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// Puts numbers on a connector, or into the account if there is none, as [`Simulator::hold`](super::Simulator::hold)
+    /// says.
+    pub(super) fn hold(&mut self, connector: Option<&str>, numbers: impl IntoIterator<Item = PhoneNumber>) {
+        let index = connector.map(|id| self.world.connector(id));
+        for number in numbers {
+            match index {
+                None => self.world.suppose_unassigned(number),
+                Some(index) => index.into_iter().for_each(|index| self.world.suppose(index, number)),
+            }
+        }
     }
 
     /// What happened to the numbers.
@@ -144,26 +160,27 @@ impl Service {
         self.throttle(request, elapsed)?;
         let (operation, id) = operations::find(request)?;
         let body = Body::parse(request.body())?;
+        let (action, force) = (operation.action, body.force == Some(true));
+        let numbers = subjects(action, body, &id)?;
+        let batch = batch_key(action, &id, &numbers, request.uri());
+        let nth = self.attempts.entry(batch).or_insert(0);
+        *nth += 1;
+        let cause = Cause { request: self.tally.requests, attempt: *nth, now, elapsed };
+        let listed = parameter(request.uri(), "filter-value").filter(|_| action == Action::List);
+        let connector = listed.as_ref().unwrap_or(&id);
+        let attempt = Attempt { action, connector, numbers: &numbers, batch, nth: *nth };
+        let fault = faults::choose(&self.scenario.faults, self.scenario.seed, &attempt);
         let mut call = Call {
             scenario: &self.scenario,
             world: &mut self.world,
+            action,
             uri: request.uri(),
             id: &id,
-            body: &body,
-            request: self.tally.requests,
-            attempt: 1,
+            numbers: &numbers,
+            force,
+            cause,
         };
         let ok = |body| reply(StatusCode::OK, to_json(&body), stamp);
-        if !operation.has_faults {
-            return (operation.run)(&mut call).map(|body| Delivery::Reply(ok(body)));
-        }
-        let numbers = body.numbers()?;
-        let batch = batch_key(&id, numbers);
-        let attempt = self.attempts.entry(batch).or_insert(0);
-        *attempt += 1;
-        call.attempt = *attempt;
-        let attempt = Attempt { connector: &id, numbers, batch, nth: *attempt };
-        let fault = faults::choose(&self.scenario.faults, self.scenario.seed, &attempt);
         let response = if fault.is_some_and(|fault| !fault.applies()) {
             Refusal::named(StatusCode::SERVICE_UNAVAILABLE, "").reply(stamp)
         } else {
@@ -211,9 +228,13 @@ impl Tally {
     }
 }
 
-/// Identifies connector and numbers, whatever the order of the numbers.
-fn batch_key(connector: &str, numbers: &[PhoneNumber]) -> u64 {
+/// Identifies what a call does and to what, whatever the order of its numbers; a listing's page by its URI.
+fn batch_key(action: Action, id: &str, numbers: &[PhoneNumber], uri: &Uri) -> u64 {
     let mut digits: Vec<u64> = numbers.iter().map(|number| number.digits()).collect();
     digits.sort_unstable();
-    seed::bits(0, format_args!("{connector} {digits:?}"))
+    match action {
+        Action::Disassociate => seed::bits(0, format_args!("{id} {digits:?}")),
+        Action::List => seed::bits(0, format_args!("{action:?} {uri}")),
+        _ => seed::bits(0, format_args!("{action:?} {id} {digits:?}")),
+    }
 }

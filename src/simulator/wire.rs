@@ -64,6 +64,20 @@ impl Refusal {
         Self::new(status, code, message)
     }
 
+    /// A refusal of a call about one number, with the code that a batch would have for that number.
+    pub(super) fn of_number(code: &str, message: &str) -> Self {
+        let status = match code {
+            "Unauthorized" => StatusCode::UNAUTHORIZED,
+            "Forbidden" | "AccessDenied" => StatusCode::FORBIDDEN,
+            "NotFound" => StatusCode::NOT_FOUND,
+            "Throttled" | "Throttling" => StatusCode::TOO_MANY_REQUESTS,
+            "ServiceFailure" => StatusCode::INTERNAL_SERVER_ERROR,
+            "ServiceUnavailable" => StatusCode::SERVICE_UNAVAILABLE,
+            _ => return Self::new(StatusCode::BAD_REQUEST, format!("{code}Exception"), message),
+        };
+        Self::named(status, message)
+    }
+
     /// Its code and its message.
     pub(super) fn words(&self) -> (&str, &str) {
         (&self.code, &self.message)

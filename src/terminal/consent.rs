@@ -7,6 +7,7 @@ use std::io::{self, BufRead, IsTerminal};
 
 use indicatif::HumanCount;
 
+use crate::action::Action;
 use crate::hint::Hint;
 use crate::terminal::Screen;
 use crate::terminal::overview::Overview;
@@ -24,11 +25,23 @@ pub enum Refused {
     /// The answer was a yes, or a count, but not the count.
     #[error("not confirmed: the answer was not {}, the count of the numbers; nothing was sent", HumanCount(*.0))]
     Miscounted(u64),
+    /// `--yes` alone is not enough to lose numbers, and the count beside it is missing or is another one.
+    #[error("this would {verb} {}, which is not confirmed by --yes alone, or with another count; nothing was sent", counted(*.numbers, "number"))]
+    Uncounted {
+        /// What would be done.
+        verb: &'static str,
+        /// How many there are.
+        numbers: u64,
+    },
 }
 
 impl Hint for Refused {
     fn hint(&self) -> Option<&str> {
-        (*self == Self::NobodyToAsk).then_some("use --yes in a script, or --simulate to rehearse without AWS")
+        match self {
+            Self::NobodyToAsk => Some("use --yes in a script, or --simulate to rehearse without AWS"),
+            Self::Uncounted { .. } => Some("--confirm-count gives the exact number"),
+            Self::Declined | Self::Miscounted(_) => None,
+        }
     }
 }
 
@@ -46,34 +59,57 @@ pub(crate) fn ask(overview: &Overview<'_>, screen: &Screen, stdin_is_input: bool
         return Err(Refused::NobodyToAsk);
     }
     forget_what_was_typed();
-    screen.ask(format_args!("{overview}\n\n{} ", question(overview.numbers(), overview.forgets.is_some())));
+    let (action, numbers) = (overview.action(), overview.numbers());
+    screen.ask(format_args!("{overview}\n\n{} ", question(action, numbers, overview.forgets.is_some())));
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     screen.log(format_args!("answered: {}", escaped(answer.trim())));
     match read {
-        Ok(_) => judge(overview.numbers(), &answer),
+        Ok(_) => judge(action, numbers, &answer),
         Err(_) => Err(Refused::Declined),
     }
 }
 
-fn question(numbers: u64, forgets: bool) -> String {
+/// Whether the count has to be given.
+fn needs_count(action: Action, numbers: u64) -> bool {
+    numbers > YES_UP_TO || action == Action::Delete && numbers > 0
+}
+
+/// Checks the count that was given with `--yes`.
+///
+/// # Errors
+/// If it is another one, or is missing where numbers may be lost for good.
+pub(crate) fn check_count(overview: &Overview<'_>, confirmed: Option<u64>) -> Result<(), Refused> {
+    let (action, numbers) = (overview.action(), overview.numbers());
+    match confirmed {
+        Some(count) if count == numbers => Ok(()),
+        None if action != Action::Delete => Ok(()),
+        _ => Err(Refused::Uncounted { verb: action.verb(), numbers }),
+    }
+}
+
+fn question(action: Action, numbers: u64, forgets: bool) -> String {
     let count = HumanCount(numbers);
     let forget = if forgets { "The record of that run will be lost. " } else { "" };
-    let calls = "Calls to these numbers will no longer be connected.";
+    let (calls, verb) = (action.consequence(), action.verb());
+    let verb = verb[..1].to_uppercase() + &verb[1..];
     match numbers {
         0 => format!("{forget}Delete its journal? [y/N]"),
-        1..=YES_UP_TO => format!("{forget}{calls} Remove {}? [y/N]", counted(numbers, "number")),
+        _ if !needs_count(action, numbers) => {
+            format!("{forget}{calls} {verb} {}? [y/N]", counted(numbers, "number"))
+        }
         _ => format!(
-            "{forget}{calls} Remove {count} numbers?\nType {count} to confirm, or anything else to cancel:"
+            "{forget}{calls} {verb} {}?\nType {count} to confirm, or anything else to cancel:",
+            counted(numbers, "number")
         ),
     }
 }
 
-fn judge(numbers: u64, answer: &str) -> Result<(), Refused> {
+fn judge(action: Action, numbers: u64, answer: &str) -> Result<(), Refused> {
     let answer = answer.trim().to_ascii_lowercase();
     let is_yes = matches!(&*answer, "y" | "yes");
     let is_count = answer == numbers.to_string() || answer == HumanCount(numbers).to_string();
-    match numbers <= YES_UP_TO {
+    match !needs_count(action, numbers) {
         true if is_yes => Ok(()),
         false if is_count => Ok(()),
         // The user meant to confirm, and needs to know why nothing happens.
@@ -102,9 +138,12 @@ mod tests {
 
     #[test]
     fn what_is_forgotten_is_asked_for() {
-        assert_eq!(question(0, true), "The record of that run will be lost. Delete its journal? [y/N]");
-        assert!(question(2, true).starts_with("The record of that run"));
-        assert!(!question(2, false).contains("that run"));
+        assert_eq!(
+            question(Action::Disassociate, 0, true),
+            "The record of that run will be lost. Delete its journal? [y/N]"
+        );
+        assert!(question(Action::Disassociate, 2, true).starts_with("The record of that run"));
+        assert!(!question(Action::Disassociate, 2, false).contains("that run"));
     }
 
     #[test]
@@ -122,9 +161,17 @@ mod tests {
             (1_001, "n\n", Err(Refused::Declined)),
             (1_001, "", Err(Refused::Declined)),
         ] {
-            assert_eq!(judge(numbers, answer), expected, "{numbers} {answer:?}");
-            let typed = question(numbers, false).contains("Type ");
+            assert_eq!(judge(Action::Disassociate, numbers, answer), expected, "{numbers} {answer:?}");
+            let typed = question(Action::Disassociate, numbers, false).contains("Type ");
             assert_eq!(typed, numbers > 1_000);
         }
+    }
+
+    #[test]
+    fn what_may_be_lost_for_good_always_needs_its_count() {
+        assert_eq!(judge(Action::Delete, 2, "y\n"), Err(Refused::Miscounted(2)));
+        assert_eq!(judge(Action::Delete, 2, "2\n"), Ok(()));
+        assert!(question(Action::Delete, 2, false).contains("Release 2 numbers?\nType 2 to confirm"));
+        assert!(question(Action::Associate, 2, false).ends_with("Put back 2 numbers? [y/N]"));
     }
 }

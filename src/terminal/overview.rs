@@ -11,9 +11,10 @@ use indicatif::HumanCount;
 use jiff::ZonedDateTime;
 use serde_json::json;
 
+use crate::action::Action;
 use crate::aws::credentials::Identity;
 use crate::input::{ConnectorId, EXAMPLES, Input, InvalidRow, RowId, Source, Standing, is_like_those_of_aws};
-use crate::plan::Plan;
+use crate::plan::{LeftOut, Plan};
 use crate::text::{counted, span};
 
 /// What would be sent, and what would not.
@@ -35,6 +36,10 @@ pub(crate) struct Overview<'a> {
     pub(crate) stops_at: Option<(ZonedDateTime, Duration)>,
     /// Rows that an earlier run of the same job has settled.
     pub(crate) settled: u64,
+    /// The last day on which what is done can be taken back, if there is one.
+    pub(crate) last_day: Option<String>,
+    /// How many rows an option leaves out.
+    pub(crate) left_out: Vec<(LeftOut, u64)>,
     /// What is forgotten with the journal that `--discard` deletes.
     pub(crate) forgets: Option<String>,
     /// Whether the details are all, and not only examples.
@@ -72,11 +77,29 @@ impl<'a> Overview<'a> {
     #[must_use]
     pub(crate) fn of(path: &Path, source: &'a Source, input: &'a Input, plan: &'a Plan) -> Self {
         let directory = path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned()));
-        let (target, identity, stops_at, settled, forgets, shows_all) = (None, None, None, 0, None, false);
-        Self { source, directory, input, plan, target, identity, stops_at, settled, forgets, shows_all }
+        Self {
+            source,
+            directory,
+            input,
+            plan,
+            target: None,
+            identity: None,
+            stops_at: None,
+            settled: 0,
+            last_day: None,
+            left_out: Vec::new(),
+            forgets: None,
+            shows_all: false,
+        }
     }
 
-    /// Numbers to be removed.
+    /// What is done with the numbers.
+    #[must_use]
+    pub(crate) fn action(&self) -> Action {
+        self.input.layout.action
+    }
+
+    /// The numbers that are sent.
     #[must_use]
     pub(crate) fn numbers(&self) -> u64 {
         self.plan.number_count() as u64
@@ -176,7 +199,11 @@ impl<'a> Overview<'a> {
         }));
         lines.extend(self.forgets.iter().map(|forgets| format!("to forget   {forgets}")));
         let requests = counted(self.plan.batch_count() as u64, "request");
-        lines.push(format!("to remove   {}, in {requests}", counted(self.numbers(), "number")));
+        let what = format!("to {}", self.action().verb());
+        lines.push(format!("{what:<12}{}, in {requests}", counted(self.numbers(), "number")));
+        lines.extend(self.last_day.as_ref().map(|day| {
+            format!("to go back  until {day} with `chime-sweep undo`; after that they may be lost for good")
+        }));
         lines.extend(self.stops_at.as_ref().map(|(at, left)| {
             format!("time limit  stops at {}, in {}", at.strftime("%a %F %H:%M %Z"), span(*left))
         }));
@@ -193,6 +220,10 @@ impl<'a> Overview<'a> {
         ];
         let not_sent = not_sent.into_iter().filter(|(_, count)| *count > 0);
         lines.extend(not_sent.map(|(name, count)| format!("not sent    {} {name}", HumanCount(count))));
+        let left_out = self.left_out.iter();
+        lines.extend(
+            left_out.map(|(option, rows)| format!("not sent    {} left out by {option}", HumanCount(*rows))),
+        );
         lines.extend(self.connectors());
         let multiline = self.input.notes.multiline;
         lines.extend(
@@ -251,13 +282,16 @@ impl<'a> Overview<'a> {
             "rows": rows.len(),
             "connector_column": notes.connector_column.as_deref().map(|column| column.trim_matches('`')),
             "number_column": notes.number_column.trim_matches('`'),
-            "to_remove": self.numbers(),
+            "action": self.action(),
+            "numbers": self.numbers(),
+            "to_remove": (self.action() == Action::Disassociate).then(|| self.numbers()),
             "requests": self.plan.batch_count(),
             "already_done": self.count(Standing::Finished) + self.settled,
             "invalid": self.count(Standing::Invalid),
             "altered": self.count(Standing::Kept),
             "duplicate": self.count(Standing::Duplicate),
             "ignored": self.count(Standing::Ignored),
+            "left_out": self.left_out_json(),
             "connectors": connectors.collect::<Vec<_>>(),
             "invalid_rows": self.input.invalid,
             "altered_rows": rows.suspects().iter().copied().map(pair).collect::<Vec<_>>(),
@@ -265,6 +299,18 @@ impl<'a> Overview<'a> {
             "shared_numbers": shared.map(pair).collect::<Vec<_>>(),
             "warnings": notes.warnings().into_iter().chain(self.foreign_connectors()).collect::<Vec<_>>(),
             "estimated_seconds": self.seconds(expected.rate()),
+        })
+    }
+
+    /// How many rows each option leaves out.
+    fn left_out_json(&self) -> serde_json::Value {
+        let rows = |is_it: fn(&LeftOut) -> bool| -> u64 {
+            self.left_out.iter().filter(|(option, _)| is_it(option)).map(|(_, rows)| rows).sum()
+        };
+        json!({
+            "limit": rows(|option| matches!(option, LeftOut::Limit(_))),
+            "only_connector": rows(|option| *option == LeftOut::OnlyConnector),
+            "skip_connector": rows(|option| *option == LeftOut::SkipConnector),
         })
     }
 

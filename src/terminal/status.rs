@@ -272,7 +272,7 @@ impl Finished {
         };
         let mut lines = vec![line("status", &status), line("settled", &rows)];
         if self.simulated {
-            lines.insert(1, line("service", "the simulator: no number was removed anywhere"));
+            lines.insert(1, line("service", "the simulator: nothing was changed at AWS"));
         }
         lines
     }

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 
 import boto3
@@ -103,6 +104,67 @@ def check_boto3():
     check("boto3: associate elsewhere", [error["ErrorCode"] for error in taken], ["PhoneNumberAssociationsExist"])
     associate(VoiceConnectorId="large", E164PhoneNumbers=["+12065550100"], ForceAssociate=True)
     check("boto3: associate by force", describe(voice, "+12065550100"), ("Assigned", ["large"]))
+    again = associate(VoiceConnectorId="large", E164PhoneNumbers=["+12065550100"])["PhoneNumberErrors"]
+    check("boto3: associate again", [error["ErrorCode"] for error in again], ["PhoneNumberAssociationsExist"])
+
+
+def check_boto3_life():
+    """What comes after a connector: group, deletion queue, and back."""
+    voice = client()
+    off_group = voice.disassociate_phone_numbers_from_voice_connector_group
+    errors = off_group(VoiceConnectorGroupId="group", E164PhoneNumbers=["+12065550120", "+12065550100"])["PhoneNumberErrors"]
+    check("boto3: off a group", [(error["PhoneNumberId"], error["ErrorCode"]) for error in errors], [("+12065550100", "NotFound")])
+    ruled = disassociate(voice, "calm", "+12065550122")["PhoneNumberErrors"]
+    check("boto3: on a SIP rule", [error["ErrorCode"] for error in ruled], ["BadRequest"])
+
+    delete, restore = voice.batch_delete_phone_number, voice.restore_phone_number
+    errors = delete(PhoneNumberIds=["+12065550120", "12065550123", "%2B12065550121", "+13125550000", "+19995550000"])["PhoneNumberErrors"]
+    check(
+        "boto3: delete",
+        [(error["PhoneNumberId"], error["ErrorCode"]) for error in errors],
+        [("+12065550121", "PhoneNumberAssociationsExist"), ("+13125550000", "PhoneNumberAssociationsExist"), ("+19995550000", "NotFound")],
+    )
+    check("boto3: delete nothing", error_of(delete, PhoneNumberIds=[]), modelled("BadRequestException", 400))
+    queue = voice.list_phone_numbers(Status="DeleteInProgress")["PhoneNumbers"]
+    wanted = ["+12065550120", "+12065550123", "+12065550125"]
+    check("boto3: the deletion queue", [number["E164PhoneNumber"] for number in queue], wanted)
+    check("boto3: deletion time", all(isinstance(number["DeletionTimestamp"], datetime) for number in queue), True)
+    restored = restore(PhoneNumberId="+12065550120")["PhoneNumber"]
+    check("boto3: restore", (restored["E164PhoneNumber"], restored["Status"]), ("+12065550120", "Unassigned"))
+    check("boto3: restore, encoded", restore(PhoneNumberId="%2B12065550125")["PhoneNumber"]["Status"], "Unassigned")
+    check("boto3: restore again", error_of(restore, PhoneNumberId="+12065550120"), modelled("NotFoundException", 404))
+    check("boto3: restore too much", error_of(restore, PhoneNumberId="+19005554000"), modelled("ResourceLimitExceededException", 400))
+
+
+def check_boto3_filters():
+    voice = client()
+
+    def listed(**filters):
+        numbers = voice.list_phone_numbers(**filters)["PhoneNumbers"]
+        return [(number["E164PhoneNumber"], number["ProductType"]) for number in numbers]
+
+    trunk, dial_in = "VoiceConnector", "SipMediaApplicationDialIn"
+    check("boto3: list a group", listed(FilterName="VoiceConnectorGroupId", FilterValue="group"), [("+12065550121", trunk)])
+    check("boto3: list a SIP rule", listed(FilterName="SipRuleId", FilterValue="rule"), [("+12065550122", dial_in)])
+    check("boto3: list a product", listed(ProductType=dial_in), [("+12065550122", dial_in)])
+    unassigned = [(f"+1206555012{n}", trunk) for n in (0, 4, 5)]
+    both = listed(Status="Unassigned", ProductType=trunk, MaxResults=100)
+    check("boto3: list a status and a product", [number for number in both if number in unassigned], unassigned)
+    check("boto3: list what is nowhere", listed(Status="Unassigned", FilterName="VoiceConnectorId", FilterValue="large"), [])
+    page = voice.list_phone_numbers(Status="Assigned", MaxResults=99)
+    check("boto3: list a status by pages", (len(page["PhoneNumbers"]), "NextToken" in page), (99, True))
+    number = voice.get_phone_number(PhoneNumberId="+12065550124")["PhoneNumber"]
+    details = [number[key] for key in ("Name", "Country", "Type", "ProductType", "Status", "Associations")]
+    check("boto3: details", details, ["Reception, desk 1", "CA", "TollFree", trunk, "Unassigned", []])
+    associations = voice.get_phone_number(PhoneNumberId="+12065550122")["PhoneNumber"]["Associations"]
+    check("boto3: association", [(it["Name"], it["Value"], it["AssociatedTimestamp"].year) for it in associations], [("SipRuleId", "rule", 2024)])
+    for name, filters in {
+        "filter": {"FilterName": "OrderId", "FilterValue": "x"},
+        "filter without value": {"FilterName": "SipRuleId"},
+        "token": {"NextToken": "x"},
+        "size": {"MaxResults": 0},
+    }.items():
+        check(f"boto3: list, wrong {name}", error_of(voice.list_phone_numbers, **filters), modelled("BadRequestException", 400))
 
 
 def list_by_pages(voice, connector):
@@ -118,20 +180,37 @@ def describe(voice, number):
     return number["Status"], [association["Value"] for association in number["Associations"]]
 
 
+# Error → status, and the id of the connector and the number that have it in the scenario.
+ERRORS = {
+    "BadRequestException": (400, "error-400", "+19005550400"),
+    "UnauthorizedClientException": (401, "error-401", "+19005550401"),
+    "ForbiddenException": (403, "error-403", "+19005550403"),
+    "AccessDeniedException": (403, "error-403-caller", "+19005554030"),
+    "NotFoundException": (404, "error-404", "+19005550404"),
+    "ConflictException": (409, "error-409", "+19005550409"),
+    "ThrottledClientException": (429, "error-429", "+19005550429"),
+    "ServiceFailureException": (500, "error-500", "+19005550500"),
+    "ServiceUnavailableException": (503, "error-503", "+19005550503"),
+}
+
+
 def check_boto3_errors():
     voice = client()
-    for connector, name, status in [
-        ("error-400", "BadRequestException", 400),
-        ("error-401", "UnauthorizedClientException", 401),
-        ("error-403", "ForbiddenException", 403),
-        ("error-403-caller", "AccessDeniedException", 403),
-        ("error-404", "NotFoundException", 404),
-        ("error-429", "ThrottledClientException", 429),
-        ("error-500", "ServiceFailureException", 500),
-        ("error-503", "ServiceUnavailableException", 503),
-        ("no such connector", "NotFoundException", 404),
-    ]:
-        check(f"boto3: {connector}", error_of(disassociate, voice, connector, "+12065550101"), modelled(name, status))
+    for name, (status, connector, number) in ERRORS.items():
+        on_connector = {"VoiceConnectorId": connector, "E164PhoneNumbers": ["+12065550101"]}
+        on_group = {"VoiceConnectorGroupId": connector, "E164PhoneNumbers": ["+12065550101"]}
+        for call, arguments in [
+            (voice.disassociate_phone_numbers_from_voice_connector, on_connector),
+            (voice.disassociate_phone_numbers_from_voice_connector_group, on_group),
+            (voice.associate_phone_numbers_with_voice_connector, on_connector),
+            (voice.batch_delete_phone_number, {"PhoneNumberIds": [number]}),
+            (voice.restore_phone_number, {"PhoneNumberId": number}),
+            (voice.list_phone_numbers, {"FilterName": "VoiceConnectorId", "FilterValue": connector}),
+            (voice.get_phone_number, {"PhoneNumberId": number}),
+        ]:
+            check(f"boto3: {call.__name__}, {name}", error_of(call, **arguments), modelled(name, status))
+    nowhere = error_of(disassociate, voice, "no such connector", "+12065550101")
+    check("boto3: no such connector", nowhere, modelled("NotFoundException", 404))
     conflict = error_of(disassociate, voice, "error-409", "+12065550101")
     check("boto3: error-409", conflict, ("ConflictException", "ConflictException", 409))
     check("boto3: bad pattern", error_of(disassociate, voice, "calm", "12-34"), modelled("BadRequestException", 400))
@@ -175,6 +254,27 @@ def check_cli():
     check("aws: get number", number["PhoneNumber"]["Associations"][0]["Value"], "large")
     page = aws("list-phone-numbers", "--filter-name", "VoiceConnectorId", "--filter-value", "large", "--max-results", "7")
     check("aws: list", (len(page["PhoneNumbers"]), "NextToken" in page), (7, True))
+    page = aws("list-phone-numbers", "--filter-name", "VoiceConnectorId", "--filter-value", "large", "--next-token", page["NextToken"])
+    check("aws: list, next page", page["PhoneNumbers"][0]["E164PhoneNumber"], "+13125550006")
+    page = aws("list-phone-numbers", "--status", "Assigned", "--product-type", "SipMediaApplicationDialIn")
+    check("aws: list, filtered", [number["E164PhoneNumber"] for number in page["PhoneNumbers"]], ["+12065550122"])
+    connectors = aws("list-voice-connectors", "--max-results", "1")
+    check("aws: connectors", (connectors["VoiceConnectors"][0]["Name"], "NextToken" in connectors), ("calm", True))
+    off_group = ["disassociate-phone-numbers-from-voice-connector-group", "--voice-connector-group-id", "group"]
+    check("aws: off a group", aws(*off_group, "--e164-phone-numbers", "+12065550121"), {"PhoneNumberErrors": []})
+    number = "+12065550101"
+    check("aws: delete", aws("batch-delete-phone-number", "--phone-number-ids", number), {"PhoneNumberErrors": []})
+    restored = aws("restore-phone-number", "--phone-number-id", number)
+    check("aws: restore", restored["PhoneNumber"]["Status"], "Unassigned")
+    associate = ["associate-phone-numbers-with-voice-connector", "--voice-connector-id", "calm", "--e164-phone-numbers", number]
+    check("aws: associate", aws(*associate, "--no-force-associate"), {"PhoneNumberErrors": []})
+    taken = aws(*associate, "--no-force-associate")["PhoneNumberErrors"]
+    check("aws: associate again", [error["ErrorCode"] for error in taken], ["PhoneNumberAssociationsExist"])
+    check("aws: associate by force", aws(*associate, "--force-associate"), {"PhoneNumberErrors": []})
+    for name in ("BadRequestException", "ThrottledClientException", "ServiceUnavailableException"):
+        for arguments in (["batch-delete-phone-number", "--phone-number-ids"], ["restore-phone-number", "--phone-number-id"]):
+            refused = aws(*arguments, ERRORS[name][2])
+            check(f"aws: {arguments[0]}, {name}", f"({name})" in str(refused), True)
 
 
 def check_sts():
@@ -191,12 +291,36 @@ def check_sts():
 def check_ledger():
     with urllib.request.urlopen(f"{ENDPOINT}/_simulator/ledger") as reply:
         ledger = json.load(reply)
-    applied = [(entry["connector"], entry["number"]) for entry in ledger["applications"]]
-    wanted = [("calm", "+12065550100"), ("per number", "+12065550110"), ("per number", "+12065550112"), ("calm", "+12065550101")]
-    check("the ledger holds these changes and no others", applied, wanted)
+    made = [(entry["action"], entry["connector"], entry["number"][-3:]) for entry in ledger["applications"]]
+    wanted = [
+        ("disassociate", "calm", "100"),
+        ("disassociate", "per number", "110"),
+        ("disassociate", "per number", "112"),
+        ("associate", "calm", "100"),
+        ("associate", "large", "100"),
+        ("disassociate", "group", "120"),
+        ("delete", None, "120"),
+        ("delete", None, "123"),
+        ("restore", None, "120"),
+        ("restore", None, "125"),
+        ("disassociate", "calm", "101"),
+        ("disassociate", "group", "121"),
+        ("delete", None, "101"),
+        ("restore", None, "101"),
+        ("associate", "calm", "101"),
+        ("associate", "calm", "101"),
+    ]
+    check("the ledger holds these changes and no others", made, wanted)
+    places = {it["number"]: (it["status"], it["connector"], it["group"], it["sip_rule"]) for it in ledger["inventory"]}
+    check("inventory: connector", places["+12065550101"], ("Assigned", "calm", None, None))
+    check("inventory: SIP rule", places["+12065550122"], ("Assigned", None, None, "rule"))
+    check("inventory: nowhere", places["+12065550121"], ("Unassigned", None, None, None))
+    check("inventory: deletion queue", places["+12065550123"], ("DeleteInProgress", None, None, None))
 
 
 check_boto3()
+check_boto3_life()
+check_boto3_filters()
 check_boto3_errors()
 check_cli()
 check_sts()

@@ -48,7 +48,8 @@ pub enum Holder {
 }
 
 impl Holder {
-    const ALL: [Self; 3] = [Self::Connector, Self::Group, Self::SipRule];
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Connector, Self::Group, Self::SipRule];
 
     /// The service's name: of the filter, and of an association.
     #[must_use]

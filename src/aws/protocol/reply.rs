@@ -137,6 +137,30 @@ pub fn batch(json: &Value, request_id: Option<Box<str>>) -> Option<BatchReply> {
     Some(BatchReply { request_id, errors: errors.iter().map(number_error).collect() })
 }
 
+/// The answer to a restore call, for [`interpret`]: an object with the number.
+#[must_use]
+pub fn restored(json: &Value, request_id: Option<Box<str>>) -> Option<BatchReply> {
+    json["PhoneNumber"].is_object().then(|| BatchReply { request_id, errors: Vec::new() })
+}
+
+/// The result of a call for one number, as if it were a batch of one: that the number is not found is about the number.
+///
+/// # Errors
+/// As before, unless it is that.
+pub(crate) fn of_one(
+    result: Result<BatchReply, ApiError>,
+    numbers: &[PhoneNumber],
+) -> Result<BatchReply, ApiError> {
+    match result {
+        Err(ApiError { kind: ErrorKind::NotFound, message, request_id, .. }) => {
+            let number = numbers.first().copied();
+            let errors = vec![NumberError { number, code: "NotFound".into(), message }];
+            Ok(BatchReply { request_id, errors })
+        }
+        result => result,
+    }
+}
+
 /// The parts of a reply that is not a success.
 struct Refusal {
     status: StatusCode,

@@ -1,4 +1,4 @@
-//! Writes the request for a batch: `POST /voice-connectors/{id}?operation=disassociate-phone-numbers`.
+//! Writes the request for a batch.
 //!
 //! Must not sign it ([`sigv4`](super::sigv4) does) and must not send it.
 
@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::action::Action;
 use crate::aws::endpoint::Endpoint;
 use crate::number::PhoneNumber;
 
@@ -31,34 +32,56 @@ pub enum RequestError {
     },
 }
 
-/// The unsigned request that disassociates `numbers` from `connector`, which is the id as the user knows it, not
-/// encoded.
+/// The unsigned request that does `action` with `numbers`, on `connector` if the action is on one: the id as the user
+/// knows it, not encoded.
 ///
-/// It has the headers `content-type` and `host`; a scheme's default port is left out of `host`, because clients leave
-/// it out. The body is byte for byte what botocore sends, with its spaces.
+/// | action | request |
+/// |---|---|
+/// | disassociate | `POST /voice-connectors/{id}?operation=disassociate-phone-numbers`, `{"E164PhoneNumbers": […]}` |
+/// | associate | `POST /voice-connectors/{id}?operation=associate-phone-numbers`, the same with `"ForceAssociate": false` |
+/// | delete | `POST /phone-numbers?operation=batch-delete`, `{"PhoneNumberIds": […]}` |
+/// | restore | `POST /phone-numbers/{id}?operation=restore`, for the first number |
+///
+/// It has the headers `content-type`, if there is a body, and `host`; a scheme's default port is left out of `host`,
+/// because clients leave it out. The body is byte for byte what botocore sends, with its spaces.
 ///
 /// # Errors
 /// If `connector` cannot be part of a URL path.
-pub fn disassociate(
+pub fn of_action(
     endpoint: &Endpoint,
+    action: Action,
     connector: &str,
     numbers: &[PhoneNumber],
 ) -> Result<http::Request<Bytes>, RequestError> {
-    if matches!(connector, "" | "." | "..") {
+    if action.needs_connector() && matches!(connector, "" | "." | "..") {
         return Err(RequestError::Connector(connector.into()));
     }
-    let segment = utf8_percent_encode(connector, UNRESERVED);
-    let mut body = String::from("{\"E164PhoneNumbers\": [");
-    for (index, number) in numbers.iter().enumerate() {
-        let comma = if index == 0 { "" } else { ", " };
-        let _ = write!(body, "{comma}\"{}\"", number.e164()); // a String takes everything
+    let on_connector = |operation| {
+        format!("/voice-connectors/{}?operation={operation}", utf8_percent_encode(connector, UNRESERVED))
+    };
+    let (target, key, end) = match action {
+        Action::Disassociate => (on_connector("disassociate-phone-numbers"), "E164PhoneNumbers", "]}"),
+        Action::Associate => {
+            (on_connector("associate-phone-numbers"), "E164PhoneNumbers", "], \"ForceAssociate\": false}")
+        }
+        Action::Delete => ("/phone-numbers?operation=batch-delete".to_owned(), "PhoneNumberIds", "]}"),
+        Action::Restore => {
+            let id = numbers.first().map(|number| number.e164().to_string()).unwrap_or_default();
+            (format!("/phone-numbers/{}?operation=restore", utf8_percent_encode(&id, UNRESERVED)), "", "")
+        }
+    };
+    let mut request = http::Request::post(format!("{endpoint}{target}")).header(HOST, endpoint.authority());
+    let mut body = String::new();
+    if !key.is_empty() {
+        request = request.header(CONTENT_TYPE, "application/json");
+        body = format!("{{\"{key}\": [");
+        for (index, number) in numbers.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            let _ = write!(body, "{comma}\"{}\"", number.e164()); // a String takes everything
+        }
+        body.push_str(end);
     }
-    body.push_str("]}");
-    http::Request::post(format!("{endpoint}/voice-connectors/{segment}?operation=disassociate-phone-numbers"))
-        .header(CONTENT_TYPE, "application/json")
-        .header(HOST, endpoint.authority())
-        .body(Bytes::from(body))
-        .map_err(|source| RequestError::Uri { length: connector.len(), source })
+    request.body(Bytes::from(body)).map_err(|source| RequestError::Uri { length: connector.len(), source })
 }
 
 #[cfg(test)]
@@ -70,7 +93,8 @@ mod tests {
 
     fn request(base: &str, connector: &str) -> Result<http::Request<Bytes>, RequestError> {
         let region = Region::parse("us-east-1").unwrap();
-        disassociate(&Endpoint::of_url(base, region, Variant::default(), true).unwrap(), connector, &[])
+        let endpoint = Endpoint::of_url(base, region, Variant::default(), true).unwrap();
+        of_action(&endpoint, Action::Disassociate, connector, &[])
     }
 
     #[test]

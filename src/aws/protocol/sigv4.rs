@@ -72,8 +72,10 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::action::Action;
     use crate::aws::endpoint::{Endpoint, Region, Variant};
-    use crate::aws::protocol::request::disassociate;
+    use crate::aws::protocol::listing::{self, Holder, Listed, NumberFilter, Query};
+    use crate::aws::protocol::request::of_action;
     use crate::number::PhoneNumber;
 
     /// A file of fixtures/sigv4, as fixtures/sigv4/generate.py writes it.
@@ -89,8 +91,31 @@ mod tests {
         region: String,
         time: String,
         endpoint: String,
+        #[serde(default)]
         connector: String,
+        #[serde(default)]
         numbers: Vec<String>,
+        /// The name in the service's model, of any operation but `DisassociatePhoneNumbersFromVoiceConnector`.
+        operation: Option<String>,
+        #[serde(default)]
+        parameters: Parameters,
+    }
+
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "PascalCase")]
+    struct Parameters {
+        voice_connector_id: String,
+        #[serde(rename = "E164PhoneNumbers")]
+        numbers: Vec<String>,
+        force_associate: Option<bool>,
+        phone_number_ids: Vec<String>,
+        phone_number_id: String,
+        filter_name: String,
+        filter_value: String,
+        status: Option<String>,
+        product_type: Option<String>,
+        max_results: Option<u8>,
+        next_token: Option<String>,
     }
 
     #[derive(Deserialize)]
@@ -128,16 +153,24 @@ mod tests {
     fn requests_are_byte_for_byte_those_of_botocore() {
         let cases = cases();
         assert!(cases.len() >= 15, "fixtures are missing");
+        let mut compared = 0;
         for (name, Case { given, sent }) in cases {
-            let numbers: Vec<_> =
-                given.numbers.iter().map(|number| PhoneNumber::parse(number).unwrap()).collect();
             let region = Region::parse(&given.region).unwrap();
             let endpoint = Endpoint::of_url(&given.endpoint, region, Variant::default(), true).unwrap();
-            let mut request = disassociate(&endpoint, &given.connector, &numbers).unwrap();
+            let Some(mut request) = request_of(&endpoint, &given) else { continue };
+            compared += 1;
             let (credentials, time) = (credentials(&given.credentials), given.time.parse().unwrap());
             sign(&mut request, &given.region, &credentials, time).unwrap();
             assert_eq!(request.method().as_str(), sent.method, "{name}");
-            let url = |text: &str| reqwest::Url::parse(text).unwrap(); // a scheme's default port is dropped
+            // A scheme's default port is dropped, and the order of a query says nothing.
+            let url = |text: &str| {
+                let mut url = reqwest::Url::parse(text).unwrap();
+                let mut query: Vec<_> =
+                    url.query().unwrap_or_default().split('&').map(String::from).collect();
+                query.sort();
+                url.set_query(Some(&query.join("&")));
+                url
+            };
             assert_eq!(url(&request.uri().to_string()), url(&sent.url), "{name}");
             assert_eq!(request.body(), sent.body.as_bytes(), "{name}");
             let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
@@ -146,11 +179,60 @@ mod tests {
             headers.remove("host");
             assert_eq!(headers, sent.headers, "{name}");
         }
+        assert!(compared >= 24, "only {compared} are compared");
+    }
+
+    /// The client's own request for the same; `None` if it never asks so.
+    fn request_of(endpoint: &Endpoint, given: &Given) -> Option<http::Request<Bytes>> {
+        let Parameters { voice_connector_id, max_results, next_token, .. } = &given.parameters;
+        let numbers = |texts: &[String]| -> Vec<PhoneNumber> {
+            texts.iter().map(|number| PhoneNumber::parse(number).unwrap()).collect()
+        };
+        let (one, ids) = (&given.parameters.phone_number_id, &given.parameters.phone_number_ids);
+        let known = |text: &Option<String>, known: [&'static str; 2]| {
+            text.as_ref().map(|text| known.into_iter().find(|known| known == text).expect("is known"))
+        };
+        let action = |action, connector, texts: &[String]| {
+            Some(of_action(endpoint, action, connector, &numbers(texts)).unwrap())
+        };
+        let read = |what| {
+            let page_size = max_results.unwrap_or_default();
+            let query = Query { what, page_size, next_token: next_token.as_deref().map(Into::into) };
+            (page_size > 0 || matches!(query.what, Listed::Number(_)))
+                .then(|| listing::request(endpoint, &query).unwrap())
+        };
+        match given.operation.as_deref() {
+            None => action(Action::Disassociate, &given.connector, &given.numbers),
+            Some("AssociatePhoneNumbersWithVoiceConnector") => {
+                given.parameters.force_associate.filter(|force| !force)?;
+                action(Action::Associate, voice_connector_id, &given.parameters.numbers)
+            }
+            Some("BatchDeletePhoneNumber") => action(Action::Delete, "", ids),
+            Some("RestorePhoneNumber") if one.starts_with('+') => {
+                action(Action::Restore, "", std::slice::from_ref(one))
+            }
+            Some("GetPhoneNumber") => read(Listed::Number(PhoneNumber::parse(one).unwrap())),
+            Some("ListVoiceConnectors") => read(Listed::Connectors),
+            Some("ListPhoneNumbers") => {
+                let holder =
+                    Holder::ALL.into_iter().find(|holder| holder.name() == given.parameters.filter_name);
+                read(Listed::Numbers(NumberFilter {
+                    status: known(&given.parameters.status, ["Assigned", "DeleteInProgress"]),
+                    product_type: known(
+                        &given.parameters.product_type,
+                        ["VoiceConnector", "SipMediaApplicationDialIn"],
+                    ),
+                    on: holder.map(|holder| (holder, given.parameters.filter_value.as_str().into())),
+                }))
+            }
+            Some(_) => None,
+        }
     }
 
     fn request() -> http::Request<Bytes> {
         let region = Region::parse("us-east-1").unwrap();
-        disassociate(&Endpoint::of_region(region, Variant::default()).unwrap(), "abc", &[]).unwrap()
+        let endpoint = Endpoint::of_region(region, Variant::default()).unwrap();
+        of_action(&endpoint, Action::Disassociate, "abc", &[]).unwrap()
     }
 
     #[test]

@@ -68,6 +68,8 @@ impl Account {
             token: None,
             seen: RefCell::default(),
             settings: PoolSettings {
+                action: crate::action::Action::Disassociate,
+                doubts_list: false,
                 concurrency: NonZeroUsize::MIN,
                 pace: PaceSettings { seed: 7, ..PaceSettings::default() },
                 max_attempts: NonZeroU32::MIN,

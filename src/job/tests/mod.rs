@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+use crate::action::Action;
 use crate::aws::endpoint::{Endpoint, Region, Variant};
 use crate::aws::protocol::{ApiError, BatchReply, ErrorKind, reply, request, sigv4};
 use crate::cli::{Cli, Command};
@@ -30,6 +31,7 @@ use crate::journal::writer::Journal;
 use crate::number::PhoneNumber;
 use crate::plan::Plan;
 use crate::pool::{self, Dispatcher, Renewal, Submission};
+use crate::report::reconcile::Unsent;
 use crate::report::{self, Place, RowResult};
 use crate::simulator::{self, Delivery, Ledger, Scenario};
 
@@ -193,8 +195,8 @@ impl Trial {
         *self.clock.lock().expect("no panic") += start.elapsed();
         if let Some(end) = end.filter(|end| !end.stop.as_ref().is_some_and(|stop| stop.reason.is_abort())) {
             let place = Place::default();
-            finish::finish(journal, &settings.report.path, &source, &input, place, end.stop.as_ref())
-                .expect("finishes");
+            let unsent = Unsent { stop: end.stop.as_ref(), selection: None };
+            finish::finish(journal, &settings.report.path, &source, &input, place, unsent).expect("finishes");
             session.finished = true;
         }
         session
@@ -209,7 +211,8 @@ impl Trial {
         let region = Region::parse("us-east-1").expect("a region");
         let endpoint = Endpoint::of_region(region, Variant::default()).expect("an endpoint");
         let mut request =
-            request::disassociate(&endpoint, &submission.connector, &submission.numbers).expect("a request");
+            request::of_action(&endpoint, Action::Disassociate, &submission.connector, &submission.numbers)
+                .expect("a request");
         let keys = self.keys.lock().expect("no panic").clone();
         sigv4::sign(&mut request, "us-east-1", &keys, wall()).expect("signs");
         let answer = self.service.lock().expect("no panic").answer(&request, wall(), elapsed);

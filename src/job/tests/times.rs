@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use tokio::time::sleep_until;
 
 use super::*;
+use crate::action::Action;
 use crate::aws::client::Client;
 use crate::aws::credentials::CredentialSource;
 use crate::aws::transport::service_client;
@@ -91,7 +92,10 @@ fn a_clock_that_is_set_during_a_run_is_learned_each_time() {
     let number = [PhoneNumber::parse("+12065550100").expect("a number")];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let submit = |client: &Client| {
-        runtime.block_on(client.submit("vc", &number)).map(drop).map_err(|error| error.kind)
+        runtime
+            .block_on(client.submit(Action::Disassociate, "vc", &number))
+            .map(drop)
+            .map_err(|error| error.kind)
     };
     assert_eq!(submit(&right), Ok(()));
     for off in [3600, 0, -5 * 3600, -3600, 3600, 0] {

@@ -1,5 +1,6 @@
 //! The pool under a paused clock, against a scripted service and a journal whose writes take time.
 
+mod actions;
 mod flow;
 mod outages;
 mod replies;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 
 use super::pace::PaceSettings;
 use super::*;
+use crate::action::Action;
 use crate::aws::protocol::{ErrorKind, NumberError};
 use crate::event::{Event, Inbox, Outcome, channel};
 use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source};
@@ -107,10 +109,12 @@ impl Night {
             connectors: connectors.to_vec(),
             batch_size: 10,
             settings: PoolSettings {
+                action: Action::Disassociate,
                 concurrency: NonZeroUsize::new(4).expect("positive"),
                 pace: PaceSettings { seed: 7, ..PaceSettings::default() },
                 max_attempts: NonZeroU32::new(3).expect("positive"),
                 max_failures: None,
+                doubts_list: true,
                 give_up_after: Duration::from_secs(1800),
                 patience: Duration::from_secs(120),
                 stop_at: None,
@@ -203,7 +207,8 @@ async fn record(
     rows: u32,
     durable: Arc<Mutex<HashSet<PhoneNumber>>>,
 ) -> (History, Vec<Event>) {
-    let mut history = History::new(Header::new(String::new(), rows, String::new(), None));
+    let mut history =
+        History::new(Header::new(String::new(), rows, String::new(), None, Action::Disassociate));
     let mut events = Vec::new();
     loop {
         let Some(group) = inbox.try_take() else { return (history, events) };

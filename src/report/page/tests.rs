@@ -4,6 +4,7 @@ use super::check;
 use super::file::MARK;
 use super::rows::{Gathered, SHOWN};
 use super::view::Page;
+use crate::action::Action;
 use crate::input::{InputOptions, Source};
 use crate::report;
 use crate::report::summary::{Counted, Summary, VERSION};
@@ -20,6 +21,7 @@ fn page(rows: &str, full_numbers: bool) -> String {
     })
     .unwrap();
     let summary = Summary {
+        action: Action::Disassociate,
         version: VERSION,
         report: "n.report.csv".into(),
         simulated: false,

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::chart::{self, Chart, Percent, day, ended};
 use super::rows::{Gathered, Row};
 use crate::report::summary::masked::masked;
-use crate::report::summary::text::{STILL_BILLED, worst_first};
+use crate::report::summary::text::worst_first;
 use crate::report::summary::{Counts, ErrorCount, Summary};
 use crate::report::timeline::Timeline;
 use crate::text::{self, counted};

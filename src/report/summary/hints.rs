@@ -2,6 +2,16 @@
 //!
 //! Says only what helps in most cases, and nothing for a code that it does not know. Must not guess from a message.
 
+use std::sync::LazyLock;
+
+use crate::aws::permissions::REMOVE;
+
+static DENIED: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "the credentials need the action `{REMOVE}` on this connector: `chime-sweep help permissions` has the policy"
+    )
+});
+
 /// What to do about rows with this `error_code`.
 #[must_use]
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -23,9 +33,7 @@ pub(super) fn hint(code: &str) -> Option<&'static str> {
         "VoiceConnectorGroupAssociationsExist" => {
             "the number or its connector still belongs to a voice connector group: take it out of the group, then rerun"
         }
-        "AccessDenied" | "Unauthorized" | "UnauthorizedClient" => {
-            "the credentials need the action `chime:DisassociatePhoneNumbersFromVoiceConnector` on this connector"
-        }
+        "AccessDenied" | "Unauthorized" | "UnauthorizedClient" => &DENIED,
         "ExpiredToken"
         | "TokenRefreshRequired"
         | "RequestExpired"
@@ -85,6 +93,11 @@ pub(super) fn hint(code: &str) -> Option<&'static str> {
         "UnknownAction" => "the report is of a later version of chime-sweep",
         "BrokenUtf8" => "save the file as CSV in UTF-8",
         "EmptyConnector" | "InvalidConnector" => "fill in the connector's id in the report, then rerun",
+        "LeftOut" => "these were left out as you asked: rerun sends them",
+        "WrongList" => {
+            "nothing was changed: check that the file, the account and the region are the right ones; if they are, \
+             --max-failures 100% sends the rest all the same"
+        }
         "Deadline" | "Interrupted" | "Terminated" | "NotSent" => "these were not sent: rerun sends them",
         "TooManyFailures" => {
             "these were not sent because too many others failed: fix those first, then rerun"
@@ -115,10 +128,19 @@ mod tests {
     fn every_reason_to_stop_early_has_a_hint() {
         use StopReason::{
             Credentials, Deadline, Forbidden, GaveUp, Interrupted, NeverReached, Terminated, TooManyFailures,
+            WrongList,
         };
-        for reason in
-            [Credentials, Deadline, Forbidden, GaveUp, Interrupted, NeverReached, Terminated, TooManyFailures]
-        {
+        for reason in [
+            Credentials,
+            Deadline,
+            Forbidden,
+            GaveUp,
+            Interrupted,
+            NeverReached,
+            Terminated,
+            TooManyFailures,
+            WrongList,
+        ] {
             assert!(hint(reason.code()).is_some(), "{reason:?}");
         }
     }

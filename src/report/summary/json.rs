@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::counts::{Counted, Counts};
+use crate::action::Action;
 use crate::aws::credentials::Caller;
 use crate::event::StopReason;
 use crate::files;
@@ -31,6 +32,8 @@ pub struct Summary {
     pub report: PathBuf,
     /// The run was simulated: nothing happened at AWS.
     pub simulated: bool,
+    /// What was done with the numbers.
+    pub action: Action,
     /// The report's rows.
     #[serde(flatten)]
     pub counted: Counted,

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::counts::ErrorCount;
 use super::*;
+use crate::action::Action;
 use crate::event::StopReason;
 use crate::input::Status;
 use crate::input::{InputOptions, RowId, Source};
@@ -39,6 +40,7 @@ fn run() -> Run {
 
 fn summary(counted: Counted, run: Option<Run>) -> Summary {
     Summary {
+        action: Action::Disassociate,
         version: VERSION,
         report: "numbers.report.csv".into(),
         simulated: false,
@@ -221,6 +223,7 @@ proptest! {
             attempts: 1,
             request_id: "r",
             completed_at: None,
+            before: "",
         };
         let (mut written, mut counter) = (Vec::new(), Counted::default());
         report::write(&mut written, &source, &input, Place::default(), result_of, |row| counter.add_written(&row, &input.rows)).unwrap();

@@ -10,13 +10,29 @@ use indicatif::HumanCount;
 use super::counts::{Counted, Counts, ErrorCount};
 use super::json::{Run, Summary};
 use super::masked::masked;
+use crate::action::Action;
 use crate::text::{counted, span};
 
 /// Connectors and codes shown; the JSON has all.
 const SHOWN: usize = 10;
 
-/// What an operator should not have to learn from the bill.
-pub const STILL_BILLED: &str = "a number that was removed from its connector stays in the account's inventory, and is billed, until it is released";
+impl Summary {
+    /// What an operator should not have to learn from the bill, or from AWS; `None` if nothing has changed there.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        let has_changed = self.counted.rows.succeeded > 0 && !self.simulated;
+        Some(match has_changed.then_some(self.action)? {
+            Action::Disassociate => "a number that was removed from its connector stays in the account's inventory, \
+                                     and is billed, until `chime-sweep release` puts it into the deletion queue"
+                .to_owned(),
+            Action::Delete => format!(
+                "released numbers go back to AWS after seven days; until then `chime-sweep undo {}` restores them",
+                self.report.display()
+            ),
+            Action::Associate | Action::Restore => return None,
+        })
+    }
+}
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,7 +58,7 @@ fn lines(summary: &Summary) -> Vec<String> {
     let rows = &summary.counted.rows;
     let mut lines = Vec::new();
     if summary.simulated {
-        lines.push("SIMULATED: no number was removed anywhere".to_owned());
+        lines.push("SIMULATED: nothing was changed at AWS".to_owned());
     }
     if let Some(because) = summary.run.as_ref().and_then(Run::stopped_because) {
         lines.push(format!("stopped early: {because}"));
@@ -60,9 +76,7 @@ fn lines(summary: &Summary) -> Vec<String> {
         Some(run) => lines.extend(pace(run)),
         None => lines.push("only the run knows the pace: its --summary-json file has it".to_owned()),
     }
-    if rows.succeeded > 0 && !summary.simulated {
-        lines.push(format!("note: {STILL_BILLED}"));
-    }
+    lines.extend(summary.note().map(|note| format!("note: {note}")));
     if let Some(command) = &summary.next_command {
         lines.push("\nall of this is in the report; what succeeded is not sent again".to_owned());
         lines.push(format!("to continue with the rest: {command}"));

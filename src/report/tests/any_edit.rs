@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::edited::{CONNECTOR, header, reported};
 use super::*;
+use crate::action::Action;
 use crate::input::Standing;
 
 /// A row of a report with any status and a valid or damaged number.
@@ -32,7 +33,8 @@ fn any_row() -> impl Strategy<Value = Vec<Vec<u8>>> {
         let mut row = reported(status);
         row[1] = format!("+{number}").into_bytes();
         row[4] = code.into();
-        let key = RowKey::new(CONNECTOR, PhoneNumber::parse(&format!("+{number}")).unwrap());
+        let key =
+            RowKey::new(Action::Disassociate, CONNECTOR, PhoneNumber::parse(&format!("+{number}")).unwrap());
         row[12] = if keyed { key.as_str().into() } else { Vec::new() };
         row
     })

@@ -1,6 +1,8 @@
 //! What the tests of the simulator share: requests, signed by AWS's own code.
 
+mod account;
 mod faults;
+mod listing;
 mod scenarios;
 mod server;
 mod service;
@@ -15,6 +17,7 @@ use aws_sigv4::sign::v4::SigningParams;
 use bytes::Bytes;
 use http::{Request, Response};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{ACCESS_KEY_ID, Answer, Delivery, SECRET_ACCESS_KEY, Scenario, Service};
 
@@ -107,6 +110,12 @@ impl Bench {
         seen(self.ask(&disassociate(connector, numbers), 0))
     }
 
+    /// The status and the body of the answer to any call.
+    fn json(&mut self, method: &str, address: &str, body: &str) -> (u16, Value) {
+        let (status, text) = seen(self.ask(&Signer::default().sign(method, address, body), 0));
+        (status, serde_json::from_str(&text).unwrap())
+    }
+
     fn applied(&self) -> u64 {
         self.0.tally().applied
     }
@@ -126,4 +135,16 @@ fn seen(answer: Answer) -> (u16, String) {
 
 fn header<'a>(response: &'a Response<Bytes>, name: &str) -> &'a str {
     response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+/// The numbers that a reply refuses, by id, with their codes.
+fn codes(body: &str) -> Vec<(String, String)> {
+    let answer: Value = serde_json::from_str(body).unwrap();
+    let errors = answer["PhoneNumberErrors"].as_array().unwrap();
+    let text = |error: &Value, key: &str| error[key].as_str().unwrap().to_owned();
+    errors.iter().map(|error| (text(error, "PhoneNumberId"), text(error, "ErrorCode"))).collect()
+}
+
+fn pair(id: &str, code: &str) -> (String, String) {
+    (id.to_owned(), code.to_owned())
 }

@@ -8,6 +8,7 @@ use chime_sweep::input::{Input, InputOptions, Source};
 use chime_sweep::job::finish;
 use chime_sweep::journal::writer::Journal;
 use chime_sweep::report::Place;
+use chime_sweep::report::reconcile::Unsent;
 
 use super::*;
 
@@ -49,7 +50,8 @@ fn a_torn_journal_of_version_3_always_becomes_the_same_report() {
     assert_eq!(replayed.history.map(|history| history.settled()), Some(8));
     let path = job.path("numbers.simulated.csv");
     let stop = StopReason::Interrupted.into();
-    finish::finish(journal, &path, &source, &input, Place::default(), Some(&stop)).expect("finishes");
+    let unsent = Unsent { stop: Some(&stop), selection: None };
+    finish::finish(journal, &path, &source, &input, Place::default(), unsent).expect("finishes");
     let report = fs::read_to_string(fixture("torn.report.csv")).expect("reads");
     assert_eq!(job.read("numbers.simulated.csv"), report);
 

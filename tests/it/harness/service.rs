@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use chime_sweep::simulator::{Ledger, NumberRecord, Scenario, Simulator, StartError, Tally};
+use chime_sweep::simulator::{Action, Ledger, NumberRecord, Scenario, Simulator, StartError, Tally};
 
 use super::{Row, wait_until};
 
@@ -69,7 +69,9 @@ impl Service {
 
     /// The numbers that were disassociated, in the order in which that happened.
     pub fn applied(&self) -> Vec<String> {
-        self.ledger().applications.iter().map(|made| made.number.e164().to_string()).collect()
+        let applications = self.ledger().applications.into_iter();
+        let off = applications.filter(|made| made.action == Action::Disassociate);
+        off.map(|made| made.number.e164().to_string()).collect()
     }
 
     /// How many calls that reached the account named this number.

@@ -1,0 +1,57 @@
+//! Which IAM permissions each command needs: the one table that `help permissions`, the README and hints are made of.
+//!
+//! Amazon Chime SDK Voice has the service prefix `chime`, and each operation has the permission of its name:
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonchime.html>. Must not call anything.
+
+use std::fmt::Write;
+
+/// A permission, and what it is for.
+pub(crate) type Permission = (&'static str, &'static str);
+
+/// The action that removes numbers.
+pub(crate) const REMOVE: &str = "chime:DisassociatePhoneNumbersFromVoiceConnector";
+
+const REMOVAL: Permission = (REMOVE, "removes numbers from a connector");
+const ASSOCIATION: Permission =
+    ("chime:AssociatePhoneNumbersWithVoiceConnector", "puts numbers back on a connector");
+const DELETION: Permission = ("chime:BatchDeletePhoneNumber", "puts numbers into the deletion queue");
+const RESTORATION: Permission = ("chime:RestorePhoneNumber", "takes a number out of the deletion queue");
+const NUMBERS: Permission = ("chime:ListPhoneNumbers", "shows which numbers are on a connector");
+const NUMBER: Permission = ("chime:GetPhoneNumber", "shows where one number is");
+const CONNECTORS: Permission = ("chime:ListVoiceConnectors", "shows which connectors there are");
+
+/// Commands, and what they need.
+const COMMANDS: [(&str, &[Permission]); 7] = [
+    ("run, rerun", &[REMOVAL]),
+    ("run --check, rerun --check", &[REMOVAL, NUMBERS, NUMBER, CONNECTORS]),
+    ("plan --check, verify", &[NUMBERS, NUMBER, CONNECTORS]),
+    ("export", &[NUMBERS, CONNECTORS]),
+    ("undo of a removal", &[ASSOCIATION, NUMBERS, NUMBER]),
+    ("release", &[DELETION, NUMBERS]),
+    ("undo of a release", &[RESTORATION, NUMBERS]),
+];
+
+/// The text of `help permissions`: for each command what it needs and why, and a policy that allows it.
+#[must_use]
+pub(crate) fn text() -> String {
+    let mut text = "The IAM permissions that each command needs, and a policy that allows no more than them. The other \
+                    commands call no AWS service. AWS STS is asked for the account, which needs no permission."
+        .to_owned();
+    for (commands, permissions) in COMMANDS {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n\n{commands}:");
+        for (action, why) in permissions {
+            let _ = write!(text, "\n  {action:48}  {why}");
+        }
+        let _ = write!(text, "\n\n{}", policy(permissions));
+    }
+    text
+}
+
+/// A complete policy.
+fn policy(permissions: &[Permission]) -> String {
+    let actions: Vec<_> = permissions.iter().map(|(action, _)| action).collect();
+    let statement = serde_json::json!({ "Effect": "Allow", "Action": actions, "Resource": "*" });
+    let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": [statement] });
+    format!("{policy:#}")
+}

@@ -1,0 +1,139 @@
+//! The input of `undo` and `release`: the numbers of a report that the report's own run has changed.
+//!
+//! What is not certain is left out, and counted: a row that was edited since, and a success that the run only found.
+//! Must not ask the service.
+
+use anyhow::bail;
+
+use crate::action::Action;
+use crate::hint::Hinted;
+use crate::input::{Header, Input, InputOptions, Source, Status, Verdict, judge};
+use crate::report;
+use crate::text::counted;
+
+/// Where a report says that its number was on its connector before it was sent.
+const ON_CONNECTOR: &str = "on_connector";
+
+/// An input that was taken from another file.
+#[derive(Debug)]
+pub(crate) struct Derived {
+    /// Connectors and numbers, in the file's order.
+    pub(crate) source: Source,
+    /// What was left out, in words.
+    pub(crate) left_out: Vec<String>,
+}
+
+/// Rows that are left out, by reason.
+#[derive(Default)]
+struct LeftOut {
+    edited: u64,
+    found_done: u64,
+    of_another_action: u64,
+    without_connector: u64,
+    on_connector: u64,
+    not_valid: u64,
+}
+
+/// The rows of `file`, which is read with these `options`, that `action` is to be done with.
+///
+/// # Errors
+/// If the file cannot be read, or has no such row.
+pub(crate) fn derive(file: &Source, options: &InputOptions, action: Action) -> anyhow::Result<Derived> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    csv.write_record(["voice_connector_id", "phone_number"])?;
+    let mut left_out = LeftOut::default();
+    let mut rows = 0_u64;
+    let mut take = |connector: &str, number: &str| {
+        rows += 1;
+        csv.write_record([connector, number])
+    };
+    match Input::is_report(file)? {
+        true => of_report(file, options, action, &mut take, &mut left_out)?,
+        false if action == Action::Delete => of_export(file, options, &mut take, &mut left_out)?,
+        false => bail!("`{}` is not a chime-sweep report", file.name()),
+    }
+    let left_out = left_out.in_words(action);
+    if rows == 0 {
+        let why = if left_out.is_empty() { "no row succeeded".to_owned() } else { left_out.join("; ") };
+        bail!(Hinted::new(
+            format!("`{}` has no number to {}", file.name(), action.verb()),
+            format!("only what a run has changed can be taken further; here: {why}")
+        ));
+    }
+    let bytes = csv.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    Ok(Derived { source: Source::from_bytes(file.name(), bytes), left_out })
+}
+
+/// What a report must have done before `action` can be done.
+fn undoes(action: Action) -> &'static [Action] {
+    match action {
+        Action::Associate => &[Action::Disassociate, Action::Restore],
+        Action::Delete => &[Action::Disassociate],
+        Action::Restore => &[Action::Delete],
+        Action::Disassociate => &[],
+    }
+}
+
+fn of_report(
+    report: &Source,
+    options: &InputOptions,
+    action: Action,
+    take: &mut impl FnMut(&str, &str) -> csv::Result<()>,
+    left_out: &mut LeftOut,
+) -> anyhow::Result<()> {
+    let mut taken = Ok(());
+    report::read(report, options, |row| {
+        if row.status != Some(Status::Succeeded) || taken.is_err() {
+            return;
+        }
+        let was_on_connector = row.before.is_empty() || row.before == ON_CONNECTOR;
+        let reason = match row.action.unwrap_or_default() {
+            did if !undoes(action).contains(&did) => &mut left_out.of_another_action,
+            _ if !row.is_untouched() => &mut left_out.edited,
+            did if !row.code.is_empty() || did == Action::Disassociate && !was_on_connector => {
+                &mut left_out.found_done
+            }
+            _ if action.needs_connector() && row.connector.is_empty() => &mut left_out.without_connector,
+            _ => return taken = take(&row.connector, &row.number),
+        };
+        *reason += 1;
+    })?;
+    Ok(taken?)
+}
+
+/// Of a list of numbers, those without a connector.
+fn of_export(
+    file: &Source,
+    options: &InputOptions,
+    take: &mut impl FnMut(&str, &str) -> csv::Result<()>,
+    left_out: &mut LeftOut,
+) -> anyhow::Result<()> {
+    let options = InputOptions { action: Some(Action::Delete), ..options.clone() };
+    let (header, mut records) = Header::read(file, &options)?;
+    let layout = header.layout(&options)?;
+    while let Some(record) = records.next()? {
+        match judge(&layout, record.fields) {
+            Verdict::Pending { connector: "", number, .. } => take("", &number.e164().to_string())?,
+            Verdict::Pending { .. } => left_out.on_connector += 1,
+            Verdict::Ignored => {}
+            _ => left_out.not_valid += 1,
+        }
+    }
+    Ok(())
+}
+
+impl LeftOut {
+    fn in_words(&self, action: Action) -> Vec<String> {
+        let done = undoes(action).first().map_or("changed", |action| action.done());
+        let reasons = [
+            (self.edited, "was edited after it was reported".to_owned()),
+            (self.found_done, format!("was not {done} by this report: there was nothing left to do")),
+            (self.of_another_action, "is of another action".to_owned()),
+            (self.without_connector, "names no connector".to_owned()),
+            (self.on_connector, "is on a connector".to_owned()),
+            (self.not_valid, "is not valid".to_owned()),
+        ];
+        let reasons = reasons.into_iter().filter(|(rows, _)| *rows > 0);
+        reasons.map(|(rows, why)| format!("{}: each {why}", counted(rows, "row"))).collect()
+    }
+}

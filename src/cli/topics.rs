@@ -127,6 +127,8 @@ A number is in E.164 format: a country code and the subscriber's number, at most
 number that a spreadsheet has damaged (1.20656E+10), a range, an extension, and a +1 number without 11 digits are marked \
 `invalid`, not guessed: export the column as text.
 
+What `chime-sweep export` writes is such a file. Its rows that have a note in place of a connector ask for nothing.
+
 The report has the input's columns and rows, in order, and ten more columns:
   status          succeeded, failed, unknown (it may have happened),
                   not_attempted, invalid, or duplicate

@@ -19,10 +19,10 @@ pub(crate) fn is_ignored(layout: &Layout, row: &ByteRecord) -> bool {
     let begins_with_text =
         row.get(0).and_then(<[u8]>::first).is_some_and(|byte| byte.is_ascii_graphic() && *byte != b'#');
     let cell = |at: usize| row.get(at).unwrap_or_default().trim_ascii();
-    let has_note = || layout.note.is_some_and(|at| !cell(at).is_empty());
-    let is_on_nothing = layout.connector.column().is_some_and(|at| cell(at).is_empty())
+    let has_note = layout.note.is_some_and(|at| !cell(at).is_empty());
+    let is_on_nothing = has_note
         && layout.action.needs_connector()
-        && has_note();
+        && layout.connector.column().is_some_and(|at| cell(at).is_empty());
     if begins_with_text && !layout.is_report() && !is_on_nothing {
         return false; // nearly every row
     }

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::ensure;
+use indicatif::HumanCount;
 use serde_json::Value;
 
 use super::failure::with_note;
@@ -37,7 +38,7 @@ pub(super) fn execute(args: ExportArgs, env: &Environment, screen: &Screen) -> a
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let service = Service::open(&settings, env, &runtime)?;
     if let Some(identity) = &service.identity {
-        screen.say(format!("listing the numbers of account {} at {}", identity.account(), service.target));
+        screen.say(format!("service     {}\naccount     {}", service.target, identity.account()));
     }
     let wanted = Wanted {
         unassigned: args.unassigned,
@@ -100,20 +101,18 @@ async fn list(
 
 fn summary(exported: Exported, requests: u64, output: Option<&Path>) -> String {
     let Exported { removable, unassigned, kept, without_time } = exported;
-    let mut text = format!("{} on connectors", counted(removable, "number"));
-    for (count, what) in [
+    let others = [
         (unassigned, "on no connector"),
         (kept, "that no connector's call can remove"),
         (without_time, "left out: the service does not say since when they are where they are"),
-    ] {
-        if count > 0 {
-            text += &format!(", {} {what}", indicatif::HumanCount(count));
-        }
+    ];
+    let others = others.into_iter().filter(|(count, _)| *count > 0);
+    let others = others.map(|(count, what)| format!("{} {what}", HumanCount(count)));
+    let counts: Vec<_> =
+        [format!("{} on connectors", counted(removable, "number"))].into_iter().chain(others).collect();
+    let listed = format!("{}; {}", counts.join(", "), counted(requests, "request"));
+    match output.map(quoted_path) {
+        Some(path) => format!("{listed}\nwritten: {path}\nnext: chime-sweep plan {path}"),
+        None => listed,
     }
-    text += &format!("; {}", counted(requests, "request"));
-    if let Some(path) = output {
-        let path = quoted_path(path);
-        text += &format!("\nwritten: {path}\nnext: chime-sweep plan {path}");
-    }
-    text
 }

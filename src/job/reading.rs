@@ -2,6 +2,7 @@
 //!
 //! Must not know what is read.
 
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,13 +26,13 @@ use crate::terminal::tally::Tally;
 /// The settings of a command that only reads.
 #[must_use]
 pub(super) fn settings(args: ReadArgs) -> (ServiceSettings, PoolSettings) {
-    let (one, calls) = (std::num::NonZeroU32::MIN, args.calls);
+    let calls = args.calls;
     let service = ServiceSettings {
         choice: match args.simulate {
             true => ServiceChoice::Simulator { scenario: args.scenario },
             false => ServiceChoice::Aws(aws_args(args.aws)),
         },
-        concurrency: one.try_into().unwrap_or(std::num::NonZeroUsize::MIN),
+        concurrency: NonZeroUsize::MIN,
         connect_timeout: calls.connect_timeout,
         request_timeout: calls.request_timeout,
         remember: !calls.no_remember,
@@ -47,7 +48,7 @@ pub(super) fn settings(args: ReadArgs) -> (ServiceSettings, PoolSettings) {
         doubts_list: false,
         concurrency: service.concurrency,
         pace,
-        max_attempts: one,
+        max_attempts: NonZeroU32::MIN,
         max_failures: None,
         give_up_after: args.give_up_after,
         patience: UNATTENDED_PATIENCE,

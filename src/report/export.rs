@@ -262,12 +262,12 @@ mod tests {
 
     #[test]
     fn only_what_is_wanted_is_listed() {
-        let named = |name: &str, associations: Value| json!({ "E164PhoneNumber": "+20", "Name": name, "Associations": associations });
+        let item = |name: &str, associations: Value| json!({ "E164PhoneNumber": "+20", "Name": name, "Associations": associations });
         let undated = json!({ "Name": "VoiceConnectorId", "Value": "vc" });
         let items = [
-            named("Büro Nord", json!([association("VoiceConnectorId", "vc")])),
-            named("BÜRO", json!([])),
-            named("undated", json!([undated])),
+            item("Büro Nord", json!([association("VoiceConnectorId", "vc")])),
+            item("BÜRO", json!([])),
+            item("undated", json!([undated])),
             json!({ "E164PhoneNumber": "+20", "Name": "gone", "DeletionTimestamp": "2024-01-31T12:00:00Z" }),
         ];
         let before = |time: &str| Some(time.parse().unwrap());

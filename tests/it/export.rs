@@ -46,6 +46,8 @@ fn a_run_takes_what_is_exported_as_it_is() {
     // What is listed now is on no connector.
     let ended = export(&job, &service.url(), "--connector one --connector two");
     ended.exits(0).same("rows", rows(&ended.stdout).len(), 0);
+    let ended = export(&job, &service.url(), "--unassigned");
+    ended.exits(0).same("rows", rows(&ended.stdout).len(), 152).says("152 on no connector");
 }
 
 #[test]
@@ -92,27 +94,25 @@ fn an_export_can_be_rehearsed() {
 
 /// Two pages of odd numbers; the second is what the test says.
 fn odd(second: (u16, &'static str)) -> Fake {
-    Fake::start(move |request| match request.contains("next-token=t%2F2") {
-        true => (second.0, second.1.to_owned()),
-        false => {
-            let on = |name: &str, value: &str| {
-                format!(
-                    r#"[{{"Name":"{name}","Value":"{value}","AssociatedTimestamp":"2024-01-31T12:00:00Z"}}]"#
-                )
-            };
-            let number = |n: u32, name: &str, on: &str| {
-                format!(
-                    r#"{{"E164PhoneNumber":"+1206555{n:04}","Name":"{name}","Status":"x","Associations":{on}}}"#
-                )
-            };
-            let numbers = [
-                number(1, "=cmd", &on("VoiceConnectorId", "vc")),
-                number(2, "", &on("SipRuleId", "rule")),
-                number(3, "", &on("VoiceConnectorGroupId", "group")),
-                number(4, "", "[]"),
-            ];
-            (200, format!(r#"{{"PhoneNumbers":[{}],"NextToken":"t/2"}}"#, numbers.join(",")))
+    Fake::start(move |request| {
+        if request.contains("next-token=t%2F2") {
+            return (second.0, second.1.to_owned());
         }
+        let on = |name: &str, value: &str| {
+            format!(r#"[{{"Name":"{name}","Value":"{value}","AssociatedTimestamp":"2024-01-31T12:00:00Z"}}]"#)
+        };
+        let number = |n: u32, name: &str, on: &str| {
+            format!(
+                r#"{{"E164PhoneNumber":"+1206555{n:04}","Name":"{name}","Status":"x","Associations":{on}}}"#
+            )
+        };
+        let numbers = [
+            number(1, "=cmd", &on("VoiceConnectorId", "vc")),
+            number(2, "", &on("SipRuleId", "rule")),
+            number(3, "", &on("VoiceConnectorGroupId", "group")),
+            number(4, "", "[]"),
+        ];
+        (200, format!(r#"{{"PhoneNumbers":[{}],"NextToken":"t/2"}}"#, numbers.join(",")))
     })
 }
 
@@ -173,6 +173,27 @@ fn it_is_every_page_or_nothing() {
     let ended = export(&job, &service.url(), "--connector one --connector three");
     ended.exits(1).says("refuses to list the numbers of connector `three`: NotFoundException");
     ended.same("stdout", ended.stdout.as_str(), "");
+}
+
+#[test]
+fn a_throttled_service_is_listed_at_its_pace() {
+    let service = Service::playing(
+        "[throttle]\nrate = 20\nburst = 2\n[[connector]]\nid = 'vc'\nfirst = '+12065550000'\ncount = 1500\n",
+    );
+    let job = Job::on(&service, "");
+    let ended = export(&job, &service.url(), "");
+    ended.exits(0).same("rows", rows(&ended.stdout).len(), 1500);
+    ended.same("served", service.replies(200), 15);
+    ended.check(service.replies(429) <= 5, &format!("{} requests were throttled", service.replies(429)));
+}
+
+#[test]
+fn credentials_that_never_worked_end_it() {
+    let service = Service::playing(WORLD);
+    let job = Job::on(&service, "").env("AWS_SECRET_ACCESS_KEY", "wrong");
+    let ended = export(&job, &service.url(), "-o list.csv");
+    ended.exits(4).says_all(&["the service refused the credentials", "no file was written"]);
+    ended.same("files", job.files(), ["numbers.csv"]);
 }
 
 #[test]

@@ -109,6 +109,17 @@ fn it_gives_up_after_a_time_without_an_answer() {
 }
 
 #[test]
+fn every_answer_begins_that_time_anew() {
+    let mut account = account_of(500);
+    account.settings.give_up_after = Duration::from_secs(60);
+    let rest = error(ErrorKind::Unavailable { retry_after: Duration::from_secs(40) }, Some(503), "");
+    account.failures.borrow_mut().extend([Some(rest.clone()), None, Some(rest.clone()), None, Some(rest)]);
+    let (listed, took) = list(&account);
+    assert_eq!(listed.unwrap(), 500);
+    assert!(took > Duration::from_secs(120), "{took:?}");
+}
+
+#[test]
 fn refused_credentials_are_renewed_and_waited_for() {
     use Renewal::{Fresh, Nothing};
     for (before, refusals, renewals, reason, least) in [

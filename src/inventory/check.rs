@@ -2,6 +2,7 @@
 //!
 //! Must not ask the service, and must not send anything.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use indicatif::HumanCount;
@@ -37,6 +38,8 @@ struct Kind {
     rows: u64,
     first: RowId,
     is_sent: bool,
+    /// What the numbers are on, and how many of them.
+    ids: BTreeMap<String, u64>,
 }
 
 /// What is to be done about a row.
@@ -54,6 +57,9 @@ pub(crate) struct Rules {
     /// A number that is not there needs nothing done.
     pub(crate) not_found_is_success: bool,
 }
+
+/// Ids that are named of what numbers are on.
+const NAMED: usize = 5;
 
 const BEFORE: &str = "an earlier attempt, whose answer was lost, worked";
 
@@ -143,10 +149,15 @@ impl Check {
 
     fn count(&mut self, row: RowId, found: &Found<&str>, is_sent: bool) {
         let (place, in_words) = kind(found);
-        match self.kinds.iter_mut().find(|kind| kind.place == place && kind.is_sent == is_sent) {
-            Some(kind) => kind.rows += 1,
-            None => self.kinds.push(Kind { place, in_words, rows: 1, first: row, is_sent }),
-        }
+        let known = self.kinds.iter().position(|kind| kind.place == place && kind.is_sent == is_sent);
+        let index = known.unwrap_or_else(|| {
+            let ids = BTreeMap::new();
+            self.kinds.push(Kind { place, in_words, rows: 0, first: row, is_sent, ids });
+            self.kinds.len() - 1
+        });
+        let kind = &mut self.kinds[index];
+        kind.rows += 1;
+        id(found).into_iter().for_each(|id| *kind.ids.entry(id.to_owned()).or_default() += 1);
     }
 
     /// Whether the row is settled by looking, and is not sent.
@@ -174,7 +185,7 @@ impl Check {
                     format!(" (line {}{})", rows.line(kind.first), if kind.rows > 1 { ", …" } else { "" })
                 }
             };
-            format!("found       {} {}{what}{first}", HumanCount(kind.rows), kind.in_words)
+            format!("found       {} {}{}{what}{first}", HumanCount(kind.rows), kind.in_words, kind.named())
         };
         let missing =
             |id: &String| format!("missing     connector {} does not exist here", id.escape_debug());
@@ -196,6 +207,19 @@ impl Check {
             "missing_connectors": self.missing,
             "requests": self.requests,
         })
+    }
+}
+
+impl Kind {
+    /// What the numbers are on: the ids with the most of them.
+    fn named(&self) -> String {
+        let mut ids: Vec<_> = self.ids.iter().collect();
+        ids.sort_by_key(|(_, numbers)| Reverse(**numbers));
+        let more = if ids.len() > NAMED { ", …" } else { "" };
+        let named = ids.iter().take(NAMED);
+        let named: Vec<_> =
+            named.map(|(id, numbers)| format!("{}: {}", id.escape_debug(), HumanCount(**numbers))).collect();
+        if named.is_empty() { String::new() } else { format!(" ({}{more})", named.join(", ")) }
     }
 }
 
@@ -221,11 +245,16 @@ fn kind(found: &Found<&str>) -> (&'static str, &'static str) {
 /// What a report says in its column `before`: the kind, and the id of what the number is on if it is not the row's.
 fn place(found: &Found<&str>) -> String {
     let (kind, _) = kind(found);
+    id(found).map_or_else(|| kind.to_owned(), |id| format!("{kind}:{id}"))
+}
+
+/// The id of what the number is on if it is not the row's connector.
+fn id<'a>(found: &Found<&'a str>) -> Option<&'a str> {
     match found {
         Found::OnAnother(id) | Found::InGroup(id, _) | Found::OnSipRule(id, _) | Found::OnOther(id) => {
-            format!("{kind}:{id}")
+            Some(id)
         }
-        _ => kind.to_owned(),
+        _ => None,
     }
 }
 

@@ -26,7 +26,8 @@ use crate::number::PhoneNumber;
 const PAGE: usize = 100;
 
 /// Looks up the numbers of the rows that are `asked`; rows without a valid number and connector are left out. `in_detail`:
-/// whether it matters where a number is that is not on its row's connector.
+/// whether it matters where a number is that is not on its row's connector. `asks_connectors`: whether it matters if the
+/// rows' connectors exist.
 ///
 /// # Errors
 /// If the service cannot be asked; then nothing is known.
@@ -35,8 +36,9 @@ pub(crate) async fn look_up(
     rows: &Rows,
     asked: impl Iterator<Item = RowId>,
     in_detail: bool,
+    asks_connectors: bool,
 ) -> Result<Answers, ListError> {
-    let (mut search, before) = (Search::new(rows, asked), lister.progress().requests);
+    let mut search = Search::new(rows, asked);
     if search.open > 0 {
         let budget = search.connectors.len() + search.asked.len().div_ceil(PAGE);
         let all = Listed::Numbers(NumberFilter::default());
@@ -55,8 +57,10 @@ pub(crate) async fn look_up(
         }
         search.settle(Found::NotInAccount);
     }
-    search.list_connectors(lister).await?;
-    Ok(search.answers(lister.progress().requests - before))
+    if asks_connectors {
+        search.list_connectors(lister).await?;
+    }
+    Ok(search.answers())
 }
 
 /// What is known so far.
@@ -151,10 +155,12 @@ impl<'a> Search<'a> {
         let connectors: Vec<_> = self.connectors.keys().copied().collect();
         for connector in connectors {
             let open = self.open_rows(connector);
-            if open == 0 {
+            let id = self.rows.connector_name(connector);
+            // A number that is to be released need not have had one.
+            if open == 0 || id.is_empty() {
                 continue;
             }
-            let id = self.rows.connector_name(connector).into();
+            let id = id.into();
             let what =
                 Listed::Numbers(NumberFilter { on: Some((Holder::Connector, id)), ..Default::default() });
             let read = self.read(lister, &what, None, Some(connector), open).await;
@@ -232,11 +238,11 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    fn answers(mut self, requests: u64) -> Answers {
+    fn answers(mut self) -> Answers {
         self.asked.sort_unstable_by_key(|asked| asked.row);
         let is_missing = |connector: &Connector| connector.exists == Some(false);
         let missing = self.connectors.iter().filter(|(_, connector)| is_missing(connector));
         let missing = missing.map(|(id, _)| *id).collect();
-        Answers { asked: self.asked, ids: self.ids, missing, requests }
+        Answers { asked: self.asked, ids: self.ids, missing }
     }
 }

@@ -144,11 +144,15 @@ impl Service {
                 Action::Disassociate => !is_done,
                 Action::Associate => is_done,
                 Action::Delete if is_done => continue,
+                Action::Restore if !is_done => continue,
                 Action::Delete | Action::Restore => false,
             };
-            match is_on_connector {
-                true => simulator.hold(rows.connector_name(connector), [number]),
-                false => simulator.hold_unassigned([number]),
+            // The connector exists, whether the number is on it or not.
+            if action.needs_connector() {
+                simulator.hold(rows.connector_name(connector), is_on_connector.then_some(number));
+            }
+            if !is_on_connector {
+                simulator.hold_unassigned([number]);
             }
         }
     }

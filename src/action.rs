@@ -85,6 +85,12 @@ impl Action {
         matches!(self, Disassociate | Associate)
     }
 
+    /// Whether each number is looked up first: these are done only with numbers that are where they should be.
+    #[must_use]
+    pub fn looks_first(self) -> bool {
+        matches!(self, Associate | Delete)
+    }
+
     /// The most numbers that a request of the service's can name; `None` if it is not limited.
     #[must_use]
     pub fn batch_limit(self) -> Option<NonZeroU32> {

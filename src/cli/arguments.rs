@@ -5,15 +5,15 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::Timestamp;
 
-use super::job::{AwsOptions, ChoiceArgs, InputArgs, JobArgs, ReadArgs};
+use super::job::{ChoiceArgs, InputArgs, JobArgs, ReadArgs};
 use super::topics;
-use super::values::{ColorWhen, LogFormat, one_or_more, parse_address, parse_moment, parse_rate};
-use crate::pool::pace::Rate;
+use super::values::{ColorWhen, LogFormat, one_or_more, parse_address, parse_duration, parse_moment};
 
 /// The command line. The display orders put the shared options after each command's own.
 #[derive(Debug, Parser)]
@@ -62,6 +62,9 @@ pub enum Command {
     /// Retry the rows of a report that did not succeed, and update the report
     #[command(after_long_help = topics::RERUN_EXAMPLES)]
     Rerun(RerunArgs),
+    /// Compare a report with the service, and settle what is unknown by looking; nothing is changed
+    #[command(after_long_help = topics::VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
     /// Put back on their connectors exactly the numbers that a report removed
     #[command(after_long_help = topics::UNDO_EXAMPLES)]
     Undo(UndoArgs),
@@ -158,6 +161,23 @@ pub struct RerunArgs {
     pub(crate) job: JobArgs,
 }
 
+/// `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The report of a run, an undo or a release; what was seen is written into it
+    #[arg(value_name = "REPORT")]
+    pub(crate) report: PathBuf,
+    /// How long to wait before the service is asked again about what contradicts the report
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    pub(crate) recheck_after: Duration,
+    /// See [`InputArgs`].
+    #[command(flatten)]
+    pub(crate) columns: InputArgs,
+    /// See [`ReadArgs`].
+    #[command(flatten)]
+    pub(crate) reading: ReadArgs,
+}
+
 /// `undo`.
 #[derive(Debug, Clone, Args)]
 pub struct UndoArgs {
@@ -204,9 +224,9 @@ pub struct PlanArgs {
     /// Maximum phone numbers per request
     #[arg(long, value_name = "N", default_value = "50", value_parser = one_or_more::<NonZeroU32>)]
     pub(crate) batch_size: NonZeroU32,
-    /// Requests per second, for an estimate of the time
-    #[arg(long, value_name = "N", default_value = "auto", value_parser = parse_rate)]
-    pub(crate) rate: Rate,
+    /// Ask the service where each number is, and who asks; nothing is changed
+    #[arg(long)]
+    pub(crate) check: bool,
     /// Show all invalid rows, duplicates and shared numbers instead of the first few
     #[arg(long)]
     pub(crate) all: bool,
@@ -216,12 +236,12 @@ pub struct PlanArgs {
     /// See [`InputArgs`].
     #[command(flatten)]
     pub(crate) columns: InputArgs,
+    /// See [`ReadArgs`].
+    #[command(flatten)]
+    pub(crate) reading: ReadArgs,
     /// See [`ChoiceArgs`].
     #[command(flatten)]
     pub(crate) choice: ChoiceArgs,
-    /// See [`AwsOptions`].
-    #[command(flatten)]
-    pub(crate) aws: AwsOptions,
 }
 
 /// `status`.

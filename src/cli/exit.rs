@@ -61,11 +61,11 @@ impl ExitStatus {
             Self::Usage => ("usage", "the command was invalid or not confirmed; nothing was sent"),
             Self::SomeRowsFailed => (
                 "some_failed",
-                "finished, but some rows did not succeed, or were left out (--limit); from `plan`: some rows cannot be sent",
+                "finished, but some rows did not succeed or were left out; from `plan`: some cannot be sent",
             ),
             Self::StoppedEarly => (
                 "stopped_early",
-                "stopped early: credentials refused, time limit reached, too many failures, wrong list, or no service",
+                "stopped early: credentials refused, time limit, too many failures, wrong list, or no service",
             ),
             Self::Interrupted => ("interrupted", "interrupted with Ctrl-C"),
             Self::Terminated => ("terminated", "terminated by SIGTERM or SIGHUP"),

@@ -44,6 +44,15 @@ pub(crate) struct JobArgs {
     /// Delete the journal of a run that was cut short, and start over
     #[arg(long)]
     pub(crate) discard: bool,
+    /// First ask the service where each number is, and send only what is on its connector
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Afterwards ask the service where each number is, as `verify` does
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Count a number that the service does not find as done
+    #[arg(long)]
+    pub(crate) not_found_is_success: bool,
     /// Rehearse against an embedded simulator of the service; AWS is not called
     #[arg(long, conflicts_with_all = AWS_OPTIONS)]
     pub(crate) simulate: bool,

@@ -57,6 +57,12 @@ Examples:
   chime-sweep rerun numbers.report.csv -o second.csv
       the same, but the first report is not changed";
 
+pub(super) const VERIFY_EXAMPLES: &str = "\
+Examples:
+  chime-sweep verify numbers.report.csv
+      for each row `verified` says off, still_on, moved, queued or gone (in the report of an undo: on), and
+      `verified_at` when; the exit code is 3 if that contradicts a row that succeeded";
+
 pub(super) const UNDO_EXAMPLES: &str = "\
 Examples:
   chime-sweep undo numbers.report.csv

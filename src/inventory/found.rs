@@ -39,11 +39,6 @@ impl<I> Found<I> {
         matches!(self, Self::OnConnector | Self::InGroup(_, true) | Self::OnSipRule(_, true))
     }
 
-    /// Whether a connector's call can remove it.
-    pub(crate) fn is_removable(&self) -> bool {
-        matches!(self, Self::OnConnector)
-    }
-
     pub(super) fn map<J>(self, to: impl FnOnce(I) -> J) -> Found<J> {
         match self {
             Self::OnConnector => Found::OnConnector,
@@ -115,12 +110,6 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// Where the row's number is; `None` if it was not asked, or the row has no valid number and connector.
-    pub(crate) fn found(&self, row: RowId) -> Option<Found<&str>> {
-        let at = self.asked.binary_search_by_key(&row, |asked| asked.row).ok()?;
-        self.named(self.asked.get(at)?)
-    }
-
     /// All of them, in the order of rows.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (RowId, Found<&str>)> {
         self.asked.iter().filter_map(|asked| Some((asked.row, self.named(asked)?)))

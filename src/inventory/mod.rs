@@ -6,16 +6,14 @@
 
 mod error;
 mod lister;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the commands that look numbers up"))]
 mod found;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the commands that look numbers up"))]
 mod look_up;
+mod check;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use check::{Check, Rules};
 pub(crate) use error::ListError;
-#[expect(unused_imports, reason = "for the commands that look numbers up")]
-pub(crate) use found::{Answers, Found};
+pub(crate) use found::Found;
 pub(crate) use lister::{Lister, Progress};
-#[cfg_attr(not(test), expect(unused_imports, reason = "for the commands that look numbers up"))]
 pub(crate) use look_up::look_up;

@@ -9,7 +9,6 @@ use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
-use super::beside::beside;
 use super::clock::wall_clock;
 use super::failure::UsageError;
 use super::next_steps;
@@ -17,22 +16,17 @@ use super::outputs::{Outputs, print};
 use super::service::read_scenario;
 use super::settings::{self, JobSettings, Mode};
 use super::signals;
-use super::{derive, existing, export, failure, limits, run, status};
+use super::{derive, existing, export, failure, limits, planning, run, status, verify};
 use crate::action::Action;
 use crate::aws::Environment;
-use crate::aws::credentials::Identity;
-use crate::aws::rate_cache::RateCache;
 use crate::cli::exit::ExitStatus;
-use crate::cli::{Command, InputArgs, PlanArgs, SimulateArgs, StopArgs, SummaryArgs, UndoArgs, manual};
+use crate::cli::{Command, InputArgs, SimulateArgs, StopArgs, SummaryArgs, UndoArgs, manual};
 use crate::hint::Hinted;
-use crate::input::{EXAMPLES, Input, InputOptions, Source, Standing};
-use crate::plan::{Plan, Selection};
-use crate::pool::pace::Rate;
+use crate::input::{Input, InputOptions, Source};
 use crate::report;
 use crate::report::summary::{self, Counted, Record, Summary};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::terminal::Screen;
-use crate::terminal::overview::{Expected, Overview};
 use crate::text::printable;
 
 /// Runs a command.
@@ -53,6 +47,7 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
             let settings = JobSettings::of_rerun(args, &now).map_err(failure::nothing_sent)?;
             return run::execute(&settings, env, screen);
         }
+        Command::Verify(args) => return verify::execute(args, env, screen),
         Command::Undo(args) => return undo(args, env, screen),
         Command::Release(args) => {
             status::check_written(&args.report).map_err(failure::nothing_sent)?;
@@ -61,7 +56,7 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
             return run::execute(&settings, env, screen);
         }
         Command::Export(args) => export::execute(args, env, screen)?,
-        Command::Plan(args) => return plan(args, env),
+        Command::Plan(args) => return planning::execute(args, env, screen),
         Command::Status(args) => return status::execute(args),
         Command::Summary(args) => summary(args)?,
         Command::Simulate(args) => simulate(&args)?,
@@ -110,37 +105,6 @@ fn undo(mut args: UndoArgs, env: &Environment, screen: &Screen) -> anyhow::Resul
     (args.report, args.job.columns) = (restored, InputArgs::default());
     let second = run(&args, Action::Associate)?;
     Ok(if second == ExitStatus::Success { first } else { second })
-}
-
-fn plan(args: PlanArgs, env: &Environment) -> anyhow::Result<ExitStatus> {
-    status::check_written(&args.input)?;
-    let source = Source::open(&args.input)?;
-    let shows_all = args.all || args.json;
-    let shown = if shows_all { usize::MAX } else { EXAMPLES };
-    let (aws, columns) = (settings::aws_args(args.aws), settings::columns(args.columns));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (input, identity) = beside(
-        || Input::read_showing(&source, &columns, shown),
-        || runtime.block_on(Identity::planned(&aws, env)),
-    );
-    let input = input?;
-    identity.check_account(&aws)?;
-    let selection = Selection::new(&settings::choice(args.choice), &input.rows).map_err(UsageError::from)?;
-    let plan = Plan::new(&input.rows, |row| selection.left_out(row).is_none(), args.batch_size);
-    let overview = Overview::of(&args.input, &source, &input, &plan);
-    let overview =
-        Overview { identity: Some(&identity), shows_all, left_out: selection.counts(|_| true), ..overview };
-    let found = || RateCache::of(env)?.get(identity.rates.as_ref()?, wall_clock());
-    let expected = match args.rate {
-        Rate::Fixed(rate) => Expected::Typed(rate),
-        Rate::Auto => found().map_or(Expected::Assumed, Expected::Found),
-    };
-    match args.json {
-        true => print(&serde_json::to_string_pretty(&overview.json(expected))?)?,
-        false => print(&printable(&overview.with_details(expected)))?,
-    }
-    let all_can_be_sent = input.rows.count(Standing::Invalid) + input.rows.count(Standing::Kept) == 0;
-    Ok(if all_can_be_sent { ExitStatus::Success } else { ExitStatus::SomeRowsFailed })
 }
 
 /// Prints the summary of a job, from its report alone.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::failure::with_note;
 use super::outputs::print_bytes;
-use super::reading;
+use super::reading::{self, Reader};
 use super::service::Service;
 use super::shell::quoted_path;
 use crate::aws::Environment;
@@ -53,7 +53,9 @@ pub(super) fn execute(args: ExportArgs, env: &Environment, screen: &Screen) -> a
         list(lister, &connectors, wanted.unassigned, &mut export).await?;
         Ok(lister.progress().requests)
     };
-    let requests = reading::read(&service, &pool, &runtime, screen, list)
+    let reader = Reader { service: &service, pool: &pool, runtime: &runtime, screen };
+    let requests = reader
+        .read(list)
         .map_err(|error| with_note(error, "nothing was changed, and no file was written"))?;
     let (csv, exported) = export.finish();
     match &output {

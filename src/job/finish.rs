@@ -53,6 +53,7 @@ fn write(
 ) -> Result<Counted, Box<dyn std::error::Error + Send + Sync>> {
     let mut counted = Counted::default();
     let mut out = Digesting::new(file);
+    let place = Place { looked: history.has_looked(), ..place };
     let result_of = |row| reconcile::result_of(history, row, unsent);
     report::write(&mut out, source, input, place, result_of, |row| counted.add_written(&row, &input.rows))?;
     journal.append(&[Entry::Reported { xxh3: out.digest.finish().into_string().into() }])?;

@@ -20,6 +20,12 @@ mod status;
 mod record;
 mod reading;
 mod export;
+mod checking;
+mod planning;
+mod verify;
+mod prepare;
+mod work;
+mod end;
 mod run;
 mod commands;
 #[cfg(test)]

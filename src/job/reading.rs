@@ -54,40 +54,50 @@ pub(super) fn settings(args: ReadArgs) -> (ServiceSettings, PoolSettings) {
         patience: UNATTENDED_PATIENCE,
         stop_at: None,
         keys_are_fixed: false,
+        not_found_is_success: false,
     };
     (service, pool)
 }
 
-/// Does the work with a lister of the service, and shows its progress. A signal ends it at once: nothing is half done.
-///
-/// # Errors
-/// If the service cannot be read, or a signal came.
-pub(super) fn read<T>(
-    service: &Service,
-    settings: &PoolSettings,
-    runtime: &Runtime,
-    screen: &Screen,
-    work: impl AsyncFnOnce(&mut Lister<'_>) -> Result<T, ListError>,
-) -> anyhow::Result<T> {
-    let settings = PoolSettings {
-        patience: if Screen::is_attended() { Duration::ZERO } else { settings.patience },
-        keys_are_fixed: service.keys_are_fixed,
-        pace: PaceSettings { remembered: service.remembered_rate(wall_clock()), ..settings.pace.clone() },
-        ..settings.clone()
-    };
-    let mut tally = Tally::new(0, now());
-    tally.follow(&Progress::default(), now());
-    let tally = Arc::new(Mutex::new(tally));
-    let tell = |progress: &Progress| {
-        tally.lock().unwrap_or_else(PoisonError::into_inner).follow(progress, now());
-    };
-    let client = &service.client;
-    let ask = |query| async move { client.read(&query).await };
-    let renew = || async { if client.renew().await { Renewal::Fresh } else { Renewal::Nothing } };
-    let mut lister = Lister::new(&settings, ask, renew, wall_clock, tell);
-    let (stop, mut stopped) = watch::channel(None);
-    let shown = screen.watch(Arc::clone(&tally)).context("cannot start the progress's thread")?;
-    let read = runtime.block_on(async {
+/// Reads from a service.
+pub(super) struct Reader<'a> {
+    /// Which.
+    pub(super) service: &'a Service,
+    /// Its pace, and when to give up.
+    pub(super) pool: &'a PoolSettings,
+    pub(super) runtime: &'a Runtime,
+    pub(super) screen: &'a Screen,
+}
+
+impl Reader<'_> {
+    /// Does the work with a lister of the service, and shows its progress. A signal ends it at once: nothing is half done.
+    ///
+    /// # Errors
+    /// If the service cannot be read, or a signal came.
+    pub(super) fn read<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Lister<'_>) -> Result<T, ListError>,
+    ) -> anyhow::Result<T> {
+        let Self { service, pool: settings, runtime, screen } = self;
+        let settings = PoolSettings {
+            patience: if Screen::is_attended() { Duration::ZERO } else { settings.patience },
+            keys_are_fixed: service.keys_are_fixed,
+            pace: PaceSettings { remembered: service.remembered_rate(wall_clock()), ..settings.pace.clone() },
+            ..(*settings).clone()
+        };
+        let mut tally = Tally::new(0, now());
+        tally.follow(&Progress::default(), now());
+        let tally = Arc::new(Mutex::new(tally));
+        let tell = |progress: &Progress| {
+            tally.lock().unwrap_or_else(PoisonError::into_inner).follow(progress, now());
+        };
+        let client = &service.client;
+        let ask = |query| async move { client.read(&query).await };
+        let renew = || async { if client.renew().await { Renewal::Fresh } else { Renewal::Nothing } };
+        let mut lister = Lister::new(&settings, ask, renew, wall_clock, tell);
+        let (stop, mut stopped) = watch::channel(None);
+        let shown = screen.watch(Arc::clone(&tally)).context("cannot start the progress's thread")?;
+        let read = runtime.block_on(async {
         tokio::select! {
             read = work(&mut lister) => read,
             never = signals::watch_for_stops(&stop) => match never {},
@@ -96,6 +106,7 @@ pub(super) fn read<T>(
             }
         }
     });
-    shown.finish();
-    Ok(read?)
+        shown.finish();
+        Ok(read?)
+    }
 }

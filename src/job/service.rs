@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use tokio::runtime::Runtime;
 
 use super::clock::wall_clock;
+use crate::action::Action;
 use crate::aws::client::Client;
 use crate::aws::credentials::{self, Caller, CredentialSource, Identity};
 use crate::aws::endpoint::{Endpoint, Region, Variant};
@@ -21,6 +22,7 @@ use crate::aws::proxy;
 use crate::aws::rate_cache::{RateCache, RateKey};
 use crate::aws::transport;
 use crate::aws::{AwsArgs, AwsSettings, Environment, Sts};
+use crate::input::{Input, Standing};
 use crate::report::Place;
 use crate::simulator::{self, Scenario, Simulator};
 
@@ -128,6 +130,27 @@ impl Service {
         let (identity, rate_cache, is_local, keys_are_fixed) = (None, None, true, true);
         let region = None;
         Ok(Self { client, target, region, identity, rate_cache, is_local, keys_are_fixed, simulator })
+    }
+
+    /// Tells the simulator which numbers there are, so that it can list them: those of an `input`, as it describes them. A
+    /// scenario that has connectors says so itself.
+    pub(crate) fn hold(&self, input: &Input) {
+        let Some(simulator) = &self.simulator else { return };
+        let (rows, action) = (&input.rows, input.layout.action);
+        for row in rows.ids() {
+            let (Some(connector), Some(number)) = (rows.connector(row), rows.number(row)) else { continue };
+            let is_done = rows.standing(row) == Standing::Finished;
+            let is_on_connector = match action {
+                Action::Disassociate => !is_done,
+                Action::Associate => is_done,
+                Action::Delete if is_done => continue,
+                Action::Delete | Action::Restore => false,
+            };
+            match is_on_connector {
+                true => simulator.hold(rows.connector_name(connector), [number]),
+                false => simulator.hold_unassigned([number]),
+            }
+        }
     }
 
     /// Whose credentials are used, if that is known.

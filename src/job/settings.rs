@@ -35,6 +35,7 @@ pub(super) const UNATTENDED_PATIENCE: Duration = Duration::from_secs(120);
 
 /// The settings of `run` and `rerun`.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
 pub(crate) struct JobSettings {
     /// Which of the two commands it is.
     pub(crate) mode: Mode,
@@ -55,6 +56,10 @@ pub(crate) struct JobSettings {
     pub(crate) note: Option<String>,
     /// The rows of a report may be sent elsewhere than before.
     pub(crate) other_target: bool,
+    /// The numbers are looked up before anything is sent.
+    pub(crate) check: bool,
+    /// And when the run has ended.
+    pub(crate) verify: bool,
     /// The user consented with `--yes`.
     pub(crate) consent: bool,
     /// To this many numbers.
@@ -222,6 +227,8 @@ impl JobSettings {
             },
             note: job.note,
             other_target: job.other_target,
+            check: job.check,
+            verify: job.verify,
             consent: job.yes,
             confirmed: None,
             service: ServiceSettings {
@@ -251,6 +258,7 @@ impl JobSettings {
                 patience: UNATTENDED_PATIENCE,
                 stop_at: stops_at.as_ref().map(ZonedDateTime::timestamp),
                 keys_are_fixed: false,
+                not_found_is_success: job.not_found_is_success,
             },
             max_failures: job.stop.max_failures,
             stops_at,

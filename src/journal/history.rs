@@ -239,6 +239,12 @@ impl History {
         self.outcomes.get(number as usize)
     }
 
+    /// Whether it was looked up where the numbers are.
+    #[must_use]
+    pub fn has_looked(&self) -> bool {
+        !self.places.is_empty()
+    }
+
     /// Where the number was found before it was sent; empty if nobody looked.
     #[must_use]
     pub fn before(&self, row: RowId) -> &str {

@@ -84,7 +84,12 @@ impl<'a> Dispatcher<'a> {
         now: Instant,
     ) -> Self {
         Self {
-            replies: Replies { action: settings.action, rows, earlier },
+            replies: Replies {
+                action: settings.action,
+                not_found_is_success: settings.not_found_is_success,
+                rows,
+                earlier,
+            },
             queue: Queue::new(planned),
             flights: HashMap::new(),
             concurrency: settings.concurrency.get(),

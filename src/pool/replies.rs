@@ -19,12 +19,16 @@ use crate::pool::batch::Batch;
 const FOUND_DONE: &str =
     "the service finds nothing left to do for the number: an earlier attempt, whose answer was lost, worked";
 
+const NOTHING_TO_DO: &str = "the service does not find the number: there was nothing left to do";
+
 const MAYBE_DONE: &str = "an earlier attempt got no answer and may have worked; then: ";
 
 /// Reads replies.
 pub(crate) struct Replies<'a> {
     /// What is done with the numbers.
     pub(crate) action: Action,
+    /// A number that the service does not find needs nothing done.
+    pub(crate) not_found_is_success: bool,
     /// The rows of the input.
     pub(crate) rows: &'a Rows,
     /// The rows for which an attempt of an earlier run may have worked.
@@ -63,7 +67,8 @@ impl Replies<'_> {
             }));
             return Err(batch);
         };
-        let (mut succeeded, mut found_done, mut settled) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut succeeded, mut found_done, mut nothing_to_do) = (Vec::new(), Vec::new(), Vec::new());
+        let mut settled = Vec::new();
         let (mut again, mut passing) = (Vec::new(), None);
         for &row in &batch.rows {
             match self.rows.number(row).and_then(|number| errors.remove(&number)) {
@@ -77,14 +82,19 @@ impl Replies<'_> {
                 Some(error) if self.action.is_proof(&error.code) && self.may_have_worked(&batch, row) => {
                     found_done.push(row);
                 }
+                Some(error) if self.not_found_is_success && self.action.is_proof(&error.code) => {
+                    nothing_to_do.push(row);
+                }
                 Some(error) => settled.extend(self.refused(&[row], &batch, &error, at)),
             }
         }
-        for (rows, message) in [(succeeded, ""), (found_done, FOUND_DONE)] {
+        let groups =
+            [(succeeded, "", ""), (found_done, "", FOUND_DONE), (nothing_to_do, "NotFound", NOTHING_TO_DO)];
+        for (rows, code, message) in groups {
             settled.extend((!rows.is_empty()).then(|| Settlement {
                 rows,
                 outcome: Outcome::Succeeded,
-                code: "".into(),
+                code: code.into(),
                 message: message.into(),
                 attempts: batch.attempts,
                 request_id: request_id.clone(),

@@ -32,6 +32,8 @@ pub(crate) struct PoolSettings {
     pub(crate) stop_at: Option<Timestamp>,
     /// Whether the keys are in this process's environment, so that no one can renew them.
     pub(crate) keys_are_fixed: bool,
+    /// Whether a number that the service does not find needs nothing done.
+    pub(crate) not_found_is_success: bool,
 }
 
 /// How a run of the pool ended.

@@ -156,6 +156,7 @@ mod tests {
             patience: 2 * MINUTE,
             stop_at: None,
             keys_are_fixed: false,
+            not_found_is_success: false,
         };
         change(&mut settings);
         StopRules::new(&settings)

@@ -8,17 +8,9 @@ use std::io::{BufWriter, Write};
 use jiff::Timestamp;
 
 use super::cell::armed;
+use super::seen::Seen;
 use super::write::{Cells, Lines, ReportError};
-use crate::input::{Column, Input, Records, RowId, Source, Standing, Status};
-
-/// What was seen of a row's number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
-    /// `verified`.
-    pub word: &'static str,
-    /// What became of a row that was `unknown`: its status, its error's code, and why.
-    pub settles: Option<(Status, &'static str, String)>,
-}
+use crate::input::{Column, Input, Records, RowId, Source, Standing};
 
 /// Writes the report `input`, which was read from `source`, with what was `seen` of its rows `at` that time.
 ///
@@ -50,7 +42,7 @@ pub fn annotate(
             .as_ref()
             .map_or_else(Cells::default, |prior| Column::ALL.map(|column| prior.cell(column).into()));
         let seen = seen(row).filter(|_| input.rows.standing(row) != Standing::Ignored);
-        if let Some(Seen { word, settles }) = &seen {
+        if let Some(Seen { word, settles, .. }) = &seen {
             let mut set = |column: Column, cell: Cow<'_, str>| {
                 cells[column as usize] = cell.into_owned().into_bytes().into();
             };

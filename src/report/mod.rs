@@ -6,6 +6,7 @@ mod result;
 mod cell;
 mod read;
 mod write;
+mod seen;
 mod annotate;
 pub mod reconcile;
 pub mod timeline;
@@ -15,8 +16,9 @@ pub(crate) mod export;
 #[cfg(test)]
 mod tests;
 
-pub use annotate::{Seen, annotate};
+pub use annotate::annotate;
 pub use read::{ReadError, Reported, read};
 pub(crate) use result::LEFT_OUT;
 pub use result::RowResult;
+pub use seen::Seen;
 pub use write::{Place, ReportError, Written, is_report, write};

@@ -7,7 +7,9 @@
 //! ```
 //!
 //! `Service` is a pure function from HTTP message to `Answer`, with the time as an argument; [`Simulator`] puts it
-//! behind a loopback socket, on a thread and a runtime of its own. What goes wrong is written in a [`Scenario`].
+//! behind a loopback socket, on a thread and a runtime of its own. What goes wrong is written in a [`Scenario`]. The
+//! world is an account with a number's whole life in it: on a connector, in a group, on a SIP rule, unassigned, in the
+//! deletion queue.
 //! Chance depends on the scenario's seed, the batch and how often that batch was seen, never on the order of arrival,
 //! so that a rehearsal gives the same results at any concurrency.
 //!

@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::action::Action;
 use crate::aws::credentials::Identity;
 use crate::input::{ConnectorId, EXAMPLES, Input, InvalidRow, RowId, Source, Standing, is_like_those_of_aws};
+use crate::inventory::Check;
 use crate::plan::{LeftOut, Plan};
 use crate::text::{counted, span};
 
@@ -40,6 +41,8 @@ pub(crate) struct Overview<'a> {
     pub(crate) last_day: Option<String>,
     /// How many rows an option leaves out.
     pub(crate) left_out: Vec<(LeftOut, u64)>,
+    /// Where the numbers are, if that was looked up.
+    pub(crate) check: Option<&'a Check>,
     /// What is forgotten with the journal that `--discard` deletes.
     pub(crate) forgets: Option<String>,
     /// Whether the details are all, and not only examples.
@@ -88,6 +91,7 @@ impl<'a> Overview<'a> {
             settled: 0,
             last_day: None,
             left_out: Vec::new(),
+            check: None,
             forgets: None,
             shows_all: false,
         }
@@ -201,8 +205,11 @@ impl<'a> Overview<'a> {
         let requests = counted(self.plan.batch_count() as u64, "request");
         let what = format!("to {}", self.action().verb());
         lines.push(format!("{what:<12}{}, in {requests}", counted(self.numbers(), "number")));
+        lines.extend(self.check.iter().flat_map(|check| check.lines(&self.input.rows)));
         lines.extend(self.last_day.as_ref().map(|day| {
-            format!("to go back  until {day} with `chime-sweep undo`; after that they may be lost for good")
+            format!(
+                "restorable  until {day}, with `chime-sweep undo`; then they go back to AWS, perhaps for good"
+            )
         }));
         lines.extend(self.stops_at.as_ref().map(|(at, left)| {
             format!("time limit  stops at {}, in {}", at.strftime("%a %F %H:%M %Z"), span(*left))
@@ -235,13 +242,13 @@ impl<'a> Overview<'a> {
         lines
     }
 
-    /// The columns that were chosen, and one row as an example.
+    /// The columns that were chosen, and one row that is sent as an example.
     fn columns(&self) -> String {
         let (rows, notes) = (&self.input.rows, &self.input.notes);
         let connector = notes.connector_column.iter().map(|column| format!("connector {column}, "));
         let columns: String = connector.chain([format!("number {}", notes.number_column)]).collect();
-        let is_pending = |row: &RowId| matches!(rows.standing(*row), Standing::Pending { .. });
-        let example = rows.ids().find(is_pending).and_then(|row| {
+        let first = self.plan.batches().next().and_then(|batch| batch.rows.first().copied());
+        let example = first.and_then(|row| {
             let (connector, number) = (rows.connector(row)?, rows.number(row)?.masked());
             let name = rows.connector_name(connector).escape_debug();
             Some(format!("; line {} has {name} and {number}", rows.line(row)))
@@ -292,6 +299,7 @@ impl<'a> Overview<'a> {
             "duplicate": self.count(Standing::Duplicate),
             "ignored": self.count(Standing::Ignored),
             "left_out": self.left_out_json(),
+            "check": self.check.map(|check| check.json(rows)),
             "connectors": connectors.collect::<Vec<_>>(),
             "invalid_rows": self.input.invalid,
             "altered_rows": rows.suspects().iter().copied().map(pair).collect::<Vec<_>>(),

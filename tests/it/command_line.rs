@@ -9,6 +9,8 @@ use chime_sweep::cli::exit::ExitStatus;
 
 use super::harness::{BINARY, Job, Service, csv};
 
+const README: &str = include_str!("../../README.md");
+
 /// Runs a program that other tools install; returns its standard output and error.
 #[track_caller]
 fn piped(program: &str, arguments: &[&str], stdin: &str) -> (String, String) {
@@ -39,11 +41,48 @@ fn help_lists_every_exit_code_and_so_does_the_readme() {
             help.check(help.stdout.lines().any(|own| own == line), &line);
         }
     }
-    let readme = include_str!("../../README.md");
-    let section = readme.split("## Exit codes").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let section = README.split("## Exit codes").nth(1).and_then(|rest| rest.split("\n## ").next());
     for status in ExitStatus::ALL {
         assert!(section.is_some_and(|section| section.contains(&status.code().to_string())), "{status:?}");
     }
+}
+
+/// The policies of `help permissions`, by commands: each a line `commands:`, and JSON.
+fn policies() -> Vec<(String, serde_json::Value)> {
+    let help = Job::new("").command("help permissions");
+    help.exits(0);
+    let sections = help.stdout.split("\n\n").collect::<Vec<_>>();
+    let policy = |pair: &[&str]| {
+        let json = serde_json::from_str(pair[1]).expect("JSON");
+        let commands = pair[0].split(":\n").next().unwrap_or_default().to_owned();
+        (commands, json)
+    };
+    sections[1..].chunks(2).map(policy).collect()
+}
+
+#[test]
+fn permissions_are_those_of_operations_that_exist() {
+    let operations: Vec<_> = include_str!("../../fixtures/aws/operations.txt").lines().collect();
+    let policies = policies();
+    assert!(policies.len() >= 7, "{policies:?}");
+    for (commands, policy) in &policies {
+        assert_eq!(policy["Version"], "2012-10-17");
+        let statement = &policy["Statement"][0];
+        assert_eq!((&statement["Effect"], &statement["Resource"]), (&"Allow".into(), &"*".into()));
+        let actions = statement["Action"].as_array().expect("a list");
+        let names = actions.iter().map(|action| action.as_str().and_then(|name| name.strip_prefix("chime:")));
+        let names: Vec<_> = names.map(|name| name.expect("an action of Chime")).collect();
+        assert!(
+            !names.is_empty() && names.iter().all(|name| operations.contains(name)),
+            "{commands}: {names:?}"
+        );
+        let spans: Vec<_> = names.iter().map(|name| format!("`chime:{name}`")).collect();
+        let row = format!("\n| {commands} | {} |\n", spans.join(", "));
+        assert!(README.contains(&row), "the README has no {row}");
+    }
+    let shown =
+        README.split("```json\n").nth(1).and_then(|rest| rest.split("\n```").next()).expect("a policy");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(shown).expect("JSON"), policies[0].1);
 }
 
 #[test]
@@ -56,6 +95,8 @@ fn help_has_examples_and_fits_the_terminal() {
         ("run --help", "Stopping:"),
         ("help rerun", "the report is updated"),
         ("help plan", "--rate 10"),
+        ("help run", "--only-connector <ID>"),
+        ("help permissions", "chime:BatchDeletePhoneNumber"),
         ("help csv", "completed_at    UTC"),
         ("help environment", "CHIME_SWEEP_MAX_ATTEMPTS=8    is --max-attempts 8"),
     ] {

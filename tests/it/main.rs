@@ -33,6 +33,7 @@ mod scenarios;
 mod screen;
 #[cfg(unix)]
 mod simulate;
+mod some_rows;
 mod spreadsheet;
 #[cfg(unix)]
 mod status;
@@ -45,3 +46,4 @@ mod limits;
 mod secrets;
 #[cfg(unix)]
 mod wrong_account;
+mod wrong_list;

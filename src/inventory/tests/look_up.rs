@@ -58,10 +58,10 @@ fn every_place_of_a_number_is_told_apart() {
     let rows = rows(&asked);
     let (answers, _) = account.with(async |lister| look_up(lister, &rows, rows.ids(), true).await);
     let answers = answers.expect("answers");
-    let of = |n: u32| answers.found(n.into()).expect("found");
-    assert!(of(0).is_removable() && of(0).is_on_connector());
-    assert!(!of(3).is_removable() && of(3).is_on_connector(), "a group has it, too");
-    assert!(!of(4).is_removable() && !of(4).is_on_connector());
+    let of = |n: u32| answers.rows().find(|(row, _)| row.get() == n).expect("found").1;
+    assert!(of(0) == Found::OnConnector && of(0).is_on_connector());
+    assert!(of(3) != Found::OnConnector && of(3).is_on_connector(), "a group has it, too");
+    assert!(of(4) != Found::OnConnector && !of(4).is_on_connector());
 }
 
 /// 1,000 numbers on `big`, then 10 on `a`, 10 on `b`, and 10 on nothing.

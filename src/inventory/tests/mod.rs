@@ -78,6 +78,7 @@ impl Account {
                 patience: Duration::from_secs(120),
                 stop_at: None,
                 keys_are_fixed: false,
+                not_found_is_success: false,
             },
             told: Cell::default(),
         }

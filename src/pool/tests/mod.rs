@@ -119,6 +119,7 @@ impl Night {
                 patience: Duration::from_secs(120),
                 stop_at: None,
                 keys_are_fixed: false,
+                not_found_is_success: false,
             },
             earlier: Vec::new(),
             stops: Vec::new(),

@@ -283,3 +283,23 @@ fn a_request_that_panics_loses_no_rows() {
     assert_eq!(outcome(0), Some((Outcome::Unknown, "InternalError".into())));
     assert_eq!(outcome(10), Some((Outcome::Succeeded, String::new())));
 }
+
+#[test]
+fn what_the_service_did_not_judge_shows_no_wrong_list() {
+    type Reply<'a> = &'a dyn Fn() -> Result<BatchReply, ApiError>;
+    let unknown = || error(ErrorKind::NotFound, "NotFoundException");
+    let unsent =
+        || Err(ApiError { status: None, ..error(ErrorKind::Rejected, "BadId").expect_err("an error") });
+    let table: [(&str, &[u32], Reply<'_>, Option<StopReason>); 3] = [
+        ("requests in flight for a connector that is closed already", &[1_000], &unknown, None),
+        ("one request each", &[100, 100, 100], &unknown, Some(StopReason::WrongList)),
+        ("requests that cannot be sent", &[1_000], &unsent, None),
+    ];
+    for (name, connectors, reply, expected) in table {
+        let mut night = Night { batch_size: 100, ..Night::of(connectors) };
+        night.settings.max_attempts = NonZeroU32::MIN;
+        let morning = morning(night, |_, _| reply());
+        assert_eq!(morning.stop(), expected, "{name}: {:?}", morning.outcomes());
+        assert!(connectors.len() > 1 || morning.most_in_flight > 1, "{name}");
+    }
+}

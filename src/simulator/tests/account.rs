@@ -188,8 +188,12 @@ fn an_open_world_supposes_that_a_number_is_where_a_call_needs_it() {
         assert_eq!(bench.refused(address, &[A]), refused, "{address}");
     }
     assert!(bench.refused(DELETE, &[B]).is_empty());
+    assert_eq!(bench.refused(OFF_A, &[B]), ["NotFound"], "it is known where that number is now");
+    assert_eq!(bench.place(B), "DeleteInProgress");
     assert!(bench.refused(ON_A, &[C]).is_empty());
     assert!(bench.refused(OFF_A, &[OTHER]).is_empty());
+    let mut bench = Bench::new(&format!("[[unassigned]]\nnumbers = ['{A}']\n[[deleted]]\nnumbers = ['{B}']"));
+    assert_eq!(bench.refused(OFF_A, &[A, B, C]), ["NotFound"; 2], "what the scenario names is where it says");
 }
 
 #[test]
@@ -248,6 +252,11 @@ fn a_listing_is_late_and_so_is_what_delete_knows() {
     );
     assert_eq!(count(&at(15_000, "GET", unassigned, &[])), 1);
     assert_eq!(count(&at(21_000, "GET", unassigned, &[])), 0);
+    let of_b = "/phone-numbers?filter-name=VoiceConnectorId&filter-value=b";
+    at(30_000, "POST", &OFF_A.replace("/a?", "/b?"), &[B]);
+    at(33_000, "POST", &ON_A.replace("/a?", "/b?"), &[B]);
+    let held = [39_999, 40_000, 42_999, 43_000].map(|at_millis| count(&at(at_millis, "GET", of_b, &[])));
+    assert_eq!(held, [1, 0, 0, 1], "each change is seen after its own delay");
 }
 
 #[test]

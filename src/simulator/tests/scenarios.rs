@@ -39,6 +39,14 @@ fn a_mistake_is_reported_with_file_and_line() {
             "[[connector]]\nid = 'a'\n[[connector]]\nid = 'a'",
             "night.toml: two `connector` tables have the same id",
         ),
+        ("[[group]]\nid = 'a'\n[[group]]\nid = 'a'", "night.toml: two `group` tables have the same id"),
+        ("[[unassigned]]\nid = 'a'", "night.toml: an `unassigned` or `deleted` table has no id"),
+        ("[[deleted]]\nid = 'a'", "night.toml: an `unassigned` or `deleted` table has no id"),
+        ("[[deleted]]\ndetails.kind = 'a'", "night.toml:2: unknown field `kind`"),
+        ("page_limit = 0", "night.toml: `page_limit` is not from 1 to 100"),
+        ("page_limit = 101", "night.toml: `page_limit` is not from 1 to 100"),
+        ("stale_listing = 10", "night.toml:1: invalid type: integer `10`, expected a string"),
+        ("[[fault]]\ndoes = 'drop'\noperation = 'remove'", "night.toml:3: unknown variant `remove`"),
         ("[[connector]]\nid = 'a'\nnumbers_file = 'none.txt'", "cannot read `none.txt`"),
     ];
     for (text, wanted) in table {

@@ -1,0 +1,329 @@
+//! What follows from where a number is, before anything is sent: whether its row is sent, or is settled by looking.
+//!
+//! Must not ask the service, and must not send anything.
+
+use std::collections::BTreeMap;
+
+use indicatif::HumanCount;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::found::{Answers, Found};
+use crate::action::Action;
+use crate::event::{Outcome, Settlement};
+use crate::input::{RowFlags, RowId, Rows};
+
+/// Where a job's numbers are, and what follows from that.
+#[derive(Debug, Default)]
+pub(crate) struct Check {
+    /// The rows by where their numbers were before anything was sent, as a report says it.
+    pub(crate) places: BTreeMap<String, Vec<RowId>>,
+    /// What is settled by looking.
+    pub(crate) settled: Vec<Settlement>,
+    /// The rows that are.
+    is_settled: RowFlags,
+    /// By kind of place: how many rows, the first of them, and whether such rows are sent.
+    kinds: Vec<Kind>,
+    /// The connectors that do not exist.
+    missing: Vec<String>,
+    /// Requests that it took.
+    requests: u64,
+}
+
+#[derive(Debug)]
+struct Kind {
+    place: &'static str,
+    in_words: &'static str,
+    rows: u64,
+    first: RowId,
+    is_sent: bool,
+}
+
+/// What is to be done about a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Verdict {
+    Send,
+    Settle(Outcome, &'static str, String),
+}
+
+/// How a row is judged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// What is to be done with the numbers.
+    pub(crate) action: Action,
+    /// A number that is not there needs nothing done.
+    pub(crate) not_found_is_success: bool,
+}
+
+const BEFORE: &str = "an earlier attempt, whose answer was lost, worked";
+
+impl Rules {
+    /// What is to be done about a number that is `found` there. `in_doubt`: an earlier attempt may have worked.
+    fn judge(self, found: &Found<&str>, in_doubt: bool) -> Verdict {
+        use Found::{
+            InDeletionQueue, InGroup, NotInAccount, NotOnConnector, OnAnother, OnConnector, OnOther,
+            OnSipRule, Unassigned,
+        };
+        use Outcome::{Failed, Succeeded};
+        let done = || match in_doubt {
+            true => Verdict::Settle(Succeeded, "", format!("found {found}: {BEFORE}")),
+            false => Verdict::Settle(Succeeded, "AlreadyDone", format!("not sent: found {found}")),
+        };
+        let refused = |code| Verdict::Settle(Failed, code, format!("not sent: found {found}"));
+        let absent = || match in_doubt || self.not_found_is_success {
+            true if in_doubt => done(),
+            true => Verdict::Settle(Succeeded, "NotFound", format!("not sent: found {found}")),
+            false => refused("NotFound"),
+        };
+        let held = |found: &Found<&str>| match found {
+            InGroup(..) => "VoiceConnectorGroupAssociationsExist",
+            _ => "PhoneNumberAssociationsExist",
+        };
+        match (self.action, found) {
+            (Action::Disassociate, OnConnector)
+            | (Action::Associate, Unassigned | NotOnConnector)
+            | (Action::Delete, Unassigned)
+            | (Action::Restore, _) => Verdict::Send,
+            (Action::Associate, OnConnector) | (Action::Delete, InDeletionQueue) => done(),
+            (Action::Disassociate, InGroup(_, true) | OnSipRule(_, true))
+            | (Action::Associate | Action::Delete, OnAnother(_) | InGroup(..) | OnSipRule(..) | OnOther(_))
+            | (Action::Delete, OnConnector) => refused(held(found)),
+            (Action::Disassociate, InGroup(..) | OnSipRule(..)) if !in_doubt => refused(held(found)),
+            (Action::Associate, InDeletionQueue) => refused("InDeletionQueue"),
+            (Action::Associate, NotInAccount) => refused("NotFound"),
+            (Action::Disassociate | Action::Delete, _) => absent(),
+        }
+    }
+}
+
+impl Check {
+    /// Judges the `rows` whose numbers were looked up. `in_doubt` marks those for which an earlier attempt may have worked.
+    pub(crate) fn new(
+        rules: Rules,
+        rows: &Rows,
+        answers: &Answers,
+        in_doubt: &RowFlags,
+        requests: u64,
+        at: Timestamp,
+    ) -> Self {
+        let missing = answers.missing();
+        let mut check = Self {
+            requests,
+            missing: missing.iter().map(|id| rows.connector_name(*id).to_owned()).collect(),
+            ..Self::default()
+        };
+        let mut settled: BTreeMap<(&str, String, bool), Vec<RowId>> = BTreeMap::new();
+        for (row, found) in answers.rows() {
+            let doubt = in_doubt.get(row);
+            if !doubt {
+                check.places.entry(place(&found)).or_default().push(row);
+            }
+            let verdict = rules.judge(&found, doubt);
+            check.count(row, &found, verdict == Verdict::Send);
+            if let Verdict::Settle(outcome, code, mut message) = verdict {
+                if rows.connector(row).is_some_and(|id| missing.binary_search(&id).is_ok()) {
+                    message += "; the connector does not exist in this account and region";
+                }
+                check.is_settled.set(row);
+                settled.entry((code, message, outcome == Outcome::Succeeded)).or_default().push(row);
+            }
+        }
+        let settlement = |((code, message, succeeded), rows): ((&str, String, bool), _)| Settlement {
+            rows,
+            outcome: if succeeded { Outcome::Succeeded } else { Outcome::Failed },
+            code: code.into(),
+            message: message.into(),
+            attempts: 0,
+            request_id: None,
+            at,
+        };
+        check.settled = settled.into_iter().map(settlement).collect();
+        check
+    }
+
+    fn count(&mut self, row: RowId, found: &Found<&str>, is_sent: bool) {
+        let (place, in_words) = kind(found);
+        match self.kinds.iter_mut().find(|kind| kind.place == place && kind.is_sent == is_sent) {
+            Some(kind) => kind.rows += 1,
+            None => self.kinds.push(Kind { place, in_words, rows: 1, first: row, is_sent }),
+        }
+    }
+
+    /// Whether the row is settled by looking, and is not sent.
+    pub(crate) fn settles(&self, row: RowId) -> bool {
+        self.is_settled.get(row)
+    }
+
+    /// Whether all that was looked up is as it should be.
+    pub(crate) fn is_as_expected(&self) -> bool {
+        self.settled.iter().all(|settlement| settlement.outcome == Outcome::Succeeded)
+    }
+
+    /// Whether a row of `rows` is on its own connector still, perhaps only because the list is old.
+    pub(crate) fn has_any_on_connector(&self) -> bool {
+        self.kinds.iter().any(|kind| kind.place == kind_of_own())
+    }
+
+    /// For people: what was found, a line each.
+    pub(crate) fn lines(&self, rows: &Rows) -> Vec<String> {
+        let kind = |kind: &Kind| {
+            let what = if kind.is_sent { "" } else { ", not sent" };
+            let first = match kind.is_sent {
+                true => String::new(),
+                false => {
+                    format!(" (line {}{})", rows.line(kind.first), if kind.rows > 1 { ", …" } else { "" })
+                }
+            };
+            format!("found       {} {}{what}{first}", HumanCount(kind.rows), kind.in_words)
+        };
+        let missing =
+            |id: &String| format!("missing     connector {} does not exist here", id.escape_debug());
+        self.kinds.iter().map(kind).chain(self.missing.iter().map(missing)).collect()
+    }
+
+    /// For programs.
+    pub(crate) fn json(&self, rows: &Rows) -> Value {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        self.kinds.iter().for_each(|kind| *counts.entry(kind.place).or_default() += kind.rows);
+        let settled = self.settled.iter().flat_map(|settlement| {
+            settlement.rows.iter().map(|row| {
+                json!({ "line": rows.line(*row), "code": settlement.code, "message": settlement.message })
+            })
+        });
+        json!({
+            "numbers": counts,
+            "not_sent": settled.collect::<Vec<_>>(),
+            "missing_connectors": self.missing,
+            "requests": self.requests,
+        })
+    }
+}
+
+fn kind_of_own() -> &'static str {
+    kind(&Found::OnConnector).0
+}
+
+/// The kind of place: in a report, and for people.
+fn kind(found: &Found<&str>) -> (&'static str, &'static str) {
+    match found {
+        Found::OnConnector => ("on_connector", "on their connector"),
+        Found::OnAnother(_) => ("on_another", "on another connector"),
+        Found::Unassigned => ("unassigned", "on no connector"),
+        Found::InGroup(..) => ("in_group", "in a connector group"),
+        Found::OnSipRule(..) => ("on_sip_rule", "on a SIP rule"),
+        Found::OnOther(_) => ("on_other", "on something else"),
+        Found::InDeletionQueue => ("in_deletion_queue", "in the deletion queue"),
+        Found::NotInAccount => ("not_in_account", "not in this account and region"),
+        Found::NotOnConnector => ("not_on_connector", "not on their connector"),
+    }
+}
+
+/// What a report says in its column `before`: the kind, and the id of what the number is on if it is not the row's.
+fn place(found: &Found<&str>) -> String {
+    let (kind, _) = kind(found);
+    match found {
+        Found::OnAnother(id) | Found::InGroup(id, _) | Found::OnSipRule(id, _) | Found::OnOther(id) => {
+            format!("{kind}:{id}")
+        }
+        _ => kind.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A number that is there, for each action: sent, or settled with this outcome and code; then the same in doubt.
+    #[test]
+    fn each_place_means_something_for_each_action() {
+        use Action::{Associate, Delete, Disassociate};
+        let (rule, group) = ("PhoneNumberAssociationsExist", "VoiceConnectorGroupAssociationsExist");
+        let table: [(Found<&str>, [(Action, &str, &str); 3]); 9] = [
+            (
+                Found::OnConnector,
+                [
+                    (Disassociate, "send", "send"),
+                    (Associate, "Succeeded AlreadyDone", "Succeeded "),
+                    (Delete, rule, rule),
+                ],
+            ),
+            (
+                Found::OnAnother("b"),
+                [(Disassociate, "NotFound", "Succeeded "), (Associate, rule, rule), (Delete, rule, rule)],
+            ),
+            (
+                Found::Unassigned,
+                [
+                    (Disassociate, "NotFound", "Succeeded "),
+                    (Associate, "send", "send"),
+                    (Delete, "send", "send"),
+                ],
+            ),
+            (
+                Found::InGroup("g", true),
+                [(Disassociate, group, group), (Associate, group, group), (Delete, group, group)],
+            ),
+            (
+                Found::InGroup("g", false),
+                [(Disassociate, group, "Succeeded "), (Associate, group, group), (Delete, group, group)],
+            ),
+            (
+                Found::OnSipRule("s", true),
+                [(Disassociate, rule, rule), (Associate, rule, rule), (Delete, rule, rule)],
+            ),
+            (
+                Found::OnOther("o"),
+                [(Disassociate, "NotFound", "Succeeded "), (Associate, rule, rule), (Delete, rule, rule)],
+            ),
+            (
+                Found::InDeletionQueue,
+                [
+                    (Disassociate, "NotFound", "Succeeded "),
+                    (Associate, "InDeletionQueue", "InDeletionQueue"),
+                    (Delete, "Succeeded AlreadyDone", "Succeeded "),
+                ],
+            ),
+            (
+                Found::NotInAccount,
+                [
+                    (Disassociate, "NotFound", "Succeeded "),
+                    (Associate, "NotFound", "NotFound"),
+                    (Delete, "NotFound", "Succeeded "),
+                ],
+            ),
+        ];
+        for (found, rows) in table {
+            for (action, sure, doubtful) in rows {
+                for (in_doubt, expected) in [(false, sure), (true, doubtful)] {
+                    let rules = Rules { action, not_found_is_success: false };
+                    let verdict = match rules.judge(&found, in_doubt) {
+                        Verdict::Send => "send".to_owned(),
+                        Verdict::Settle(Outcome::Succeeded, code, _) => format!("Succeeded {code}"),
+                        Verdict::Settle(_, code, _) => code.to_owned(),
+                    };
+                    assert_eq!(verdict, expected, "{action} {found:?}, in doubt: {in_doubt}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_can_count_as_done() {
+        for (action, expected) in
+            [(Action::Disassociate, Outcome::Succeeded), (Action::Associate, Outcome::Failed)]
+        {
+            let rules = Rules { action, not_found_is_success: true };
+            let verdict = rules.judge(&Found::NotInAccount, false);
+            assert!(
+                matches!(verdict, Verdict::Settle(outcome, "NotFound", _) if outcome == expected),
+                "{verdict:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_place_names_what_the_number_is_on() {
+        assert_eq!(place(&Found::OnAnother("b")), "on_another:b");
+        assert_eq!(place(&Found::OnConnector), "on_connector");
+    }
+}

@@ -1,0 +1,186 @@
+//! A run before anything is sent: its files, its service, what is there from earlier, and the consent.
+//!
+//! Must not change anything at the service.
+
+use jiff::SignedDuration;
+use tokio::runtime::Runtime;
+
+use super::beside::beside;
+use super::checking;
+use super::clock::{left_until, wall_clock};
+use super::derive::derive;
+use super::existing::{self, Existing};
+use super::limits;
+use super::reading::Reader;
+use super::record;
+use super::service::Service;
+use super::settings::{JobSettings, Mode};
+use crate::action::Action;
+use crate::aws::Environment;
+use crate::files;
+use crate::hint::Hinted;
+use crate::input::{Input, InputOptions, RowFlags, RowId, Source, Standing};
+use crate::inventory::{Check, Rules};
+use crate::plan::{Plan, Selection};
+use crate::report::summary::Record;
+use crate::terminal::Screen;
+use crate::terminal::consent;
+use crate::terminal::overview::{Expected, Overview};
+
+/// How long a number stays in the deletion queue (Amazon Chime SDK administrator guide).
+const IN_QUEUE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// A job whose files are open and whose service is ready.
+pub(super) struct Run<'a> {
+    pub(super) settings: &'a JobSettings,
+    pub(super) screen: &'a Screen,
+    pub(super) runtime: Runtime,
+    /// The file as given, if the input was taken from it.
+    pub(super) origin: Option<Source>,
+    pub(super) source: Source,
+    pub(super) columns: InputOptions,
+    pub(super) input: Input,
+    pub(super) service: Service,
+    /// Of the earlier runs of this report.
+    pub(super) record: Record,
+    /// `user@host`.
+    pub(super) by: String,
+}
+
+impl<'a> Run<'a> {
+    /// Reads the input and opens the service; nothing is sent.
+    pub(super) fn open(
+        settings: &'a JobSettings,
+        env: &Environment,
+        screen: &'a Screen,
+    ) -> anyhow::Result<Self> {
+        limits::check(settings.service.concurrency.get())?;
+        limits::survive_size_limit();
+        settings.check_log(screen.log_path())?;
+        let instead = "--output names a file; `--output -` also shows the report on standard output";
+        files::check_output("the report", &settings.report.path, instead)?;
+        let taken: Vec<_> = settings.outputs.files().map(|(_, path)| path).collect();
+        let mut record = Record::of(&settings.report.path, &taken)?;
+        files::check_output("the record", record.path(), "--output names another report")?;
+        settings.outputs.check()?;
+        let mut source = Source::open(&settings.input)?;
+        let (mut origin, mut columns) = (None, settings.columns.clone());
+        if let Some(action) = settings.derive {
+            let derived = derive(&source, &columns, action)?;
+            derived.left_out.iter().for_each(|why| tracing::warn!("left out: {why}"));
+            origin = Some(std::mem::replace(&mut source, derived.source));
+            columns = InputOptions { action: Some(action), ..InputOptions::default() };
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (input, service) =
+            beside(|| Input::read(&source, &columns), || Service::open(&settings.service, env, &runtime));
+        let input = input?;
+        anyhow::ensure!(
+            settings.mode != Mode::Rerun || input.layout.is_report(),
+            "`{}` is not a chime-sweep report; use `chime-sweep run` for it",
+            source.name()
+        );
+        anyhow::ensure!(
+            settings.mode != Mode::Run || input.layout.action == Action::Disassociate,
+            Hinted::new(
+                format!("`{}` is the report of an `{}`", source.name(), input.layout.action),
+                "use `chime-sweep rerun` for it"
+            )
+        );
+        if input.layout.is_report() {
+            record.runs = Record::of(&settings.input, &[])?.runs;
+        }
+        Ok(Self {
+            settings,
+            screen,
+            runtime,
+            origin,
+            source,
+            columns,
+            input,
+            service: service?,
+            record,
+            by: record::caller_of(env),
+        })
+    }
+
+    /// Checks for an existing report and journal.
+    pub(super) fn look(&self) -> anyhow::Result<Existing> {
+        let settings = self.settings;
+        let is_report = self.input.layout.is_report();
+        if let Some(report) = self.origin.as_ref().or(is_report.then_some(&self.source))
+            && Input::is_report(report)?
+        {
+            let columns = &settings.columns;
+            if !self.service.is_local() {
+                existing::check_not_rehearsed(report, columns)?;
+            }
+            if !self.service.is_simulated() && !settings.other_target {
+                let (target, place) = (&self.service.target, self.service.place());
+                let record = Record::of(&settings.input, &[])?;
+                existing::check_same_target(report, columns, &record, target, place)?;
+            }
+        }
+        let Service { target, .. } = &self.service;
+        Existing::look(&settings.report, &self.input, target, self.service.account_id())
+    }
+
+    /// Looks up where the numbers of the rows that are to be sent are, if that is wanted.
+    pub(super) fn check(
+        &self,
+        is_chosen: &dyn Fn(RowId) -> bool,
+        in_doubt: &RowFlags,
+    ) -> anyhow::Result<Option<Check>> {
+        let (settings, action) = (self.settings, self.input.layout.action);
+        if !settings.check && !action.looks_first() {
+            return Ok(None);
+        }
+        let rules = Rules { action, not_found_is_success: settings.pool.not_found_is_success };
+        let is_pending = |row: &RowId| matches!(self.input.rows.standing(*row), Standing::Pending { .. });
+        let wanted = || self.input.rows.ids().filter(is_pending).filter(|row| is_chosen(*row));
+        self.service.hold(&self.input);
+        checking::check(&self.reader(), rules, &self.input.rows, wanted, in_doubt).map(Some)
+    }
+
+    /// Shows what is about to happen, and asks for consent.
+    pub(super) fn ask(
+        &self,
+        plan: &Plan,
+        existing: &Existing,
+        selection: &Selection<'_>,
+        check: Option<&Check>,
+    ) -> anyhow::Result<()> {
+        let settings = self.settings;
+        let overview = Overview {
+            target: Some(&self.service.target),
+            identity: self.service.identity.as_ref(),
+            stops_at: settings.stops_at.clone().map(|at| (at.clone(), left_until(&at))),
+            settled: existing.settled(),
+            last_day: (plan.number_count() > 0 && self.input.layout.action == Action::Delete)
+                .then(|| wall_clock().saturating_add(IN_QUEUE).map(|day| day.strftime("%a %F").to_string()))
+                .and_then(Result::ok),
+            left_out: selection.counts(|row| existing.is_outstanding(row)),
+            check,
+            forgets: existing.forgets(self.service.is_simulated()),
+            ..Overview::of(&settings.input, &self.source, &self.input, plan)
+        };
+        let changes = overview.numbers() > 0 && !self.service.is_simulated();
+        if (changes || overview.forgets.is_some()) && !settings.consent {
+            consent::ask(&overview, self.screen, settings.reads_stdin())?;
+        } else {
+            if changes {
+                consent::check_count(&overview, settings.confirmed)?;
+            }
+            self.screen.say_with(&overview, || Some(("plan", overview.json(Expected::Assumed))));
+            if changes {
+                self.screen.log("confirmed by --yes");
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn reader(&self) -> Reader<'_> {
+        let Self { service, runtime, screen, settings, .. } = self;
+        Reader { service, pool: &settings.pool, runtime, screen }
+    }
+}

@@ -1,0 +1,188 @@
+//! `verify`: compares a report with the service, and writes into the report what was seen.
+//!
+//! Must not change anything at the service.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::HumanCount;
+use serde_json::{Value, json};
+
+use super::beside::beside;
+use super::clock::wall_clock;
+use super::existing;
+use super::reading::{self, Reader};
+use super::service::Service;
+use super::settings;
+use super::status;
+use crate::aws::Environment;
+use crate::cli::VerifyArgs;
+use crate::cli::exit::ExitStatus;
+use crate::files;
+use crate::hint::Hinted;
+use crate::input::{Input, InputOptions, RowId, Source, Standing, Status};
+use crate::inventory::{Lister, look_up};
+use crate::report::summary::{Counted, Record};
+use crate::report::{self, Seen};
+use crate::terminal::Screen;
+use crate::text::counted;
+
+/// How long a list of the service may be behind: AWS's own clean-up code waits as long between two calls.
+pub(super) const RECHECK_AFTER: Duration = Duration::from_secs(10);
+
+/// Differences that are shown; the report has all.
+const SHOWN: usize = 20;
+
+/// What was seen.
+pub(super) struct Verification {
+    /// How many numbers, by word.
+    words: BTreeMap<&'static str, u64>,
+    /// Rows that were `unknown`, and what became of them.
+    settled: BTreeMap<Status, u64>,
+    /// The rows that contradict the report, in words.
+    differences: Vec<String>,
+    requests: u64,
+    /// The report's rows now.
+    pub(super) counted: Counted,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the file is not a report, is of another account or region, or the service cannot be asked.
+pub(super) fn execute(args: VerifyArgs, env: &Environment, screen: &Screen) -> anyhow::Result<ExitStatus> {
+    let report = &args.report;
+    anyhow::ensure!(report != Path::new("-"), "`verify` updates the report, so it needs a file: name it");
+    status::check_written(report)?;
+    let journal = existing::journal_of(report);
+    anyhow::ensure!(
+        !journal.exists(),
+        Hinted::new(
+            format!("a run of `{}` is not finished", report.display()),
+            "`chime-sweep status` shows how far it is, and how to go on"
+        )
+    );
+    let columns = settings::columns(args.columns);
+    let (service, pool) = reading::settings(args.reading);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let source = Source::open(report)?;
+    let (input, service) =
+        beside(|| Input::read(&source, &columns), || Service::open(&service, env, &runtime));
+    let (input, service) = (input?, service?);
+    anyhow::ensure!(input.layout.is_report(), "`{}` is not a chime-sweep report", source.name());
+    if !service.is_local() {
+        existing::check_not_rehearsed(&source, &columns)?;
+    }
+    if !service.is_simulated() {
+        let record = Record::of(report, &[])?;
+        existing::check_same_target(&source, &columns, &record, &service.target, service.place())?;
+    }
+    service.hold(&input);
+    let reader = Reader { service: &service, pool: &pool, runtime: &runtime, screen };
+    let verification = verify(&reader, report, &source, &input, &columns, args.recheck_after)?;
+    screen.say_with(&verification, || Some(("verified", verification.json())));
+    Ok(if verification.is_as_reported() { ExitStatus::Success } else { ExitStatus::SomeRowsFailed })
+}
+
+/// Compares `input`, which is the report at `path`, with the service, and writes what was seen into it. What contradicts it
+/// is asked for again after some time, because the service may show an old state.
+///
+/// # Errors
+/// If the service cannot be asked, or the report cannot be written; it is unchanged then.
+pub(super) fn verify(
+    reader: &Reader<'_>,
+    path: &Path,
+    source: &Source,
+    input: &Input,
+    columns: &InputOptions,
+    recheck_after: Duration,
+) -> anyhow::Result<Verification> {
+    let (rows, action) = (&input.rows, input.layout.action);
+    let is_verified =
+        |row: &RowId| matches!(rows.standing(*row), Standing::Finished | Standing::Pending { .. });
+    let look = async |lister: &mut Lister<'_>| {
+        let mut seen: HashMap<RowId, Seen> = HashMap::new();
+        let answers = look_up(lister, rows, rows.ids().filter(is_verified), false).await?;
+        let judged = |(row, found)| (row, Seen::of(action, rows.standing(row), &found));
+        seen.extend(answers.rows().map(judged));
+        let mut again: Vec<_> =
+            seen.iter().filter(|(_, seen)| seen.may_be_old()).map(|(row, _)| *row).collect();
+        again.sort_unstable();
+        if !again.is_empty() {
+            tokio::time::sleep(recheck_after).await;
+            let answers = look_up(lister, rows, again.into_iter(), false).await?;
+            seen.extend(answers.rows().map(judged));
+        }
+        Ok((seen, lister.progress().requests))
+    };
+    let (seen, requests) = reader.read(look)?;
+    files::replace(path, |file| {
+        report::annotate(file, source, input, wall_clock(), |row| seen.get(&row).cloned())
+    })?;
+    let mut verification = Verification {
+        words: BTreeMap::new(),
+        settled: BTreeMap::new(),
+        differences: Vec::new(),
+        requests,
+        counted: Counted::default(),
+    };
+    for row in rows.ids() {
+        let Some(seen) = seen.get(&row) else { continue };
+        let Seen { word, differs, settles } = seen;
+        *verification.words.entry(word).or_default() += 1;
+        if let Some((status, ..)) = settles {
+            *verification.settled.entry(*status).or_default() += 1;
+        }
+        if *differs {
+            let connector = rows.connector(row).map_or("", |id| rows.connector_name(id));
+            let number = rows.number(row).map(|number| number.masked().to_string()).unwrap_or_default();
+            verification.differences.push(format!(
+                "line {}: {number} of {}: the report says that it was {}, but it is {}",
+                rows.line(row),
+                connector.escape_debug(),
+                action.done(),
+                seen.in_words()
+            ));
+        }
+    }
+    report::read(&Source::open(path)?, columns, |row| verification.counted.add(&row))?;
+    Ok(verification)
+}
+
+impl Verification {
+    /// Whether nothing contradicts the report.
+    pub(super) fn is_as_reported(&self) -> bool {
+        self.differences.is_empty()
+    }
+
+    /// For programs.
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "numbers": self.words,
+            "settled": self.settled,
+            "differences": self.differences,
+            "requests": self.requests,
+        })
+    }
+}
+
+impl fmt::Display for Verification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = self.words.iter().map(|(word, numbers)| format!("{} {word}", HumanCount(*numbers)));
+        let words: Vec<_> = words.collect();
+        write!(f, "verified: {}; {}", words.join(", "), counted(self.requests, "request"))?;
+        for (status, rows) in &self.settled {
+            write!(f, "\n{} settled: unknown before, {status} now", counted(*rows, "row"))?;
+        }
+        for difference in self.differences.iter().take(SHOWN) {
+            write!(f, "\n{difference}")?;
+        }
+        match self.differences.len() {
+            0 => write!(f, "\nreport and service agree"),
+            many if many > SHOWN => write!(f, "\n… and {} more", HumanCount((many - SHOWN) as u64)),
+            _ => Ok(()),
+        }
+    }
+}

@@ -55,6 +55,9 @@ pub(crate) struct Rules {
     pub(crate) not_found_is_success: bool,
 }
 
+/// How many connectors, groups or SIP rules are named.
+const NAMED: usize = 5;
+
 const BEFORE: &str = "an earlier attempt, whose answer was lost, worked";
 
 impl Rules {
@@ -164,21 +167,33 @@ impl Check {
         self.kinds.iter().any(|kind| kind.place == kind_of_own())
     }
 
-    /// For people: what was found, a line each.
+    /// For people: what was found, a line each, and on what the numbers are that are not on their connector.
     pub(crate) fn lines(&self, rows: &Rows) -> Vec<String> {
         let kind = |kind: &Kind| {
-            let what = if kind.is_sent { "" } else { ", not sent" };
-            let first = match kind.is_sent {
-                true => String::new(),
-                false => {
-                    format!(" (line {}{})", rows.line(kind.first), if kind.rows > 1 { ", …" } else { "" })
-                }
+            let found = format!("found       {} {}", HumanCount(kind.rows), kind.in_words);
+            if kind.is_sent {
+                return found;
+            }
+            let on: Vec<_> = self.ids_of(kind.place).take(NAMED + 1).collect();
+            let on = match &*on {
+                [] => String::new(),
+                [shown @ .., _] if shown.len() == NAMED => format!(": {}, …", shown.join(", ")),
+                shown => format!(": {}", shown.join(", ")),
             };
-            format!("found       {} {}{what}{first}", HumanCount(kind.rows), kind.in_words)
+            let more = if kind.rows > 1 { ", …" } else { "" };
+            format!("{found}, not sent{on} (line {}{more})", rows.line(kind.first))
         };
         let missing =
             |id: &String| format!("missing     connector {} does not exist here", id.escape_debug());
         self.kinds.iter().map(kind).chain(self.missing.iter().map(missing)).collect()
+    }
+
+    /// On what the numbers are that were found at such a place, and how many.
+    fn ids_of(&self, place: &str) -> impl Iterator<Item = String> {
+        self.places.iter().filter_map(move |(at, rows)| {
+            let id = at.strip_prefix(place)?.strip_prefix(':')?;
+            Some(format!("{} {}", HumanCount(rows.len() as u64), id.escape_debug()))
+        })
     }
 
     /// For programs.

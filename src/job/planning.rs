@@ -39,7 +39,8 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
     let (input, asked) = beside(
         || Input::read_showing(&source, &columns, shown),
         || match args.check {
-            true => Service::open(&service_settings, env, &runtime).map(|service| Asked::Service(Box::new(service))),
+            true => Service::open(&service_settings, env, &runtime)
+                .map(|service| Asked::Service(Box::new(service))),
             false => Ok(Asked::Identity(runtime.block_on(Identity::planned(&aws, env)))),
         },
     );

@@ -105,8 +105,6 @@ pub(crate) struct Answers {
     pub(super) asked: Vec<Asked>,
     pub(super) ids: IndexSet<Box<str>>,
     pub(super) missing: Vec<ConnectorId>,
-    /// How many requests it took.
-    pub(crate) requests: u64,
 }
 
 impl Answers {

@@ -36,7 +36,7 @@ pub(crate) async fn look_up(
     asked: impl Iterator<Item = RowId>,
     in_detail: bool,
 ) -> Result<Answers, ListError> {
-    let (mut search, before) = (Search::new(rows, asked), lister.progress().requests);
+    let mut search = Search::new(rows, asked);
     if search.open > 0 {
         let budget = search.connectors.len() + search.asked.len().div_ceil(PAGE);
         let all = Listed::Numbers(NumberFilter::default());
@@ -56,7 +56,7 @@ pub(crate) async fn look_up(
         search.settle(Found::NotInAccount);
     }
     search.list_connectors(lister).await?;
-    Ok(search.answers(lister.progress().requests - before))
+    Ok(search.answers())
 }
 
 /// What is known so far.
@@ -232,11 +232,11 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    fn answers(mut self, requests: u64) -> Answers {
+    fn answers(mut self) -> Answers {
         self.asked.sort_unstable_by_key(|asked| asked.row);
         let is_missing = |connector: &Connector| connector.exists == Some(false);
         let missing = self.connectors.iter().filter(|(_, connector)| is_missing(connector));
         let missing = missing.map(|(id, _)| *id).collect();
-        Answers { asked: self.asked, ids: self.ids, missing, requests }
+        Answers { asked: self.asked, ids: self.ids, missing }
     }
 }

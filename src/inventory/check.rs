@@ -248,12 +248,14 @@ fn place(found: &Found<&str>) -> String {
 mod tests {
     use super::*;
 
+    type Cases = [(Action, &'static str, &'static str); 3];
+
     /// A number that is there, for each action: sent, or settled with this outcome and code; then the same in doubt.
     #[test]
     fn each_place_means_something_for_each_action() {
         use Action::{Associate, Delete, Disassociate};
         let (rule, group) = ("PhoneNumberAssociationsExist", "VoiceConnectorGroupAssociationsExist");
-        let table: [(Found<&str>, [(Action, &str, &str); 3]); 9] = [
+        let table: [(Found<&str>, Cases); 9] = [
             (
                 Found::OnConnector,
                 [

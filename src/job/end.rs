@@ -65,7 +65,10 @@ impl Run<'_> {
         if let Some(rate) = end.rate_found {
             self.service.remember_rate(rate, wall_clock());
         }
-        let verified = settings.verify.then(|| self.verify()).transpose();
+        // An associate call that is repeated is refused, whether or not the first one worked: only a look can tell.
+        let must_look =
+            self.input.layout.action.looks_first() && stopped.is_none() && counted.rows.unknown > 0;
+        let verified = (settings.verify || must_look).then(|| self.verify()).transpose();
         let (counted, is_as_reported) = match &verified {
             Ok(Some(verified)) => (verified.counted.clone(), verified.is_as_reported()),
             Ok(None) => (counted, true),

@@ -169,7 +169,7 @@ impl<'a> Run<'a> {
             consent::ask(&overview, self.screen, settings.reads_stdin())?;
         } else {
             if changes {
-                consent::check_count(&overview, settings.confirmed)?;
+                consent::check_count(&overview, existing.numbers(), settings.confirmed)?;
             }
             self.screen.say_with(&overview, || Some(("plan", overview.json(Expected::Assumed))));
             if changes {

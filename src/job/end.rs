@@ -20,7 +20,7 @@ use crate::journal::writer::Journal;
 use crate::plan::Selection;
 use crate::pool::PoolEnd;
 use crate::report::reconcile::Unsent;
-use crate::report::summary::{self, Counts, Summary};
+use crate::report::summary::{self, Counted, Counts, Summary};
 
 /// How a job ended.
 pub(super) struct Finished {
@@ -74,29 +74,8 @@ impl Run<'_> {
             Ok(None) => (counted, true),
             Err(_) => (counted, false),
         };
-        let all_succeeded = counted.all_succeeded() && is_as_reported;
-        let summary = Summary {
-            version: summary::VERSION,
-            report: report.clone(),
-            simulated: self.service.is_simulated(),
-            action: self.input.layout.action,
-            next_command: (!counted.all_succeeded()).then(|| next_steps::rerun(settings)),
-            all_succeeded,
-            counted,
-            run: Some(summary::Run {
-                target: self.service.target.clone(),
-                region: self.service.region.clone(),
-                caller: self.service.caller().cloned(),
-                started_at: worked.started_at,
-                elapsed: worked.elapsed,
-                stopped,
-                last_error: end.stop.and_then(|stop| stop.cause).map(|cause| cause.text),
-                requests: worked.tally.requests,
-                throttled: worked.tally.throttled,
-                rate_found: end.rate_found,
-                timeline: Some(worked.timeline.clone()),
-            }),
-        };
+        let summary = self.summary(worked, &end, counted, is_as_reported);
+        let all_succeeded = summary.all_succeeded;
         record::add(self.record.clone(), settings, &self.by, &summary);
         self.screen.say_with(&summary, || Some(("summary", serde_json::to_value(&summary).ok()?)));
         summary.in_short().iter().for_each(|text| self.screen.say_though_quiet(text));
@@ -113,6 +92,37 @@ impl Run<'_> {
         })?;
         let status = ExitStatus::of_run(stopped, all_succeeded);
         Ok(Finished { status, summary: Some(summary), is_aborted: false })
+    }
+
+    fn summary(&self, worked: &Worked, end: &PoolEnd, counted: Counted, is_as_reported: bool) -> Summary {
+        let settings = self.settings;
+        let all_succeeded = counted.all_succeeded() && is_as_reported;
+        Summary {
+            version: summary::VERSION,
+            report: settings.report.path.clone(),
+            simulated: self.service.is_simulated(),
+            action: self.input.layout.action,
+            next_command: (!counted.all_succeeded()).then(|| next_steps::rerun(settings)),
+            all_succeeded,
+            counted,
+            run: Some(summary::Run {
+                target: self.service.target.clone(),
+                region: self.service.region.clone(),
+                caller: self.service.caller().cloned(),
+                started_at: worked.started_at,
+                elapsed: worked.elapsed,
+                stopped: end.stop.as_ref().map(|stop| stop.reason),
+                last_error: end
+                    .stop
+                    .as_ref()
+                    .and_then(|stop| stop.cause.as_ref())
+                    .map(|cause| cause.text.clone()),
+                requests: worked.tally.requests,
+                throttled: worked.tally.throttled,
+                rate_found: end.rate_found,
+                timeline: Some(worked.timeline.clone()),
+            }),
+        }
     }
 
     /// Compares the report that was just written with the service.

@@ -109,7 +109,7 @@ impl Check {
         requests: u64,
         at: Timestamp,
     ) -> Self {
-        let missing = answers.missing();
+        let missing = if rules.action.needs_connector() { answers.missing() } else { &[] };
         let mut check = Self {
             requests,
             missing: missing.iter().map(|id| rows.connector_name(*id).to_owned()).collect(),
@@ -121,10 +121,17 @@ impl Check {
             if !doubt {
                 check.places.entry(place(&found)).or_default().push(row);
             }
-            let verdict = rules.judge(&found, doubt);
+            let is_missing = rows.connector(row).is_some_and(|id| missing.binary_search(&id).is_ok());
+            let verdict = match rules.judge(&found, doubt) {
+                // It cannot be put where nothing is.
+                Verdict::Send if is_missing => {
+                    Verdict::Settle(Outcome::Failed, "NotFound", format!("not sent: found {found}"))
+                }
+                verdict => verdict,
+            };
             check.count(row, &found, verdict == Verdict::Send);
             if let Verdict::Settle(outcome, code, mut message) = verdict {
-                if rows.connector(row).is_some_and(|id| missing.binary_search(&id).is_ok()) {
+                if is_missing {
                     message += "; the connector does not exist in this account and region";
                 }
                 check.is_settled.set(row);

@@ -146,9 +146,9 @@ impl Service {
                 Action::Delete if is_done => continue,
                 Action::Delete | Action::Restore => false,
             };
-            match is_on_connector {
-                true => simulator.hold(rows.connector_name(connector), [number]),
-                false => simulator.hold_unassigned([number]),
+            simulator.hold(rows.connector_name(connector), is_on_connector.then_some(number));
+            if !is_on_connector {
+                simulator.hold_unassigned([number]);
             }
         }
     }

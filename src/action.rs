@@ -85,7 +85,8 @@ impl Action {
         matches!(self, Disassociate | Associate)
     }
 
-    /// Whether each number is looked up first: these are done only with numbers that are where they should be.
+    /// Whether each number is looked up first: these are done only with numbers that are where they should be. What is
+    /// unknown in the end is looked up, too.
     #[must_use]
     pub fn looks_first(self) -> bool {
         matches!(self, Associate | Delete)

@@ -18,11 +18,10 @@ use serde_json::Value;
 use crate::action::Action;
 use crate::aws::credentials::CredentialSource;
 use crate::aws::endpoint::Endpoint;
-use crate::aws::protocol::listing::{Holder, Listed, ListedNumber, Page, Query};
+use crate::aws::protocol::listing::{Page, Query};
 use crate::aws::protocol::request::RequestError;
 use crate::aws::protocol::{
-    ApiError, BatchReply, ErrorKind, NumberError, PROXY_REFUSED, UNRESOLVED, UNTRUSTED, listing, reply,
-    request, sigv4,
+    ApiError, BatchReply, ErrorKind, PROXY_REFUSED, UNRESOLVED, UNTRUSTED, listing, reply, request, sigv4,
 };
 use crate::hint::Hint;
 use crate::number::PhoneNumber;
@@ -87,47 +86,9 @@ impl Client {
     ) -> Result<BatchReply, ApiError> {
         let write = |endpoint: &Endpoint| request::of_action(endpoint, action, connector, numbers);
         match action {
-            Action::Disassociate | Action::Delete => self.call(write, reply::batch).await,
             Action::Restore => reply::of_one(self.call(write, reply::restored).await, numbers),
-            Action::Associate => {
-                let mut reply = self.call(write, reply::batch).await?;
-                for error in std::mem::take(&mut reply.errors) {
-                    reply.errors.extend(self.look(connector, error).await);
-                }
-                Ok(reply)
-            }
+            _ => self.call(write, reply::batch).await,
         }
-    }
-
-    /// Of a number that could not be put on this connector because it is on something: is it there already? Then there is
-    /// no error. Nothing else tells: the service may have refused it because an attempt without an answer worked.
-    async fn look(&self, connector: &str, error: NumberError) -> Option<NumberError> {
-        let Some(number) = error.number.filter(|_| &*error.code == "PhoneNumberAssociationsExist") else {
-            return Some(error);
-        };
-        let query = Query { what: Listed::Number(number), page_size: 1, next_token: None };
-        let read = self.read(&query).await.map(|page| page.items.first().map(ListedNumber::read));
-        let holders: Vec<_> = match &read {
-            Ok(Some(listed)) => Holder::ALL.into_iter().flat_map(|holder| listed.on(holder)).collect(),
-            _ => Vec::new(),
-        };
-        if holders
-            .iter()
-            .any(|holder| *holder.name == *Holder::Connector.name() && *holder.value == *connector)
-        {
-            return None;
-        }
-        let ids: Vec<_> = holders.iter().map(|holder| format!("`{}`", holder.value.escape_debug())).collect();
-        // Where it is cannot be read, or is not shown yet: sent again, it is looked up again.
-        let code = if ids.is_empty() { "ServiceFailure".into() } else { error.code };
-        let message = match &read {
-            Err(why) => why.message.clone(),
-            Ok(_) if ids.is_empty() => {
-                "the service says that the number is on something, and not on what".into()
-            }
-            Ok(_) => format!("the number is on {} by now, and stays there", ids.join(" and ")).into(),
-        };
-        Some(NumberError { number: Some(number), code, message })
     }
 
     /// Reads what the service has: a page of a list or one number, in one attempt.

@@ -56,13 +56,21 @@ pub enum Command {
     /// List the phone numbers of the account as CSV, for `run`; nothing is changed
     #[command(after_long_help = topics::EXPORT_EXAMPLES)]
     Export(ExportArgs),
+    /// Show what would be sent, without sending anything
+    #[command(after_long_help = topics::PLAN_EXAMPLES)]
+    Plan(PlanArgs),
     /// Remove each number in a CSV file from its connector, and write a report
     #[command(after_long_help = topics::RUN_EXAMPLES)]
     Run(RunArgs),
     /// Retry the rows of a report that did not succeed, and update the report
     #[command(after_long_help = topics::RERUN_EXAMPLES)]
     Rerun(RerunArgs),
-    /// Compare a report with the service, and settle what is unknown by looking; nothing is changed
+    /// Show how far a run is, what a crash has left of it, or how it ended
+    #[command(after_long_help = topics::STATUS_EXAMPLES)]
+    Status(StatusArgs),
+    /// Print the summary of a job again, from its report
+    Summary(SummaryArgs),
+    /// Compare a report with the service, and settle what is unknown by looking
     #[command(after_long_help = topics::VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
     /// Put back on their connectors exactly the numbers that a report removed
@@ -71,14 +79,6 @@ pub enum Command {
     /// Put numbers into the deletion queue, which ends their bill
     #[command(after_long_help = topics::RELEASE_EXAMPLES)]
     Release(ReleaseArgs),
-    /// Show what would be sent, without sending anything
-    #[command(after_long_help = topics::PLAN_EXAMPLES)]
-    Plan(PlanArgs),
-    /// Show how far a run is, what a crash has left of it, or how it ended
-    #[command(after_long_help = topics::STATUS_EXAMPLES)]
-    Status(StatusArgs),
-    /// Print the summary of a job again, from its report
-    Summary(SummaryArgs),
     /// Serve a simulator of the service on this machine until stopped
     #[command(after_long_help = topics::SIMULATE_EXAMPLES)]
     Simulate(SimulateArgs),

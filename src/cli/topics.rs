@@ -14,10 +14,12 @@ pub(super) const POINTERS: &str = "\
 Examples:
   chime-sweep export -o numbers.csv             list what the account has
   chime-sweep run numbers.csv --simulate        rehearse; AWS is not called
-  chime-sweep plan numbers.csv                  see what would be sent
+  chime-sweep plan numbers.csv --check          see what would be sent, and where the numbers are
   chime-sweep run numbers.csv                   remove them; the report is numbers.report.csv
   chime-sweep status numbers.report.csv         how far it is, or what a crash has left
   chime-sweep rerun numbers.report.csv          retry what did not succeed
+  chime-sweep verify numbers.report.csv         is it so?
+  chime-sweep undo numbers.report.csv           put back what was removed
 
 More help: `chime-sweep help run`, and `chime-sweep help csv`, `environment`, `permissions` or `exit-codes`";
 
@@ -129,7 +131,7 @@ number that a spreadsheet has damaged (1.20656E+10), a range, an extension, and 
 
 What `chime-sweep export` writes is such a file. Its rows that have a note in place of a connector ask for nothing.
 
-The report has the input's columns and rows, in order, and ten more columns:
+The report has the input's columns and rows, in order, and more columns (the last three only if somebody looked):
   status          succeeded, failed, unknown (it may have happened),
                   not_attempted, invalid, or duplicate
   error_code      the service's code, or this tool's
@@ -137,10 +139,13 @@ The report has the input's columns and rows, in order, and ten more columns:
   attempts        requests for the row over all runs, without throttled ones
   request_id      of the last request, for AWS support
   completed_at    UTC
-  action          disassociate
+  action          disassociate, associate (undo), delete (release), or restore
   account_id      empty if it is not known
   region          empty if it is not known
   row_key         tells an edited row from an untouched one
+  before          where the number was before, if somebody looked
+  verified        where verify saw it: off, still_on, moved, queued, gone; or on
+  verified_at     UTC
 
 They may be moved, and further columns added. A row that was edited, or that a spreadsheet has damaged, is not sent; \
 clear its status to have it sent as it stands.";

@@ -127,11 +127,14 @@ impl Columns {
         let run = columns.windows(OLD).rposition(|run| *run == written[..OLD]);
         // Beside an older report's columns, the later ones are the input's own.
         let is_old = !columns.contains(&Some(RowKey));
+        // Where only one or two of the last three are, they are the input's own.
+        let looked = [Before, Verified, VerifiedAt].iter().all(|column| columns.contains(&Some(*column)));
+        let is_reports = |index| index < OLD || !is_old && (index < Before as usize || looked);
         let (mut at, mut twice) = ([None; Column::ALL.len()], None);
         for (index, column) in Column::ALL.into_iter().enumerate() {
             let side_by_side = run.map(|start| start + index);
             at[index] = side_by_side.filter(|at| columns.get(*at) == Some(&Some(column)));
-            if at[index].is_none() && (index < OLD || !is_old) {
+            if at[index].is_none() && is_reports(index) {
                 let mut named = (0..columns.len()).filter(|at| columns[*at] == Some(column));
                 at[index] = named.next();
                 twice = twice.or(named.next().map(|_| column));

@@ -16,7 +16,7 @@ use super::outputs::{Outputs, print};
 use super::service::read_scenario;
 use super::settings::{self, JobSettings, Mode};
 use super::signals;
-use super::{derive, existing, export, failure, limits, planning, run, status, verify};
+use super::{derive, existing, export, failure, limits, names, planning, run, status, verify};
 use crate::action::Action;
 use crate::aws::Environment;
 use crate::cli::exit::ExitStatus;
@@ -90,7 +90,7 @@ fn undo(mut args: UndoArgs, env: &Environment, screen: &Screen) -> anyhow::Resul
         Some(Action::Delete) => {}
         _ => return run(&args, Action::Associate),
     }
-    let restored = settings::report_of_action(&args.report, Action::Restore, args.job.simulate);
+    let restored = names::report_of_action(&args.report, Action::Restore, args.job.simulate);
     let is_there = restored.exists() && !existing::journal_of(&restored).exists();
     let is_restored = is_there && !args.job.simulate && follows(&restored, &args)?;
     let first = match is_restored {

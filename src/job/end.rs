@@ -20,7 +20,7 @@ use crate::journal::writer::Journal;
 use crate::plan::Selection;
 use crate::pool::PoolEnd;
 use crate::report::reconcile::Unsent;
-use crate::report::summary::{self, Counts, Summary};
+use crate::report::summary::{self, Counted, Counts, Summary};
 
 /// How a job ended.
 pub(super) struct Finished {
@@ -65,35 +65,17 @@ impl Run<'_> {
         if let Some(rate) = end.rate_found {
             self.service.remember_rate(rate, wall_clock());
         }
-        let verified = settings.verify.then(|| self.verify()).transpose();
+        // An associate call that is repeated is refused, whether or not the first one worked: only a look can tell.
+        let must_look =
+            self.input.layout.action.looks_first() && stopped.is_none() && counted.rows.unknown > 0;
+        let verified = (settings.verify || must_look).then(|| self.verify()).transpose();
         let (counted, is_as_reported) = match &verified {
             Ok(Some(verified)) => (verified.counted.clone(), verified.is_as_reported()),
             Ok(None) => (counted, true),
             Err(_) => (counted, false),
         };
-        let all_succeeded = counted.all_succeeded() && is_as_reported;
-        let summary = Summary {
-            version: summary::VERSION,
-            report: report.clone(),
-            simulated: self.service.is_simulated(),
-            action: self.input.layout.action,
-            next_command: (!counted.all_succeeded()).then(|| next_steps::rerun(settings)),
-            all_succeeded,
-            counted,
-            run: Some(summary::Run {
-                target: self.service.target.clone(),
-                region: self.service.region.clone(),
-                caller: self.service.caller().cloned(),
-                started_at: worked.started_at,
-                elapsed: worked.elapsed,
-                stopped,
-                last_error: end.stop.and_then(|stop| stop.cause).map(|cause| cause.text),
-                requests: worked.tally.requests,
-                throttled: worked.tally.throttled,
-                rate_found: end.rate_found,
-                timeline: Some(worked.timeline.clone()),
-            }),
-        };
+        let summary = self.summary(worked, &end, counted, is_as_reported);
+        let all_succeeded = summary.all_succeeded;
         record::add(self.record.clone(), settings, &self.by, &summary);
         self.screen.say_with(&summary, || Some(("summary", serde_json::to_value(&summary).ok()?)));
         summary.in_short().iter().for_each(|text| self.screen.say_though_quiet(text));
@@ -110,6 +92,37 @@ impl Run<'_> {
         })?;
         let status = ExitStatus::of_run(stopped, all_succeeded);
         Ok(Finished { status, summary: Some(summary), is_aborted: false })
+    }
+
+    fn summary(&self, worked: &Worked, end: &PoolEnd, counted: Counted, is_as_reported: bool) -> Summary {
+        let settings = self.settings;
+        let all_succeeded = counted.all_succeeded() && is_as_reported;
+        Summary {
+            version: summary::VERSION,
+            report: settings.report.path.clone(),
+            simulated: self.service.is_simulated(),
+            action: self.input.layout.action,
+            next_command: (!counted.all_succeeded()).then(|| next_steps::rerun(settings)),
+            all_succeeded,
+            counted,
+            run: Some(summary::Run {
+                target: self.service.target.clone(),
+                region: self.service.region.clone(),
+                caller: self.service.caller().cloned(),
+                started_at: worked.started_at,
+                elapsed: worked.elapsed,
+                stopped: end.stop.as_ref().map(|stop| stop.reason),
+                last_error: end
+                    .stop
+                    .as_ref()
+                    .and_then(|stop| stop.cause.as_ref())
+                    .map(|cause| cause.text.clone()),
+                requests: worked.tally.requests,
+                throttled: worked.tally.throttled,
+                rate_found: end.rate_found,
+                timeline: Some(worked.timeline.clone()),
+            }),
+        }
     }
 
     /// Compares the report that was just written with the service.

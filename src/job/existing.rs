@@ -313,6 +313,12 @@ impl Existing {
         flags
     }
 
+    /// How many numbers the run that is continued was to send when it began.
+    #[must_use]
+    pub(crate) fn numbers(&self) -> Option<u64> {
+        self.unfinished.as_ref().and_then(|(_, history)| history.numbers)
+    }
+
     /// The number of rows that an earlier run settled.
     #[must_use]
     pub(crate) fn settled(&self) -> u64 {

@@ -12,6 +12,7 @@ mod existing;
 mod outputs;
 mod derive;
 mod hook;
+mod names;
 mod settings;
 mod next_steps;
 pub mod finish;

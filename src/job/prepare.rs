@@ -175,7 +175,7 @@ impl<'a> Run<'a> {
         } else {
             self.screen.say_with(&overview, || Some(("plan", overview.json(Expected::Assumed))));
             if changes {
-                consent::check_count(&overview, settings.confirmed)?;
+                consent::check_count(&overview, existing.numbers(), settings.confirmed)?;
                 self.screen.log("confirmed by --yes");
             }
         }

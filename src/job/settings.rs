@@ -15,6 +15,7 @@ use jiff::{ToSpan, ZonedDateTime};
 
 use super::existing::{ExistingReport, ReportSettings, UnfinishedRun};
 use super::hook::HookSettings;
+use super::names::{is_stream, report_of, report_of_action, same_file, same_place};
 use super::outputs::Outputs;
 use super::service::{ServiceChoice, ServiceSettings};
 use crate::action::Action;
@@ -360,39 +361,4 @@ fn stops_at(stop: &StopArgs, now: &ZonedDateTime) -> Result<Option<ZonedDateTime
     };
     let end = stop.max_duration.map(|limit| now.checked_add(limit)).transpose()?;
     Ok([at, end].into_iter().flatten().min())
-}
-
-/// Whether a path stands for standard input or output.
-fn is_stream(path: &Path) -> bool {
-    path == Path::new("-")
-}
-
-/// `numbers.csv` → `numbers.report.csv`, or `numbers.simulated.csv`; for standard input the name is `chime-sweep`.
-pub(super) fn report_of(input: &Path, simulated: bool) -> PathBuf {
-    let input = if is_stream(input) { Path::new("chime-sweep") } else { input };
-    input.with_extension(if simulated { "simulated.csv" } else { "report.csv" })
-}
-
-/// `numbers.report.csv` → `numbers.report.undo.csv`, or `numbers.report.undo.simulated.csv`.
-pub(super) fn report_of_action(report: &Path, action: Action, simulated: bool) -> PathBuf {
-    let kind = match action {
-        Action::Disassociate => "report",
-        Action::Associate => "undo",
-        Action::Delete => "release",
-        Action::Restore => "restore",
-    };
-    report.with_extension(if simulated { format!("{kind}.simulated.csv") } else { format!("{kind}.csv") })
-}
-
-/// Whether two files, which need not exist, have the same name in the same directory.
-fn same_place(a: &Path, b: &Path) -> bool {
-    let directory =
-        |path: &Path| std::path::absolute(path).ok().and_then(|path| path.parent()?.canonicalize().ok());
-    a.file_name() == b.file_name() && directory(a).is_some() && directory(a) == directory(b)
-}
-
-/// Whether both paths lead to the same file.
-#[must_use]
-pub(super) fn same_file(a: &Path, b: &Path) -> bool {
-    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }

@@ -10,6 +10,7 @@ use jiff::{Timestamp, ZonedDateTime};
 
 use super::clock::wall_clock;
 use super::existing;
+use super::names;
 use super::next_steps;
 use super::outputs::print;
 use super::settings::{self, JobSettings};
@@ -167,7 +168,7 @@ fn find_report(report: &Path, columns: &InputOptions) -> anyhow::Result<Status> 
 
 /// The input was named instead of its report.
 fn not_a_report(error: report::ReadError, named: &Path) -> anyhow::Error {
-    let reports = [false, true].map(|simulated| settings::report_of(named, simulated));
+    let reports = [false, true].map(|simulated| names::report_of(named, simulated));
     let is_there = |report: &&std::path::PathBuf| report.exists() || existing::journal_of(report).exists();
     match (&error, reports.iter().find(is_there)) {
         (report::ReadError::NotAReport(_), Some(report)) => {

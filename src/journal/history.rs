@@ -25,6 +25,8 @@ pub struct History {
     pub begun: Option<Timestamp>,
     /// Which rows the latest process was to send.
     pub choice: Choice,
+    /// How many numbers the first process was to send, if it said so: its user has consented to that many.
+    pub numbers: Option<u64>,
     /// The report's digest, if the report was fully written.
     pub reported: Option<String>,
     /// For each row 0, or 1 + the index of its outcome. 4 bytes a row.
@@ -151,6 +153,7 @@ impl History {
             header,
             begun: None,
             choice: Choice::default(),
+            numbers: None,
             reported: None,
             outcome_of: Vec::new(),
             outcomes: Vec::new(),
@@ -171,6 +174,9 @@ impl History {
         match entry {
             Entry::Header(_) => return Err("a second header"),
             Entry::Session(session) => {
+                if self.begun.is_none() {
+                    self.numbers = session.numbers;
+                }
                 self.begun.get_or_insert(session.at);
                 self.choice = session.choice;
                 self.in_doubt.add(&std::mem::take(&mut self.intended));

@@ -179,6 +179,17 @@ fn the_columns_of_a_report_move_to_the_end() {
     let expected = format!("vc_id,region,phone,{columns}\nvc,north,+20,not_attempted,,,2,,,{more_20}\n");
     assert_eq!(text(&csv, waiting), expected);
     assert_eq!(text(&expected, waiting), expected);
+    // Nor are an input's own columns that are called as those that a look adds, unless all three are there.
+    let csv = format!("vc_id,before,phone,Verified,{SIX},{MORE}\nvc,noon,+20,yes,failed,,,2,,,{more_20}\n");
+    let expected = csv.replace("failed,", "not_attempted,");
+    assert_eq!(text(&csv, waiting), expected);
+    let csv = format!(
+        "before,vc_id,phone,{SIX},{MORE},verified,mine,verified_at\non,vc,+20,failed,,,2,,,{more_20},off,x,then\n"
+    );
+    let expected = format!(
+        "vc_id,phone,mine,{SIX},{MORE},before,verified,verified_at\nvc,+20,x,not_attempted,,,2,,,{more_20},on,,\n"
+    );
+    assert_eq!(text(&csv, waiting), expected);
     let csv = format!("vc_id,region,phone,Region,{SIX}\nvc,north,+20,east,failed,,,2,,\n");
     assert!(text(&csv, waiting).contains("\nvc,north,+20,east,not_attempted,,,2,,,disassociate,,,"));
 }

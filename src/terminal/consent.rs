@@ -88,14 +88,19 @@ fn needs_count(action: Action, numbers: u64) -> bool {
     numbers > YES_UP_TO || action == Action::Delete && numbers > 0
 }
 
-/// Checks the count that was given with `--yes`.
+/// Checks the count that was given with `--yes`: of the numbers that are sent, or of those that the run, which is continued,
+/// was to send when it `began`. A script gives the same count again.
 ///
 /// # Errors
 /// If it is another one, or is missing where numbers may be lost for good.
-pub(crate) fn check_count(overview: &Overview<'_>, confirmed: Option<u64>) -> Result<(), Refused> {
+pub(crate) fn check_count(
+    overview: &Overview<'_>,
+    began: Option<u64>,
+    confirmed: Option<u64>,
+) -> Result<(), Refused> {
     let (action, numbers) = (overview.action(), overview.numbers());
     match confirmed {
-        Some(count) if count == numbers => Ok(()),
+        Some(count) if count == numbers || Some(count) == began => Ok(()),
         None if action != Action::Delete => Ok(()),
         None => Err(Refused::Uncounted { verb: action.verb(), numbers }),
         Some(given) => Err(Refused::OtherCount { verb: action.verb(), numbers, given }),

@@ -198,10 +198,8 @@ impl<'a> Overview<'a> {
         lines.extend(self.stops_at.as_ref().map(|(at, left)| {
             format!("time limit  stops at {}, in {}", at.strftime("%a %F %H:%M %Z"), span(*left))
         }));
-        let ignored = match self.input.layout.is_export() {
-            true => "on no connector, or not for this call",
-            false => "empty or a comment",
-        };
+        let is_export = self.input.layout.is_export();
+        let ignored = if is_export { "on no connector, or not for this call" } else { "empty or a comment" };
         let not_sent = [
             ("already done", self.count(Standing::Finished) + self.settled),
             ("invalid", self.count(Standing::Invalid)),

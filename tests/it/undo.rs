@@ -59,7 +59,7 @@ fn a_number_that_is_elsewhere_by_now_is_left_there() {
     ended.exits(3).statuses(&["succeeded", "succeeded", "failed", "failed", "failed"]);
     let codes = ["", "AlreadyDone", "PhoneNumberAssociationsExist", "InDeletionQueue", "NotFound"];
     ended.column_is("error_code", &codes);
-    ended.says("found       1 on another connector (two: 1), not sent (line 4)");
+    ended.says("found       1 on another connector, not sent: two (line 4)");
     ended.says_all(&["is left there", "restores it; then rerun", "is lost"]).says_not("removed earlier");
     ended.same("places", places(&service), ["vc", "vc", "two", "queue", "nowhere"]);
     ended.same("changes", service.changes(), [(Action::Associate, 1)]);
@@ -189,7 +189,7 @@ fn an_undo_is_on_the_same_account_and_of_a_real_run() {
 
 #[test]
 fn a_report_is_of_one_action() {
-    let (service, job) = ran(WORLD, "--check");
+    let (_service, job) = ran(WORLD, "--check");
     job.take("undo", "--yes").exits(0);
     let undo = "numbers.report.undo.csv";
     for (verb, more, code, says) in [

@@ -188,7 +188,9 @@ fn ten_thousand_numbers_take_at_most_150_requests() {
     for connector in 0..20 {
         let first = 12_065_550_000_u64 + connector * 500;
         let _ = writeln!(scenario, "[[connector]]\nid = 'vc{connector}'\nfirst = '+{first}'\ncount = 500");
-        (first..first + 500).for_each(|number| drop(writeln!(file, "vc{connector},+{number}")));
+        for number in first..first + 500 {
+            let _ = writeln!(file, "vc{connector},+{number}");
+        }
     }
     let service = Service::playing(&scenario);
     let job = Job::on(&service, file);

@@ -40,7 +40,7 @@ fn a_number_that_was_just_removed_is_released_ten_seconds_later() {
     }));
     let [first, second] = &morning.seen[..] else { panic!("{:?}", morning.seen) };
     assert_eq!(second.numbers, numbers(&[1]));
-    assert!(second.at - first.at >= Duration::from_secs(10), "{:?}", second.at - first.at);
+    assert!(second.at >= first.at + Duration::from_secs(10), "{:?}, {:?}", first.at, second.at);
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn a_summary_says_what_happened_what_is_safe_and_how_to_continue() {
                  such as line 4, number …0102
                  hint: there was no definite answer: rerun to find out what happened and to continue
     2,000 requests in 91 s, 22.1 a second, 31 throttled (1.6 %); limit found: 20.2 requests a second
-    note: a number that was removed from its connector stays in the account's inventory, and is billed, until it is released
+    note: a number that was removed from its connector stays in the account's inventory, and is billed, until `chime-sweep release` puts it into the deletion queue
 
     all of this is in the report; what succeeded is not sent again
     to continue with the rest: chime-sweep rerun numbers.report.csv

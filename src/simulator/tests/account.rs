@@ -274,6 +274,8 @@ fn every_change_meets_the_scenarios_rules() {
         assert_eq!((&*once[0], &*once[1]), ("Throttled", "Forbidden"), "{address}");
         assert_ne!(once[0], again[0], "{address}");
     }
+    let deleted = [(); 2].map(|()| bench.refused(DELETE, &[OTHER]).remove(0));
+    assert_eq!(deleted, ["Throttled", "NotFound"], "the rule of `restore` is for nothing else");
     assert_eq!(bench.refused(&restore(C), &[]), ["BadRequestException"]);
     let restored = [(); 4].map(|()| bench.refused(&restore(OTHER), &[]).pop().unwrap_or_default());
     assert_eq!(

@@ -1,3 +1,4 @@
+mod other_calls;
 mod strangers;
 
 use std::collections::BTreeMap;

@@ -184,11 +184,11 @@ impl Check {
             let on: Vec<_> = self.ids_of(kind.place).take(NAMED + 1).collect();
             let on = match &*on {
                 [] => String::new(),
-                [shown @ .., _] if shown.len() == NAMED => format!(": {}, …", shown.join(", ")),
-                shown => format!(": {}", shown.join(", ")),
+                [shown @ .., _] if shown.len() == NAMED => format!(" ({}, …)", shown.join(", ")),
+                shown => format!(" ({})", shown.join(", ")),
             };
             let more = if kind.rows > 1 { ", …" } else { "" };
-            format!("{found}, not sent{on} (line {}{more})", rows.line(kind.first))
+            format!("{found}{on}, not sent (line {}{more})", rows.line(kind.first))
         };
         let missing =
             |id: &String| format!("missing     connector {} does not exist here", id.escape_debug());
@@ -199,7 +199,7 @@ impl Check {
     fn ids_of(&self, place: &str) -> impl Iterator<Item = String> {
         self.places.iter().filter_map(move |(at, rows)| {
             let id = at.strip_prefix(place)?.strip_prefix(':')?;
-            Some(format!("{} {}", HumanCount(rows.len() as u64), id.escape_debug()))
+            Some(format!("{}: {}", id.escape_debug(), HumanCount(rows.len() as u64)))
         })
     }
 

@@ -44,9 +44,9 @@ fn a_plan_says_where_each_number_is() {
     for line in [
         "to remove   3 numbers, in 1 request",
         "found       3 on their connector\n",
-        "found       2 on another connector, not sent: two, one (line 5, …)",
-        "found       2 in a connector group, not sent: grp (line 6, …)",
-        "found       2 on a SIP rule, not sent: rule (line 7, …)",
+        "found       2 on another connector (one: 1, two: 1), not sent (line 5, …)",
+        "found       2 in a connector group (grp: 2), not sent (line 6, …)",
+        "found       2 on a SIP rule (rule: 2), not sent (line 7, …)",
         "found       1 on no connector, not sent (line 8)",
         "found       1 in the deletion queue, not sent (line 9)",
         "found       1 not in this account and region, not sent (line 10)",

@@ -229,12 +229,11 @@ fn a_denied_call_names_its_permission() {
             "[[fault]]\noperation = '{operation}'\ndoes.error = {{ status = 403, code = 'AccessDeniedException', message = 'not authorized to perform' }}\n"
         );
         let (service, job) = ran(&format!("{WORLD}{denies}"));
-        let ended = match operation {
-            "delete" => job.take("release", COUNTED),
-            _ => {
-                job.take("release", COUNTED).exits(0);
-                job.take_of("undo", RELEASE, "--yes")
-            }
+        let ended = if operation == "delete" {
+            job.take("release", COUNTED)
+        } else {
+            job.take("release", COUNTED).exits(0);
+            job.take_of("undo", RELEASE, "--yes")
         };
         ended.says(permission).says_not("chime:Disassociate");
         assert_eq!(places(&service)[0], if operation == "delete" { "nothing" } else { "queue" });

@@ -97,8 +97,9 @@ fn a_run_can_verify_itself() {
     let job = Job::on(&service, csv(5));
     let ended = job.sweep("--verify --log-format json");
     ended.exits(0).column_is("verified", &["off"; 5]);
-    let lines = ended.stderr.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let verified = lines.filter_map(|line| line.get("verified").cloned()).next();
+    let mut lines =
+        ended.stderr.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let verified = lines.find_map(|line| line.get("verified").cloned());
     let expected =
         serde_json::json!({ "numbers": { "off": 5 }, "settled": {}, "differences": [], "requests": 1 });
     ended.same("verified", verified, Some(expected));

@@ -121,7 +121,7 @@ impl Action {
 
     /// The permission that the credentials need.
     #[must_use]
-    pub fn permission(self) -> &'static str {
+    pub const fn permission(self) -> &'static str {
         match self {
             Disassociate => "chime:DisassociatePhoneNumbersFromVoiceConnector",
             Associate => "chime:AssociatePhoneNumbersWithVoiceConnector",

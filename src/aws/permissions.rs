@@ -5,30 +5,29 @@
 
 use std::fmt::Write;
 
+use crate::action::Action;
+
 /// A permission, and what it is for.
 pub(crate) type Permission = (&'static str, &'static str);
 
-/// The action that removes numbers.
-pub(crate) const REMOVE: &str = "chime:DisassociatePhoneNumbersFromVoiceConnector";
-
-const REMOVAL: Permission = (REMOVE, "removes numbers from a connector");
-const ASSOCIATION: Permission =
-    ("chime:AssociatePhoneNumbersWithVoiceConnector", "puts numbers back on a connector");
-const DELETION: Permission = ("chime:BatchDeletePhoneNumber", "puts numbers into the deletion queue");
-const RESTORATION: Permission = ("chime:RestorePhoneNumber", "takes a number out of the deletion queue");
+const REMOVAL: Permission = (Action::Disassociate.permission(), "removes numbers from a connector");
+const ASSOCIATION: Permission = (Action::Associate.permission(), "puts numbers back on a connector");
+const DELETION: Permission = (Action::Delete.permission(), "puts numbers into the deletion queue");
+const RESTORATION: Permission = (Action::Restore.permission(), "takes a number out of the deletion queue");
 const NUMBERS: Permission = ("chime:ListPhoneNumbers", "shows which numbers are on a connector");
 const NUMBER: Permission = ("chime:GetPhoneNumber", "shows where one number is");
 const CONNECTORS: Permission = ("chime:ListVoiceConnectors", "shows which connectors there are");
 
 /// Commands, and what they need.
-const COMMANDS: [(&str, &[Permission]); 7] = [
+const COMMANDS: [(&str, &[Permission]); 8] = [
     ("run, rerun", &[REMOVAL]),
     ("run --check, rerun --check", &[REMOVAL, NUMBERS, NUMBER, CONNECTORS]),
-    ("plan --check, verify", &[NUMBERS, NUMBER, CONNECTORS]),
+    ("plan --check", &[NUMBERS, NUMBER, CONNECTORS]),
+    ("verify", &[NUMBERS, NUMBER]),
     ("export", &[NUMBERS, CONNECTORS]),
-    ("undo of a removal", &[ASSOCIATION, NUMBERS, NUMBER]),
-    ("release", &[DELETION, NUMBERS]),
-    ("undo of a release", &[RESTORATION, NUMBERS]),
+    ("undo of a removal", &[ASSOCIATION, NUMBERS, NUMBER, CONNECTORS]),
+    ("release", &[DELETION, NUMBERS, NUMBER]),
+    ("undo of a release", &[RESTORATION, ASSOCIATION, NUMBERS, NUMBER, CONNECTORS]),
 ];
 
 const POLICY: &str = r#"{

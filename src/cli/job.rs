@@ -50,6 +50,9 @@ pub(crate) struct JobArgs {
     /// Afterwards ask the service where each number is, as `verify` does
     #[arg(long)]
     pub(crate) verify: bool,
+    /// How long to wait before the service is asked again about what contradicts --verify, or a release
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    pub(crate) recheck_after: Duration,
     /// Count a number that the service does not find as done
     #[arg(long)]
     pub(crate) not_found_is_success: bool,

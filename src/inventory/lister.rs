@@ -89,7 +89,7 @@ impl<'a> Lister<'a> {
             wall,
             tell: Box::new(tell),
             pace: Pace::new(&settings.pace, now()),
-            gate: CredentialGate::new(settings.keys_are_fixed),
+            gate: CredentialGate::new(settings.action, settings.keys_are_fixed),
             rules: StopRules::new(settings),
             jitter: fastrand::Rng::with_seed(settings.pace.seed),
             page_size: PAGE,

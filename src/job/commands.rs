@@ -23,8 +23,8 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::{Command, InputArgs, SimulateArgs, StopArgs, SummaryArgs, UndoArgs, manual};
 use crate::hint::Hinted;
 use crate::input::{Input, InputOptions, Source};
-use crate::report;
 use crate::report::summary::{self, Counted, Record, Summary};
+use crate::report::{self, Reported};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::terminal::Screen;
 use crate::text::printable;
@@ -91,8 +91,9 @@ fn undo(mut args: UndoArgs, env: &Environment, screen: &Screen) -> anyhow::Resul
         _ => return run(&args, Action::Associate),
     }
     let restored = names::report_of_action(&args.report, Action::Restore, args.job.simulate);
-    let is_restored = restored.exists() && !existing::journal_of(&restored).exists();
-    let first = match is_restored && !args.job.simulate {
+    let is_there = restored.exists() && !existing::journal_of(&restored).exists();
+    let is_restored = is_there && !args.job.simulate && follows(&restored, &args)?;
+    let first = match is_restored {
         true => ExitStatus::Success,
         false => run(&UndoArgs { output: None, ..args.clone() }, Action::Restore)?,
     };
@@ -105,6 +106,18 @@ fn undo(mut args: UndoArgs, env: &Environment, screen: &Screen) -> anyhow::Resul
     (args.report, args.job.columns) = (restored, InputArgs::default());
     let second = run(&args, Action::Associate)?;
     Ok(if second == ExitStatus::Success { first } else { second })
+}
+
+/// Whether the report of a restoration is of this release, and not of an earlier one that had the same name.
+fn follows(restored: &Path, release: &UndoArgs) -> anyhow::Result<bool> {
+    let last = |report: &Path, columns: &InputOptions| {
+        let mut last = String::new();
+        let of_row = |row: Reported<'_>| last = row.completed_at.into_owned().max(std::mem::take(&mut last));
+        report::read(&Source::open(report)?, columns, of_row)?;
+        anyhow::Ok(last)
+    };
+    let columns = settings::columns(release.job.columns.clone());
+    Ok(last(restored, &InputOptions::default())? >= last(&release.report, &columns)?)
 }
 
 /// Prints the summary of a job, from its report alone.

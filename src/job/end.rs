@@ -132,7 +132,7 @@ impl Run<'_> {
         let input = Input::read(&source, &self.columns)?;
         let reader = self.reader();
         let verified =
-            verify::verify(&reader, report, &source, &input, &self.columns, verify::RECHECK_AFTER)?;
+            verify::verify(&reader, report, &source, &input, &self.columns, self.settings.recheck_after)?;
         self.screen.say_with(&verified, || Some(("verified", verified.json())));
         Ok(verified)
     }

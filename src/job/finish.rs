@@ -55,7 +55,7 @@ fn write(
     let mut out = Digesting::new(file);
     let place = Place { looked: history.has_looked(), ..place };
     let result_of = |row| reconcile::result_of(history, row, unsent);
-    report::write(&mut out, source, input, place, result_of, |row| counted.add_written(&row, &input.rows))?;
+    report::write(&mut out, source, input, place, result_of, |row| counted.add_written(&row, input))?;
     journal.append(&[Entry::Reported { xxh3: out.digest.finish().into_string().into() }])?;
     Ok(counted)
 }

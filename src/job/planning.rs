@@ -2,6 +2,8 @@
 //!
 //! Must not send anything that changes something.
 
+use std::time::Duration;
+
 use super::beside::beside;
 use super::checking;
 use super::clock::wall_clock;
@@ -20,7 +22,8 @@ use crate::inventory::Rules;
 use crate::plan::{Plan, Selection};
 use crate::pool::pace::Rate;
 use crate::terminal::Screen;
-use crate::terminal::overview::{Expected, Overview};
+use crate::terminal::expected::Expected;
+use crate::terminal::overview::Overview;
 use crate::text::printable;
 
 /// Runs the command.
@@ -56,7 +59,7 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
         let rules = Rules { action: input.layout.action, not_found_is_success: false };
         let is_pending = |row: &RowId| matches!(input.rows.standing(*row), Standing::Pending { .. });
         let wanted = || input.rows.ids().filter(is_pending).filter(|row| is_chosen(*row));
-        checking::check(&reader, rules, &input.rows, wanted, &in_doubt(&input))
+        checking::check(&reader, rules, &input.rows, wanted, &in_doubt(&input), Duration::ZERO)
     });
     let check = check.transpose()?;
     let is_sent = |row| is_chosen(row) && !check.as_ref().is_some_and(|check| check.settles(row));

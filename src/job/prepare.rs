@@ -15,6 +15,7 @@ use super::reading::Reader;
 use super::record;
 use super::service::Service;
 use super::settings::{JobSettings, Mode};
+use super::status;
 use crate::action::Action;
 use crate::aws::Environment;
 use crate::files;
@@ -25,7 +26,8 @@ use crate::plan::{Plan, Selection};
 use crate::report::summary::Record;
 use crate::terminal::Screen;
 use crate::terminal::consent;
-use crate::terminal::overview::{Expected, Overview};
+use crate::terminal::expected::Expected;
+use crate::terminal::overview::Overview;
 
 /// How long a number stays in the deletion queue (Amazon Chime SDK administrator guide).
 const IN_QUEUE: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -66,6 +68,7 @@ impl<'a> Run<'a> {
         let mut source = Source::open(&settings.input)?;
         let (mut origin, mut columns) = (None, settings.columns.clone());
         if let Some(action) = settings.derive {
+            status::check_finished(&settings.input)?;
             let derived = derive(&source, &columns, action)?;
             derived.left_out.iter().for_each(|why| tracing::warn!("left out: {why}"));
             origin = Some(std::mem::replace(&mut source, derived.source));
@@ -83,7 +86,7 @@ impl<'a> Run<'a> {
         anyhow::ensure!(
             settings.mode != Mode::Run || input.layout.action == Action::Disassociate,
             Hinted::new(
-                format!("`{}` is the report of an `{}`", source.name(), input.layout.action),
+                format!("`{}` is a report of the action `{}`", source.name(), input.layout.action),
                 "use `chime-sweep rerun` for it"
             )
         );
@@ -139,7 +142,8 @@ impl<'a> Run<'a> {
         let is_pending = |row: &RowId| matches!(self.input.rows.standing(*row), Standing::Pending { .. });
         let wanted = || self.input.rows.ids().filter(is_pending).filter(|row| is_chosen(*row));
         self.service.hold(&self.input);
-        checking::check(&self.reader(), rules, &self.input.rows, wanted, in_doubt).map(Some)
+        checking::check(&self.reader(), rules, &self.input.rows, wanted, in_doubt, settings.recheck_after)
+            .map(Some)
     }
 
     /// Shows what is about to happen, and asks for consent.
@@ -161,6 +165,7 @@ impl<'a> Run<'a> {
                 .and_then(Result::ok),
             left_out: selection.counts(|row| existing.is_outstanding(row)),
             check,
+            lines_of: self.origin.as_ref().map(|_| &*settings.report.path),
             forgets: existing.forgets(self.service.is_simulated()),
             ..Overview::of(&settings.input, &self.source, &self.input, plan)
         };
@@ -168,11 +173,9 @@ impl<'a> Run<'a> {
         if (changes || overview.forgets.is_some()) && !settings.consent {
             consent::ask(&overview, self.screen, settings.reads_stdin())?;
         } else {
-            if changes {
-                consent::check_count(&overview, existing.numbers(), settings.confirmed)?;
-            }
             self.screen.say_with(&overview, || Some(("plan", overview.json(Expected::Assumed))));
             if changes {
+                consent::check_count(&overview, existing.numbers(), settings.confirmed)?;
                 self.screen.log("confirmed by --yes");
             }
         }

@@ -144,9 +144,13 @@ impl Service {
                 Action::Disassociate => !is_done,
                 Action::Associate => is_done,
                 Action::Delete if is_done => continue,
+                Action::Restore if !is_done => continue,
                 Action::Delete | Action::Restore => false,
             };
-            simulator.hold(rows.connector_name(connector), is_on_connector.then_some(number));
+            // The connector exists, whether the number is on it or not.
+            if action.needs_connector() {
+                simulator.hold(rows.connector_name(connector), is_on_connector.then_some(number));
+            }
             if !is_on_connector {
                 simulator.hold_unassigned([number]);
             }

@@ -61,6 +61,8 @@ pub(crate) struct JobSettings {
     pub(crate) check: bool,
     /// And when the run has ended.
     pub(crate) verify: bool,
+    /// How long a list of the service may be behind.
+    pub(crate) recheck_after: Duration,
     /// The user consented with `--yes`.
     pub(crate) consent: bool,
     /// To this many numbers.
@@ -230,6 +232,7 @@ impl JobSettings {
             other_target: job.other_target,
             check: job.check,
             verify: job.verify,
+            recheck_after: job.recheck_after,
             consent: job.yes,
             confirmed: None,
             service: ServiceSettings {

@@ -73,6 +73,17 @@ pub(super) fn check_written(report: &Path) -> anyhow::Result<()> {
     Err(Hinted::new(instead, hint).into())
 }
 
+/// Refuses a report that a run is about to change, or has left unfinished: it does not have the last word.
+///
+/// # Errors
+/// If there is such a run.
+pub(super) fn check_finished(report: &Path) -> anyhow::Result<()> {
+    let hint = format!("`chime-sweep status {}` shows how far it is, and how to go on", quoted_path(report));
+    let unfinished = || Hinted::new(format!("a run of `{}` is not finished", report.display()), hint);
+    anyhow::ensure!(find_run(report)?.is_none(), unfinished());
+    Ok(())
+}
+
 /// The run whose journal is beside `report`, unless the report is complete.
 fn find_run(report: &Path) -> anyhow::Result<Option<Status>> {
     let path = existing::journal_of(report);

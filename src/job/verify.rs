@@ -21,16 +21,12 @@ use crate::aws::Environment;
 use crate::cli::VerifyArgs;
 use crate::cli::exit::ExitStatus;
 use crate::files;
-use crate::hint::Hinted;
 use crate::input::{Input, InputOptions, RowId, Source, Standing, Status};
-use crate::inventory::{Lister, look_up};
+use crate::inventory::{Lister, Purpose, look_up};
 use crate::report::summary::{Counted, Record};
 use crate::report::{self, Seen};
 use crate::terminal::Screen;
 use crate::text::counted;
-
-/// How long a list of the service may be behind: AWS's own clean-up code waits as long between two calls.
-pub(super) const RECHECK_AFTER: Duration = Duration::from_secs(10);
 
 /// Differences that are shown; the report has all.
 const SHOWN: usize = 20;
@@ -56,14 +52,7 @@ pub(super) fn execute(args: VerifyArgs, env: &Environment, screen: &Screen) -> a
     let report = &args.report;
     anyhow::ensure!(report != Path::new("-"), "`verify` updates the report, so it needs a file: name it");
     status::check_written(report)?;
-    let journal = existing::journal_of(report);
-    anyhow::ensure!(
-        !journal.exists(),
-        Hinted::new(
-            format!("a run of `{}` is not finished", report.display()),
-            "`chime-sweep status` shows how far it is, and how to go on"
-        )
-    );
+    status::check_finished(report)?;
     let columns = settings::columns(args.columns);
     let (service, pool) = reading::settings(args.reading);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -102,9 +91,11 @@ pub(super) fn verify(
     let (rows, action) = (&input.rows, input.layout.action);
     let is_verified =
         |row: &RowId| matches!(rows.standing(*row), Standing::Finished | Standing::Pending { .. });
+    // Whether a number that is on no connector is in the deletion queue, or gone, matters to a release.
+    let purpose = Purpose { in_detail: !action.needs_connector(), ..Purpose::default() };
     let look = async |lister: &mut Lister<'_>| {
         let mut seen: HashMap<RowId, Seen> = HashMap::new();
-        let answers = look_up(lister, rows, rows.ids().filter(is_verified), false).await?;
+        let answers = look_up(lister, rows, rows.ids().filter(is_verified), purpose).await?;
         let judged = |(row, found)| (row, Seen::of(action, rows.standing(row), &found));
         seen.extend(answers.rows().map(judged));
         let mut again: Vec<_> =
@@ -112,7 +103,7 @@ pub(super) fn verify(
         again.sort_unstable();
         if !again.is_empty() {
             tokio::time::sleep(recheck_after).await;
-            let answers = look_up(lister, rows, again.into_iter(), false).await?;
+            let answers = look_up(lister, rows, again.into_iter(), purpose).await?;
             seen.extend(answers.rows().map(judged));
         }
         Ok((seen, lister.progress().requests))
@@ -183,6 +174,12 @@ impl fmt::Display for Verification {
             0 => write!(f, "\nreport and service agree"),
             many if many > SHOWN => write!(f, "\n… and {} more", HumanCount((many - SHOWN) as u64)),
             _ => Ok(()),
+        }?;
+        match self.is_as_reported() {
+            true => Ok(()),
+            false => f.write_str(
+                "\nto send such a row again: clear its status in the report, then `chime-sweep rerun`",
+            ),
         }
     }
 }

@@ -8,7 +8,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::aws::permissions::REMOVE;
+use crate::action::Action;
 use crate::aws::protocol::ApiError;
 use crate::event::{Awaited, Cause};
 
@@ -62,6 +62,8 @@ const FIXED: &str =
 pub(crate) struct CredentialGate {
     state: State,
     worked: bool,
+    /// What the credentials must allow.
+    action: Action,
     /// Whether the keys are in the environment of this process.
     keys_are_fixed: bool,
     /// The last refusal, until the credentials are accepted again.
@@ -72,8 +74,8 @@ pub(crate) struct CredentialGate {
 
 impl CredentialGate {
     /// Nothing was refused yet.
-    pub(crate) fn new(keys_are_fixed: bool) -> Self {
-        Self { keys_are_fixed, ..Self::default() }
+    pub(crate) fn new(action: Action, keys_are_fixed: bool) -> Self {
+        Self { action, keys_are_fixed, ..Self::default() }
     }
 
     /// The last refusal, until the credentials are accepted again.
@@ -146,7 +148,8 @@ impl CredentialGate {
         let Some(Cause { code, text }) = &self.refusal else { return };
         let hint = match &**code {
             "AccessDenied" => {
-                &*format!("they need the action `{REMOVE}`: the run continues by itself once it is allowed")
+                let needed = self.action.permission();
+                &*format!("they need the action `{needed}`: the run continues by itself once it is allowed")
             }
             _ if self.keys_are_fixed => FIXED,
             _ => RENEW,

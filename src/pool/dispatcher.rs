@@ -94,7 +94,7 @@ impl<'a> Dispatcher<'a> {
             flights: HashMap::new(),
             concurrency: settings.concurrency.get(),
             pace: Pace::new(&settings.pace, now),
-            gate: CredentialGate::new(settings.keys_are_fixed),
+            gate: CredentialGate::new(settings.action, settings.keys_are_fixed),
             outage: Outage::default(),
             connectors: Connectors::default(),
             splits: Splits::default(),

@@ -25,13 +25,23 @@ pub enum Refused {
     /// The answer was a yes, or a count, but not the count.
     #[error("not confirmed: the answer was not {}, the count of the numbers; nothing was sent", HumanCount(*.0))]
     Miscounted(u64),
-    /// `--yes` alone is not enough to lose numbers, and the count beside it is missing or is another one.
-    #[error("this would {verb} {}, which is not confirmed by --yes alone, or with another count; nothing was sent", counted(*.numbers, "number"))]
+    /// `--yes` alone is not enough to lose numbers.
+    #[error("this would {verb} {}, and --yes alone does not confirm that; nothing was sent", counted(*.numbers, "number"))]
     Uncounted {
         /// What would be done.
         verb: &'static str,
         /// How many there are.
         numbers: u64,
+    },
+    /// The count that was given is another one.
+    #[error("this would {verb} {}, but --confirm-count is {}; nothing was sent", counted(*.numbers, "number"), HumanCount(*.given))]
+    OtherCount {
+        /// What would be done.
+        verb: &'static str,
+        /// How many there are.
+        numbers: u64,
+        /// How many were expected.
+        given: u64,
     },
 }
 
@@ -39,7 +49,10 @@ impl Hint for Refused {
     fn hint(&self) -> Option<&str> {
         match self {
             Self::NobodyToAsk => Some("use --yes in a script, or --simulate to rehearse without AWS"),
-            Self::Uncounted { .. } => Some("--confirm-count gives the exact number"),
+            Self::Uncounted { .. } => Some("if that is the number you expect, give it with --confirm-count"),
+            Self::OtherCount { .. } => {
+                Some("see above what was found, and compare it with the list you expect")
+            }
             Self::Declined | Self::Miscounted(_) => None,
         }
     }
@@ -89,7 +102,8 @@ pub(crate) fn check_count(
     match confirmed {
         Some(count) if count == numbers || Some(count) == began => Ok(()),
         None if action != Action::Delete => Ok(()),
-        _ => Err(Refused::Uncounted { verb: action.verb(), numbers }),
+        None => Err(Refused::Uncounted { verb: action.verb(), numbers }),
+        Some(given) => Err(Refused::OtherCount { verb: action.verb(), numbers, given }),
     }
 }
 

@@ -10,6 +10,7 @@ mod view;
 mod record;
 mod log_file;
 mod screen;
+pub(crate) mod expected;
 pub(crate) mod overview;
 pub(crate) mod status;
 pub mod consent;

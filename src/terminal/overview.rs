@@ -16,6 +16,7 @@ use crate::aws::credentials::Identity;
 use crate::input::{ConnectorId, EXAMPLES, Input, InvalidRow, RowId, Source, Standing, is_like_those_of_aws};
 use crate::inventory::Check;
 use crate::plan::{LeftOut, Plan};
+use crate::terminal::expected::Expected;
 use crate::text::{counted, span};
 
 /// What would be sent, and what would not.
@@ -43,33 +44,12 @@ pub(crate) struct Overview<'a> {
     pub(crate) left_out: Vec<(LeftOut, u64)>,
     /// Where the numbers are, if that was looked up.
     pub(crate) check: Option<&'a Check>,
+    /// The file whose lines are meant, if it is another one.
+    pub(crate) lines_of: Option<&'a Path>,
     /// What is forgotten with the journal that `--discard` deletes.
     pub(crate) forgets: Option<String>,
     /// Whether the details are all, and not only examples.
     pub(crate) shows_all: bool,
-}
-
-/// The assumed limit of the service without `--rate`: AWS publishes no limit, but this one was observed.
-const ASSUMED_RATE: f64 = 10.0;
-
-/// How fast a run would be, in requests per second.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Expected {
-    /// What `--rate` says.
-    Typed(f64),
-    /// What an earlier run has found.
-    Found(f64),
-    /// Nobody knows.
-    Assumed,
-}
-
-impl Expected {
-    fn rate(self) -> f64 {
-        match self {
-            Self::Typed(rate) | Self::Found(rate) => rate,
-            Self::Assumed => ASSUMED_RATE,
-        }
-    }
 }
 
 /// The maximum number of connectors named: if there are more, half are the largest and half the smallest.
@@ -92,6 +72,7 @@ impl<'a> Overview<'a> {
             last_day: None,
             left_out: Vec::new(),
             check: None,
+            lines_of: None,
             forgets: None,
             shows_all: false,
         }
@@ -190,6 +171,9 @@ impl<'a> Overview<'a> {
         let mut lines =
             vec![format!("input       {}, {}{changed}", self.source.name(), counted(rows, "row"))];
         lines.extend(self.directory.iter().map(|directory| format!("directory   {}", directory.display())));
+        lines.extend(
+            self.lines_of.map(|file| format!("lines       of {}, which is to be written", file.display())),
+        );
         lines.push(format!("columns     {}", self.columns()));
         lines.extend(self.target.map(|target| format!("service     {target}")));
         lines.extend(self.identity.map(|identity| match self.target {
@@ -248,8 +232,9 @@ impl<'a> Overview<'a> {
         let first = self.plan.batches().next().and_then(|batch| batch.rows.first().copied());
         let example = first.and_then(|row| {
             let (connector, number) = (rows.connector(row)?, rows.number(row)?.masked());
-            let name = rows.connector_name(connector).escape_debug();
-            Some(format!("; line {} has {name} and {number}", rows.line(row)))
+            let name = rows.connector_name(connector);
+            let name = if name.is_empty() { String::new() } else { format!("{} and ", name.escape_debug()) };
+            Some(format!("; line {} has {name}{number}", rows.line(row)))
         });
         columns + &example.unwrap_or_default()
     }
@@ -257,7 +242,7 @@ impl<'a> Overview<'a> {
     /// Connectors that are not like those of AWS. Its API accepts any id, so they are sent all the same.
     fn foreign_connectors(&self) -> Option<String> {
         let names = self.plan.connectors().map(|(id, _)| self.input.rows.connector_name(id));
-        let foreign: Vec<_> = names.filter(|name| !is_like_those_of_aws(name)).collect();
+        let foreign: Vec<_> = names.filter(|name| !name.is_empty() && !is_like_those_of_aws(name)).collect();
         let first = foreign.first()?.escape_debug();
         let counted = match foreign.len() {
             1 => "1 connector is".to_owned(),
@@ -326,7 +311,8 @@ impl<'a> Overview<'a> {
         let mut all: Vec<_> = self.plan.connectors().collect();
         all.sort_by_key(|(_, numbers)| Reverse(*numbers));
         let line = |&(id, numbers): &(ConnectorId, u32)| {
-            let name = self.input.rows.connector_name(id).escape_debug();
+            let name = Some(self.input.rows.connector_name(id)).filter(|name| !name.is_empty());
+            let name = name.unwrap_or("(none)").escape_debug();
             format!("            {name}: {}", HumanCount(numbers.into()))
         };
         let mut lines = vec![format!("connectors  {}", HumanCount(all.len() as u64))];

@@ -10,6 +10,8 @@ mod harness;
 
 mod after;
 mod aws;
+#[cfg(unix)]
+mod check;
 mod command_line;
 #[cfg(unix)]
 mod consent;
@@ -24,6 +26,8 @@ mod input;
 mod memory;
 mod odd_inputs;
 mod readme;
+#[cfg(unix)]
+mod release;
 mod replies;
 mod report;
 #[cfg(unix)]
@@ -39,7 +43,10 @@ mod spreadsheet;
 mod status;
 mod tidy;
 #[cfg(unix)]
+mod undo;
+#[cfg(unix)]
 mod unattended;
+mod verify;
 #[cfg(unix)]
 mod limits;
 #[cfg(unix)]

@@ -12,10 +12,15 @@ fn rows(rows: &[(&str, usize)]) -> Rows {
     Input::read(&source, &InputOptions::default()).expect("reads").rows
 }
 
+fn purpose(in_detail: bool) -> Purpose {
+    Purpose { in_detail, connectors: true, unassigned: false }
+}
+
 /// What is said of each row, and which connectors do not exist.
 fn answers(account: &Account, asked: &[(&str, usize)], in_detail: bool) -> (Vec<String>, Vec<String>) {
     let rows = rows(asked);
-    let (answers, _) = account.with(async |lister| look_up(lister, &rows, rows.ids(), in_detail).await);
+    let (answers, _) =
+        account.with(async |lister| look_up(lister, &rows, rows.ids(), purpose(in_detail)).await);
     let answers = answers.expect("answers");
     let found = answers.rows().map(|(_, found)| found.to_string()).collect();
     let missing = answers.missing().iter().map(|id| rows.connector_name(*id).to_owned()).collect();
@@ -55,7 +60,7 @@ fn every_place_of_a_number_is_told_apart() {
     assert_eq!(missing, ["c"]);
     assert_eq!(account.requests(), 2, "the inventory, and the connectors");
     let rows = rows(&asked);
-    let (answers, _) = account.with(async |lister| look_up(lister, &rows, rows.ids(), true).await);
+    let (answers, _) = account.with(async |lister| look_up(lister, &rows, rows.ids(), purpose(true)).await);
     let answers = answers.expect("answers");
     let of = |n: u32| answers.rows().find(|(row, _)| row.get() == n).expect("found").1;
     assert!(of(0) == Found::OnConnector && of(0).is_on_connector());
@@ -86,10 +91,17 @@ fn a_large_inventory_is_not_listed_for_a_few_rows() {
             vec!["not on this connector"],
         ),
         (
-            "to the inventory's end",
+            "to the inventory's end, which is near",
             (1020..1030).map(|n| ("a", n)).collect(),
             true,
             12,
+            vec!["on no connector"],
+        ),
+        (
+            "three numbers: as many pages, then each by itself",
+            (1020..1023).map(|n| ("a", n)).collect(),
+            true,
+            9,
             vec!["on no connector"],
         ),
         (

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::hints::hint;
 use super::masked::masked;
-use crate::input::Rows;
-use crate::input::Status;
+use crate::action::Action;
+use crate::input::{Input, Status};
 use crate::report::{Reported, Written};
 
 /// The report's rows, counted.
@@ -59,7 +59,7 @@ pub struct ErrorCount {
     /// The number of the first, masked; `None` if it has no valid one.
     pub number: Option<Box<str>>,
     /// The usual fix, if there is one.
-    pub hint: Option<&'static str>,
+    pub hint: Option<String>,
 }
 
 impl Counted {
@@ -75,16 +75,20 @@ impl Counted {
         let number = || row.masked_number().filter(|_| row.status != Some(Status::Invalid));
         let connector = Some(&*row.connector).filter(|name| !name.is_empty());
         self.count(row.status, connector, &row.code, || {
-            ErrorCount::first(&row.code, &row.message, &row.request_id, row.line, number())
+            let action = row.action.unwrap_or_default();
+            ErrorCount::first(action, &row.code, &row.message, &row.request_id, row.line, number())
         });
     }
 
-    /// Counts a row of a report that is being written on `rows`.
-    pub fn add_written(&mut self, row: &Written<'_>, rows: &Rows) {
+    /// Counts a row of a report that is being written on `input`.
+    pub fn add_written(&mut self, row: &Written<'_>, input: &Input) {
+        let rows = &input.rows;
         let number = || rows.number(row.row).map(|number| number.masked().to_string());
-        let connector = rows.connector(row.row).map(|id| rows.connector_name(id));
+        let connector =
+            rows.connector(row.row).map(|id| rows.connector_name(id)).filter(|name| !name.is_empty());
         self.count(Some(row.status), connector, row.code, || {
-            ErrorCount::first(row.code, row.message, row.request_id, rows.line(row.row), number())
+            let action = input.layout.action;
+            ErrorCount::first(action, row.code, row.message, row.request_id, rows.line(row.row), number())
         });
     }
 
@@ -113,14 +117,21 @@ impl Counted {
 }
 
 impl ErrorCount {
-    fn first(code: &str, message: &str, request_id: &str, line: u64, number: Option<String>) -> Self {
+    fn first(
+        action: Action,
+        code: &str,
+        message: &str,
+        request_id: &str,
+        line: u64,
+        number: Option<String>,
+    ) -> Self {
         Self {
             rows: 1,
             example: masked(message).into(),
             request_id: request_id.into(),
             line,
             number: number.map(Into::into),
-            hint: hint(code),
+            hint: hint(action, code),
         }
     }
 }

@@ -2,30 +2,68 @@
 //!
 //! Says only what helps in most cases, and nothing for a code that it does not know. Must not guess from a message.
 
-use std::sync::LazyLock;
+use crate::action::Action;
 
-use crate::aws::permissions::REMOVE;
-
-static DENIED: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "the credentials need the action `{REMOVE}` on this connector: `chime-sweep help permissions` has the policy"
-    )
-});
-
-/// What to do about rows with this `error_code`.
+/// What to do about rows with this `error_code`, in a report of this `action`.
 #[must_use]
-#[expect(clippy::too_many_lines, reason = "a table")]
-pub(super) fn hint(code: &str) -> Option<&'static str> {
+pub(super) fn hint(action: Action, code: &str) -> Option<String> {
     let name = code.strip_suffix("Exception").unwrap_or(code);
     let name = if name.starts_with("Http5") { "ServiceUnavailable" } else { name };
+    if matches!(name, "AccessDenied" | "Unauthorized" | "UnauthorizedClient") {
+        return Some(format!(
+            "the credentials need the action `{}`: `chime-sweep help permissions` has the policy",
+            action.permission()
+        ));
+    }
+    of_action(action, name).or_else(|| of_any(name)).map(str::to_owned)
+}
+
+/// What a code means depends on what was to be done.
+fn of_action(action: Action, name: &str) -> Option<&'static str> {
+    use Action::{Associate, Delete, Disassociate, Restore};
+    Some(match (name, action) {
+        ("Forbidden" | "AllForbidden", Delete | Restore) => {
+            "check that the numbers are in this account and region, and that the account is enabled for Chime"
+        }
+        ("NotFound" | "Gone", Disassociate) => {
+            "the number is not on this connector, or the connector is not in this region: often it was removed \
+             earlier, and nothing is left to do"
+        }
+        ("NotFound" | "Gone", Associate) => {
+            "the number or the connector is not in this account and region: a number that was released and not \
+             restored in time is lost"
+        }
+        ("NotFound" | "Gone", Delete) => {
+            "the number is not in this account and region: often it has gone back to AWS, and nothing is left to do"
+        }
+        ("NotFound" | "Gone", Restore) => {
+            "the number is not in the deletion queue: it was restored earlier, or it has gone back to AWS"
+        }
+        ("PhoneNumberAssociationsExist", Associate) => {
+            "the number is on something else by now, and is left there: if it belongs here, remove that association, \
+             then rerun"
+        }
+        ("PhoneNumberAssociationsExist", Delete) => {
+            "only a number that is on nothing is released: remove it from what it is on, if it is to go, then rerun"
+        }
+        ("VoiceConnectorGroupAssociationsExist", Associate) => {
+            "the number is in a connector group by now, and is left there: if it belongs here, take it out of the \
+             group, then rerun"
+        }
+        ("InDeletionQueue", _) => {
+            "the number was released: `chime-sweep undo` on the report of that release restores it; then rerun"
+        }
+        ("NotDone", _) => "the attempt without an answer has not worked: rerun sends it again",
+        _ => return None,
+    })
+}
+
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn of_any(name: &str) -> Option<&'static str> {
     Some(match name {
         "Forbidden" | "AllForbidden" => {
             "check that the connectors are in this account and region; the service gives the same answer for a \
              connector that is gone, and for an account that is not enabled for Chime"
-        }
-        "NotFound" | "Gone" => {
-            "the number is not on this connector, or the connector is not in this region: often it was removed \
-             earlier, and nothing is left to do"
         }
         "PhoneNumberAssociationsExist" => {
             "something else still uses the number, such as a SIP rule or a user: remove that association, then rerun"
@@ -33,7 +71,6 @@ pub(super) fn hint(code: &str) -> Option<&'static str> {
         "VoiceConnectorGroupAssociationsExist" => {
             "the number or its connector still belongs to a voice connector group: take it out of the group, then rerun"
         }
-        "AccessDenied" | "Unauthorized" | "UnauthorizedClient" => &DENIED,
         "ExpiredToken"
         | "TokenRefreshRequired"
         | "RequestExpired"
@@ -91,6 +128,7 @@ pub(super) fn hint(code: &str) -> Option<&'static str> {
             "take the numbers from their source again, as text, or clear the status of a row that is right"
         }
         "UnknownAction" => "the report is of a later version of chime-sweep",
+        "OtherAction" => "put the rows of each action into a file of their own: a report has one",
         "BrokenUtf8" => "save the file as CSV in UTF-8",
         "EmptyConnector" | "InvalidConnector" => "fill in the connector's id in the report, then rerun",
         "LeftOut" => "these were left out as you asked: rerun sends them",
@@ -118,10 +156,30 @@ mod tests {
 
     #[test]
     fn a_code_has_one_hint_whatever_its_spelling() {
+        let hint = |code| hint(Action::Disassociate, code);
         assert!(hint("Forbidden").is_some_and(|hint| hint.contains("region")));
         assert_eq!(hint("ForbiddenException"), hint("Forbidden"));
         assert_eq!(hint("ExpiredTokenException"), hint("ExpiredToken"));
         assert_eq!((hint("Brandnew"), hint(""), hint("Exception")), (None, None, None));
+    }
+
+    #[test]
+    fn a_hint_is_about_what_was_to_be_done() {
+        for (action, code, part) in [
+            (Action::Associate, "AccessDeniedException", "`chime:AssociatePhoneNumbersWithVoiceConnector`"),
+            (Action::Delete, "AccessDenied", "`chime:BatchDeletePhoneNumber`"),
+            (Action::Restore, "NotFoundException", "not in the deletion queue"),
+            (Action::Associate, "NotFound", "is lost"),
+            (Action::Associate, "PhoneNumberAssociationsExist", "is left there"),
+            (Action::Delete, "PhoneNumberAssociationsExist", "on nothing"),
+            (Action::Disassociate, "PhoneNumberAssociationsExist", "SIP rule"),
+            (Action::Associate, "InDeletionQueue", "undo"),
+            (Action::Delete, "NotDone", "sends it again"),
+        ] {
+            let told = hint(action, code).unwrap_or_default();
+            assert!(told.contains(part), "{action} {code}: {told}");
+            assert!(action == Action::Disassociate || !told.contains("removed earlier"), "{told}");
+        }
     }
 
     #[test]
@@ -141,7 +199,7 @@ mod tests {
             TooManyFailures,
             WrongList,
         ] {
-            assert!(hint(reason.code()).is_some(), "{reason:?}");
+            assert!(Action::ALL.iter().all(|action| hint(*action, reason.code()).is_some()), "{reason:?}");
         }
     }
 }

@@ -226,7 +226,7 @@ proptest! {
             before: "",
         };
         let (mut written, mut counter) = (Vec::new(), Counted::default());
-        report::write(&mut written, &source, &input, Place::default(), result_of, |row| counter.add_written(&row, &input.rows)).unwrap();
+        report::write(&mut written, &source, &input, Place::default(), result_of, |row| counter.add_written(&row, &input)).unwrap();
         let mut read = Counted::default();
         let source = Source::from_bytes("numbers.report.csv", written);
         report::read(&source, &options, |row| read.add(&row)).unwrap();

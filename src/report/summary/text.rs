@@ -152,7 +152,7 @@ fn one_error(code: &str, error: &ErrorCount) -> Vec<String> {
         format!("  {:>9}  {}", HumanCount(error.rows).to_string(), what.join(": ")),
         format!("             {}", place.join(", ")),
     ];
-    lines.extend(error.hint.map(|hint| format!("             hint: {hint}")));
+    lines.extend(error.hint.iter().map(|hint| format!("             hint: {hint}")));
     lines
 }
 

@@ -136,13 +136,18 @@ impl Ended {
 
 /// Where a command's report is, from the job's directory.
 fn report_of(command: &[String]) -> Option<String> {
-    let mut words = command.iter().map(String::as_str).skip_while(|word| !["run", "rerun"].contains(word));
+    let verbs = ["run", "rerun", "verify", "undo", "release"];
+    let mut words = command.iter().map(String::as_str).skip_while(|word| !verbs.contains(word));
     let (verb, input) = (words.next()?, words.next()?);
     let after = |option| command.iter().skip_while(|word| *word != option).nth(1);
     let simulate = command.iter().any(|word| word == "--simulate");
     Some(match (after("--output").or_else(|| after("-o")), verb) {
         (Some(output), _) => output.clone(),
-        (None, "rerun") if !simulate => input.to_owned(),
+        (None, "rerun" | "verify") if !simulate => input.to_owned(),
+        (None, verb @ ("undo" | "release")) => {
+            let extension = if simulate { "simulated.csv" } else { "csv" };
+            Path::new(input).with_extension(format!("{verb}.{extension}")).display().to_string()
+        }
         _ => {
             let extension = if simulate { "simulated.csv" } else { "report.csv" };
             Path::new(input).with_extension(extension).display().to_string()

@@ -78,10 +78,12 @@ impl Job {
         let entries = fs::read_dir(self.folder()).expect("a folder");
         let mut names: Vec<_> =
             entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
-        let is_record = |name: &str| {
-            [".report.json", ".simulated.json", ".record.json"].iter().any(|end| name.ends_with(end))
+        let is_report = |stem: &str| names.contains(&format!("{stem}.csv"));
+        let is_record = |name: &String| {
+            name.ends_with(".record.json") || name.strip_suffix(".json").is_some_and(is_report)
         };
-        names.retain(|name| name != ".local" && !is_record(name));
+        let records: Vec<_> = names.iter().filter(|name| is_record(name)).cloned().collect();
+        names.retain(|name| name != ".local" && !records.contains(name));
         names.sort();
         names
     }
@@ -133,6 +135,18 @@ impl Job {
     #[track_caller]
     pub fn start_rerun(&self, more: &str) -> Running {
         self.start(&format!("rerun numbers.report.csv --yes {}{more}", self.endpoint_argument()))
+    }
+
+    /// A command on the input's report, such as `undo`, until it ends.
+    #[track_caller]
+    pub fn take(&self, verb: &str, more: &str) -> Ended {
+        self.take_of(verb, "numbers.report.csv", more)
+    }
+
+    /// A command on a report, until it ends.
+    #[track_caller]
+    pub fn take_of(&self, verb: &str, report: &str, more: &str) -> Ended {
+        self.command(&format!("{verb} {report} {}{more}", self.endpoint_argument()))
     }
 
     /// Any command, until it ends.

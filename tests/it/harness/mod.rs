@@ -8,6 +8,8 @@ mod fake;
 mod job;
 mod running;
 mod service;
+#[cfg(unix)]
+mod terminal;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,6 +20,8 @@ pub use fake::Fake;
 pub use job::Job;
 pub use running::Running;
 pub use service::Service;
+#[cfg(unix)]
+pub use terminal::{Terminal, Typed};
 
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_chime-sweep");

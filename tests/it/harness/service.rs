@@ -51,6 +51,30 @@ impl Service {
         self.0.ledger()
     }
 
+    /// What was done, in order, and with how many numbers each.
+    pub fn changes(&self) -> Vec<(Action, usize)> {
+        let mut changes: Vec<(Action, usize)> = Vec::new();
+        for made in self.ledger().applications {
+            match changes.last_mut() {
+                Some((action, numbers)) if *action == made.action => *numbers += 1,
+                _ => changes.push((made.action, 1)),
+            }
+        }
+        changes
+    }
+
+    /// Where a number is now: a connector's id, or `nothing`, `queue` or `nowhere`.
+    pub fn place(&self, number: &str) -> String {
+        let inventory = self.ledger().inventory;
+        let found = inventory.into_iter().find(|it| it.number.e164().to_string() == number);
+        match found.map(|it| (it.status, it.connector)) {
+            None => "nowhere".to_owned(),
+            Some((_, Some(connector))) => connector.to_string(),
+            Some(("DeleteInProgress", None)) => "queue".to_owned(),
+            Some((_, None)) => "nothing".to_owned(),
+        }
+    }
+
     /// Requests that arrived.
     pub fn requests(&self) -> u64 {
         self.tally().requests

@@ -122,6 +122,19 @@ fn a_large_inventory_is_not_listed_for_a_few_rows() {
 }
 
 #[test]
+fn numbers_that_should_be_unassigned_are_looked_for_among_those() {
+    let account = large();
+    let rows = rows(&(1020..1030).map(|n| ("a", n)).chain([("b", 1010)]).collect::<Vec<_>>());
+    let purpose = Purpose { in_detail: true, connectors: false, unassigned: true };
+    let (answers, _) = account.with(async |lister| look_up(lister, &rows, rows.ids(), purpose).await);
+    let found: Vec<_> = answers.expect("answers").rows().map(|(_, found)| found.to_string()).collect();
+    assert_eq!(found[..10], ["on no connector"; 10]);
+    assert_eq!(found[10], "on this connector");
+    // One page has the ten; three of the inventory, and the connector's list, have the other one.
+    assert_eq!(account.requests(), 5, "{:?}", account.seen.borrow());
+}
+
+#[test]
 fn what_is_listed_at_another_connector_is_there() {
     let asked: Vec<_> = (1010..1020).map(|n| ("a", n)).chain([("b", 1000), ("b", 7777)]).collect();
     let account = large();

@@ -178,7 +178,7 @@ fn file_report(bencher: Bencher) {
         let result_of = |row| reconcile::result_of(&history, row, reconcile::Unsent::default());
         let mut counted = Counted::default();
         report::write(io::sink(), &source, &input, Place::default(), result_of, |row| {
-            counted.add_written(&row, &input.rows);
+            counted.add_written(&row, &input);
         })
         .unwrap();
         counted

@@ -1,4 +1,5 @@
-//! Removes phone numbers from Amazon Chime SDK Voice Connectors in bulk, and reports the true outcome of every row.
+//! Removes phone numbers from Amazon Chime SDK Voice Connectors in bulk, and reports the true outcome of every row; lists
+//! them, looks where they are before and after, puts them back, and releases them.
 //!
 //! ```text
 //!  CSV ─► input ─► plan ─► pool ──events──► journal ─► history ─► reconcile ─► report CSV
@@ -9,6 +10,9 @@
 //!                         client ─► reqwest ─► the service (or the simulator on loopback)
 //!                  the same events ─► tally, progress (they only watch)
 //! ```
+//!
+//! What is done with the numbers is an [`Action`](action::Action): all actions share this path. Before it, `inventory` may
+//! look where the numbers are, and settle rows by that; after it, `verify` adds to the report what it sees.
 //!
 //! **The journal is the truth; the report is a pure function of input and journal.** The pool keeps no results: it
 //! emits events, an event that matters is durable before anyone acts on it, and the report is computed from input and

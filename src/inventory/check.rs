@@ -2,6 +2,7 @@
 //!
 //! Must not ask the service, and must not send anything.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use indicatif::HumanCount;
@@ -37,6 +38,8 @@ struct Kind {
     rows: u64,
     first: RowId,
     is_sent: bool,
+    /// What the numbers are on, and how many of them.
+    ids: BTreeMap<String, u64>,
 }
 
 /// What is to be done about a row.
@@ -55,7 +58,7 @@ pub(crate) struct Rules {
     pub(crate) not_found_is_success: bool,
 }
 
-/// How many connectors, groups or SIP rules are named.
+/// Ids that are named of what numbers are on.
 const NAMED: usize = 5;
 
 const BEFORE: &str = "an earlier attempt, whose answer was lost, worked";
@@ -109,7 +112,7 @@ impl Check {
         requests: u64,
         at: Timestamp,
     ) -> Self {
-        let missing = if rules.action.needs_connector() { answers.missing() } else { &[] };
+        let missing = answers.missing();
         let mut check = Self {
             requests,
             missing: missing.iter().map(|id| rows.connector_name(*id).to_owned()).collect(),
@@ -153,10 +156,15 @@ impl Check {
 
     fn count(&mut self, row: RowId, found: &Found<&str>, is_sent: bool) {
         let (place, in_words) = kind(found);
-        match self.kinds.iter_mut().find(|kind| kind.place == place && kind.is_sent == is_sent) {
-            Some(kind) => kind.rows += 1,
-            None => self.kinds.push(Kind { place, in_words, rows: 1, first: row, is_sent }),
-        }
+        let known = self.kinds.iter().position(|kind| kind.place == place && kind.is_sent == is_sent);
+        let index = known.unwrap_or_else(|| {
+            let ids = BTreeMap::new();
+            self.kinds.push(Kind { place, in_words, rows: 0, first: row, is_sent, ids });
+            self.kinds.len() - 1
+        });
+        let kind = &mut self.kinds[index];
+        kind.rows += 1;
+        id(found).into_iter().for_each(|id| *kind.ids.entry(id.to_owned()).or_default() += 1);
     }
 
     /// Whether the row is settled by looking, and is not sent.
@@ -174,33 +182,21 @@ impl Check {
         self.kinds.iter().any(|kind| kind.place == kind_of_own())
     }
 
-    /// For people: what was found, a line each, and on what the numbers are that are not on their connector.
+    /// For people: what was found, a line each.
     pub(crate) fn lines(&self, rows: &Rows) -> Vec<String> {
         let kind = |kind: &Kind| {
-            let found = format!("found       {} {}", HumanCount(kind.rows), kind.in_words);
-            if kind.is_sent {
-                return found;
-            }
-            let on: Vec<_> = self.ids_of(kind.place).take(NAMED + 1).collect();
-            let on = match &*on {
-                [] => String::new(),
-                [shown @ .., _] if shown.len() == NAMED => format!(" ({}, …)", shown.join(", ")),
-                shown => format!(" ({})", shown.join(", ")),
+            let what = if kind.is_sent { "" } else { ", not sent" };
+            let first = match kind.is_sent {
+                true => String::new(),
+                false => {
+                    format!(" (line {}{})", rows.line(kind.first), if kind.rows > 1 { ", …" } else { "" })
+                }
             };
-            let more = if kind.rows > 1 { ", …" } else { "" };
-            format!("{found}{on}, not sent (line {}{more})", rows.line(kind.first))
+            format!("found       {} {}{}{what}{first}", HumanCount(kind.rows), kind.in_words, kind.named())
         };
         let missing =
             |id: &String| format!("missing     connector {} does not exist here", id.escape_debug());
         self.kinds.iter().map(kind).chain(self.missing.iter().map(missing)).collect()
-    }
-
-    /// On what the numbers are that were found at such a place, and how many.
-    fn ids_of(&self, place: &str) -> impl Iterator<Item = String> {
-        self.places.iter().filter_map(move |(at, rows)| {
-            let id = at.strip_prefix(place)?.strip_prefix(':')?;
-            Some(format!("{}: {}", id.escape_debug(), HumanCount(rows.len() as u64)))
-        })
     }
 
     /// For programs.
@@ -218,6 +214,19 @@ impl Check {
             "missing_connectors": self.missing,
             "requests": self.requests,
         })
+    }
+}
+
+impl Kind {
+    /// What the numbers are on: the ids with the most of them.
+    fn named(&self) -> String {
+        let mut ids: Vec<_> = self.ids.iter().collect();
+        ids.sort_by_key(|(_, numbers)| Reverse(**numbers));
+        let more = if ids.len() > NAMED { ", …" } else { "" };
+        let named = ids.iter().take(NAMED);
+        let named: Vec<_> =
+            named.map(|(id, numbers)| format!("{}: {}", id.escape_debug(), HumanCount(**numbers))).collect();
+        if named.is_empty() { String::new() } else { format!(" ({}{more})", named.join(", ")) }
     }
 }
 
@@ -243,11 +252,16 @@ fn kind(found: &Found<&str>) -> (&'static str, &'static str) {
 /// What a report says in its column `before`: the kind, and the id of what the number is on if it is not the row's.
 fn place(found: &Found<&str>) -> String {
     let (kind, _) = kind(found);
+    id(found).map_or_else(|| kind.to_owned(), |id| format!("{kind}:{id}"))
+}
+
+/// The id of what the number is on if it is not the row's connector.
+fn id<'a>(found: &Found<&'a str>) -> Option<&'a str> {
     match found {
         Found::OnAnother(id) | Found::InGroup(id, _) | Found::OnSipRule(id, _) | Found::OnOther(id) => {
-            format!("{kind}:{id}")
+            Some(id)
         }
-        _ => kind.to_owned(),
+        _ => None,
     }
 }
 
@@ -255,6 +269,7 @@ fn place(found: &Found<&str>) -> String {
 mod tests {
     use super::*;
 
+    /// For each action.
     type Cases = [(Action, &'static str, &'static str); 3];
 
     /// A number that is there, for each action: sent, or settled with this outcome and code; then the same in doubt.

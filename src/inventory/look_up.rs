@@ -1,10 +1,11 @@
 //! Looks up where the numbers of rows are, with as few requests as that takes.
 //!
-//! 1. The whole inventory, for as many pages as there are connectors and hundreds of rows. If it ends by then,
+//! 1. The unassigned numbers, if the rows' should be among them.
+//! 2. The whole inventory, for as many pages as there are connectors and hundreds of rows. If it ends by then,
 //!    everything is known.
-//! 2. Else each connector that still has open rows, for at most a page per open row.
-//! 3. What is still open: each number by itself, if these requests are no more than the pages of step 1; else the rest of
-//!    the inventory, unless it is enough for the caller that the numbers are not on their connectors.
+//! 3. Else each connector that still has open rows, for at most a page per open row.
+//! 4. What is still open, unless it is enough that the numbers are not on their connectors: the rest of the inventory, for as
+//!    many pages as there are open rows; then each number by itself. That is at most twice what the better of the two takes.
 //!
 //! Whether a connector exists is seen from its numbers, from the service's answer to its list, or else from the list of
 //! connectors. Must not keep a list: it is read page by page.
@@ -25,9 +26,18 @@ use crate::number::PhoneNumber;
 /// The rows of a page.
 const PAGE: usize = 100;
 
-/// Looks up the numbers of the rows that are `asked`; rows without a valid number and connector are left out. `in_detail`:
-/// whether it matters where a number is that is not on its row's connector. `asks_connectors`: whether it matters if the
-/// rows' connectors exist.
+/// What a look-up is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Purpose {
+    /// It matters where a number is that is not on its row's connector.
+    pub(crate) in_detail: bool,
+    /// It matters whether the rows' connectors exist.
+    pub(crate) connectors: bool,
+    /// The numbers should be unassigned.
+    pub(crate) unassigned: bool,
+}
+
+/// Looks up the numbers of the rows that are `asked`; rows without a valid number and connector are left out.
 ///
 /// # Errors
 /// If the service cannot be asked; then nothing is known.
@@ -35,29 +45,33 @@ pub(crate) async fn look_up(
     lister: &mut Lister<'_>,
     rows: &Rows,
     asked: impl Iterator<Item = RowId>,
-    in_detail: bool,
-    asks_connectors: bool,
+    purpose: Purpose,
 ) -> Result<Answers, ListError> {
     let mut search = Search::new(rows, asked);
+    let budget = search.connectors.len() + search.asked.len().div_ceil(PAGE);
+    if search.open > 0 && purpose.unassigned {
+        let unassigned = NumberFilter { status: Some("Unassigned"), ..NumberFilter::default() };
+        search.read(lister, &Listed::Numbers(unassigned), None, None, budget).await?;
+    }
     if search.open > 0 {
-        let budget = search.connectors.len() + search.asked.len().div_ceil(PAGE);
         let all = Listed::Numbers(NumberFilter::default());
-        let next = search.read(lister, &all, None, None, budget).await?;
+        let mut next = search.read(lister, &all, None, None, budget).await?;
         if next.is_some() && search.open > 0 {
             search.connectors_of_open_rows(lister).await?;
-            let unlisted = search.asked.iter().filter(|asked| search.is_unlisted(asked)).count();
-            if search.open <= budget {
-                search.one_by_one(lister, |_, _| true).await?;
-            } else if in_detail {
-                search.read(lister, &all, next, None, usize::MAX).await?;
-            } else if unlisted > 0 {
+            if !purpose.in_detail && search.open > budget {
                 search.one_by_one(lister, Search::is_unlisted).await?;
+                search.settle(Found::NotOnConnector);
+            } else if search.open > budget {
+                let most = search.open;
+                next = search.read(lister, &all, next, None, most).await?;
             }
-            search.settle(if in_detail { Found::NotInAccount } else { Found::NotOnConnector });
+            if next.is_some() {
+                search.one_by_one(lister, |_, _| true).await?;
+            }
         }
         search.settle(Found::NotInAccount);
     }
-    if asks_connectors {
+    if purpose.connectors {
         search.list_connectors(lister).await?;
     }
     Ok(search.answers())

@@ -16,4 +16,4 @@ pub(crate) use check::{Check, Rules};
 pub(crate) use error::ListError;
 pub(crate) use found::Found;
 pub(crate) use lister::{Lister, Progress};
-pub(crate) use look_up::look_up;
+pub(crate) use look_up::{Purpose, look_up};

@@ -8,7 +8,7 @@ use super::clock::wall_clock;
 use super::reading::Reader;
 use crate::action::Action;
 use crate::input::{RowFlags, RowId, Rows};
-use crate::inventory::{Check, Lister, Rules, look_up};
+use crate::inventory::{Check, Lister, Purpose, Rules, look_up};
 
 /// Looks up the numbers of the rows that `wanted` lists. What was removed a moment ago may still be listed on its
 /// connector, so what is to be released is looked up again
@@ -24,9 +24,11 @@ pub(super) fn check<I: Iterator<Item = RowId>>(
     in_doubt: &RowFlags,
     recheck_after: Duration,
 ) -> anyhow::Result<Check> {
+    let on_connector = rules.action.needs_connector();
+    let purpose = Purpose { in_detail: true, connectors: on_connector, unassigned: !on_connector };
     let look = async |lister: &mut Lister<'_>| {
         let mut look = async || {
-            let answers = look_up(lister, rows, wanted(), true, rules.action.needs_connector()).await?;
+            let answers = look_up(lister, rows, wanted(), purpose).await?;
             let requests = lister.progress().requests;
             Ok(Check::new(rules, rows, &answers, in_doubt, requests, wall_clock()))
         };

@@ -94,7 +94,7 @@ fn undo(mut args: UndoArgs, env: &Environment, screen: &Screen) -> anyhow::Resul
     let is_there = restored.exists() && !existing::journal_of(&restored).exists();
     let is_restored = is_there && !args.job.simulate && follows(&restored, &args)?;
     let first = match is_restored {
-        true => ExitStatus::Success,
+        true => of_report(&restored)?,
         false => run(&UndoArgs { output: None, ..args.clone() }, Action::Restore)?,
     };
     if !matches!(first, ExitStatus::Success | ExitStatus::SomeRowsFailed) {
@@ -106,6 +106,13 @@ fn undo(mut args: UndoArgs, env: &Environment, screen: &Screen) -> anyhow::Resul
     (args.report, args.job.columns) = (restored, InputArgs::default());
     let second = run(&args, Action::Associate)?;
     Ok(if second == ExitStatus::Success { first } else { second })
+}
+
+/// How the run ended that wrote this report, as far as its rows tell.
+fn of_report(report: &Path) -> anyhow::Result<ExitStatus> {
+    let mut counted = Counted::default();
+    report::read(&Source::open(report)?, &InputOptions::default(), |row| counted.add(&row))?;
+    Ok(ExitStatus::of_run(None, counted.all_succeeded()))
 }
 
 /// Whether the report of a restoration is of this release, and not of an earlier one that had the same name.

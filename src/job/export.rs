@@ -112,7 +112,10 @@ fn summary(exported: Exported, requests: u64, output: Option<&Path>) -> String {
         [format!("{} on connectors", counted(removable, "number"))].into_iter().chain(others).collect();
     let listed = format!("{}; {}", counts.join(", "), counted(requests, "request"));
     match output.map(quoted_path) {
-        Some(path) => format!("{listed}\nwritten: {path}\nnext: chime-sweep plan {path}"),
+        Some(path) => {
+            let next = if removable == 0 && unassigned > 0 { "release" } else { "plan" };
+            format!("{listed}\nwritten: {path}\nnext: chime-sweep {next} {path}")
+        }
         None => listed,
     }
 }

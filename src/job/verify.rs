@@ -22,7 +22,7 @@ use crate::cli::VerifyArgs;
 use crate::cli::exit::ExitStatus;
 use crate::files;
 use crate::input::{Input, InputOptions, RowId, Source, Standing, Status};
-use crate::inventory::{Lister, look_up};
+use crate::inventory::{Lister, Purpose, look_up};
 use crate::report::summary::{Counted, Record};
 use crate::report::{self, Seen};
 use crate::terminal::Screen;
@@ -92,10 +92,10 @@ pub(super) fn verify(
     let is_verified =
         |row: &RowId| matches!(rows.standing(*row), Standing::Finished | Standing::Pending { .. });
     // Whether a number that is on no connector is in the deletion queue, or gone, matters to a release.
-    let in_detail = !action.needs_connector();
+    let purpose = Purpose { in_detail: !action.needs_connector(), ..Purpose::default() };
     let look = async |lister: &mut Lister<'_>| {
         let mut seen: HashMap<RowId, Seen> = HashMap::new();
-        let answers = look_up(lister, rows, rows.ids().filter(is_verified), in_detail, false).await?;
+        let answers = look_up(lister, rows, rows.ids().filter(is_verified), purpose).await?;
         let judged = |(row, found)| (row, Seen::of(action, rows.standing(row), &found));
         seen.extend(answers.rows().map(judged));
         let mut again: Vec<_> =
@@ -103,7 +103,7 @@ pub(super) fn verify(
         again.sort_unstable();
         if !again.is_empty() {
             tokio::time::sleep(recheck_after).await;
-            let answers = look_up(lister, rows, again.into_iter(), in_detail, false).await?;
+            let answers = look_up(lister, rows, again.into_iter(), purpose).await?;
             seen.extend(answers.rows().map(judged));
         }
         Ok((seen, lister.progress().requests))

@@ -12,10 +12,15 @@ fn rows(rows: &[(&str, usize)]) -> Rows {
     Input::read(&source, &InputOptions::default()).expect("reads").rows
 }
 
+fn purpose(in_detail: bool) -> Purpose {
+    Purpose { in_detail, connectors: true, unassigned: false }
+}
+
 /// What is said of each row, and which connectors do not exist.
 fn answers(account: &Account, asked: &[(&str, usize)], in_detail: bool) -> (Vec<String>, Vec<String>) {
     let rows = rows(asked);
-    let (answers, _) = account.with(async |lister| look_up(lister, &rows, rows.ids(), in_detail, true).await);
+    let (answers, _) =
+        account.with(async |lister| look_up(lister, &rows, rows.ids(), purpose(in_detail)).await);
     let answers = answers.expect("answers");
     let found = answers.rows().map(|(_, found)| found.to_string()).collect();
     let missing = answers.missing().iter().map(|id| rows.connector_name(*id).to_owned()).collect();
@@ -55,7 +60,7 @@ fn every_place_of_a_number_is_told_apart() {
     assert_eq!(missing, ["c"]);
     assert_eq!(account.requests(), 2, "the inventory, and the connectors");
     let rows = rows(&asked);
-    let (answers, _) = account.with(async |lister| look_up(lister, &rows, rows.ids(), true, true).await);
+    let (answers, _) = account.with(async |lister| look_up(lister, &rows, rows.ids(), purpose(true)).await);
     let answers = answers.expect("answers");
     let of = |n: u32| answers.rows().find(|(row, _)| row.get() == n).expect("found").1;
     assert!(of(0) == Found::OnConnector && of(0).is_on_connector());
@@ -86,10 +91,17 @@ fn a_large_inventory_is_not_listed_for_a_few_rows() {
             vec!["not on this connector"],
         ),
         (
-            "to the inventory's end",
+            "to the inventory's end, which is near",
             (1020..1030).map(|n| ("a", n)).collect(),
             true,
             12,
+            vec!["on no connector"],
+        ),
+        (
+            "three numbers: as many pages, then each by itself",
+            (1020..1023).map(|n| ("a", n)).collect(),
+            true,
+            9,
             vec!["on no connector"],
         ),
         (
@@ -107,6 +119,19 @@ fn a_large_inventory_is_not_listed_for_a_few_rows() {
         assert_eq!(missing, [""; 0], "{name}");
         assert_eq!(account.requests(), requests, "{name}: {:?}", account.seen.borrow());
     }
+}
+
+#[test]
+fn numbers_that_should_be_unassigned_are_looked_for_among_those() {
+    let account = large();
+    let rows = rows(&(1020..1030).map(|n| ("a", n)).chain([("b", 1010)]).collect::<Vec<_>>());
+    let purpose = Purpose { in_detail: true, connectors: false, unassigned: true };
+    let (answers, _) = account.with(async |lister| look_up(lister, &rows, rows.ids(), purpose).await);
+    let found: Vec<_> = answers.expect("answers").rows().map(|(_, found)| found.to_string()).collect();
+    assert_eq!(found[..10], ["on no connector"; 10]);
+    assert_eq!(found[10], "on this connector");
+    // One page has the ten; three of the inventory, and the connector's list, have the other one.
+    assert_eq!(account.requests(), 5, "{:?}", account.seen.borrow());
 }
 
 #[test]

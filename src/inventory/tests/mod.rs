@@ -104,7 +104,10 @@ impl Account {
             Listed::Connectors => {
                 self.connectors.iter().map(|id| json!({ "VoiceConnectorId": id })).collect()
             }
-            Listed::Numbers(NumberFilter { on: None, .. }) => self.numbers.clone(),
+            Listed::Numbers(NumberFilter { on: None, status, .. }) => {
+                let fits = |entry: &&Value| status.is_none_or(|status| entry["Status"] == status);
+                self.numbers.iter().filter(fits).cloned().collect()
+            }
             Listed::Numbers(NumberFilter { on: Some((_, id)), .. }) => {
                 if !self.connectors.contains(&&**id) {
                     return Err(not_found());

@@ -85,8 +85,7 @@ impl Action {
         matches!(self, Disassociate | Associate)
     }
 
-    /// Whether each number is looked up first: these are done only with numbers that are where they should be. What is
-    /// unknown in the end is looked up, too.
+    /// Whether each number is looked up first: these are done only with numbers that are where they should be.
     #[must_use]
     pub fn looks_first(self) -> bool {
         matches!(self, Associate | Delete)
@@ -99,14 +98,14 @@ impl Action {
     }
 
     /// The service's code for a number for which there is nothing left to do: after an attempt without an answer, it
-    /// proves that the attempt worked. An associate call has none.
+    /// proves that the attempt worked. An associate call has none, and what cannot be restored may be lost for good.
     #[must_use]
     pub fn is_proof(self, code: &str) -> bool {
         let code = code.strip_suffix("Exception").unwrap_or(code);
         match self {
-            Disassociate | Restore => code == "NotFound",
+            Disassociate => code == "NotFound",
             Delete => matches!(code, "NotFound" | "Gone"),
-            Associate => false,
+            Associate | Restore => false,
         }
     }
 

@@ -91,8 +91,7 @@ fn undo(mut args: UndoArgs, env: &Environment, screen: &Screen) -> anyhow::Resul
         _ => return run(&args, Action::Associate),
     }
     let restored = names::report_of_action(&args.report, Action::Restore, args.job.simulate);
-    let is_there = restored.exists() && !existing::journal_of(&restored).exists();
-    let is_restored = is_there && !args.job.simulate && follows(&restored, &args)?;
+    let is_restored = is_restored(&restored, &args).map_err(failure::nothing_sent)?;
     let first = match is_restored {
         true => of_report(&restored)?,
         false => run(&UndoArgs { output: None, ..args.clone() }, Action::Restore)?,
@@ -115,8 +114,18 @@ fn of_report(report: &Path) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::of_run(None, counted.all_succeeded()))
 }
 
-/// Whether the report of a restoration is of this release, and not of an earlier one that had the same name.
-fn follows(restored: &Path, release: &UndoArgs) -> anyhow::Result<bool> {
+/// Whether there is the report of a restoration of this release, and not of an earlier one that had the same name.
+fn is_restored(restored: &Path, release: &UndoArgs) -> anyhow::Result<bool> {
+    if release.job.simulate || !restored.exists() || existing::journal_of(restored).exists() {
+        return Ok(false);
+    }
+    anyhow::ensure!(
+        Input::reported_action(&Source::open(restored)?, &InputOptions::default())? == Some(Action::Restore),
+        Hinted::new(
+            format!("`{}` is not the report of a restore, which is to be written there", restored.display()),
+            "move it away"
+        )
+    );
     let last = |report: &Path, columns: &InputOptions| {
         let mut last = String::new();
         let of_row = |row: Reported<'_>| last = row.completed_at.into_owned().max(std::mem::take(&mut last));

@@ -3,11 +3,14 @@
 //! What is not certain is left out, and counted: a row that was edited since, and a success that the run only found.
 //! Must not ask the service.
 
+use std::collections::HashSet;
+
 use anyhow::bail;
 
 use crate::action::Action;
 use crate::hint::Hinted;
 use crate::input::{Header, Input, InputOptions, Source, Status, Verdict, judge};
+use crate::number::PhoneNumber;
 use crate::report;
 use crate::text::counted;
 
@@ -32,6 +35,7 @@ struct LeftOut {
     without_connector: u64,
     on_connector: u64,
     not_valid: u64,
+    repeated: u64,
 }
 
 /// The rows of `file`, which is read with these `options`, that `action` is to be done with.
@@ -43,7 +47,14 @@ pub(crate) fn derive(file: &Source, options: &InputOptions, action: Action) -> a
     csv.write_record(["voice_connector_id", "phone_number"])?;
     let mut left_out = LeftOut::default();
     let mut rows = 0_u64;
+    let (mut taken, mut repeated) = (HashSet::new(), 0_u64);
     let mut take = |connector: &str, number: &str| {
+        // What was on one connector after the other is released and restored once.
+        let is_repeated = |number| !taken.insert(number);
+        if !action.needs_connector() && PhoneNumber::parse(number).is_ok_and(is_repeated) {
+            repeated += 1;
+            return Ok(());
+        }
         rows += 1;
         csv.write_record([connector, number])
     };
@@ -52,6 +63,7 @@ pub(crate) fn derive(file: &Source, options: &InputOptions, action: Action) -> a
         false if action == Action::Delete => of_export(file, options, &mut take, &mut left_out)?,
         false => bail!("`{}` is not a chime-sweep report", file.name()),
     }
+    left_out.repeated = repeated;
     let left_out = left_out.in_words(action);
     if rows == 0 {
         let why = if left_out.is_empty() { "no row succeeded".to_owned() } else { left_out.join("; ") };
@@ -132,8 +144,31 @@ impl LeftOut {
             (self.without_connector, "names no connector".to_owned()),
             (self.on_connector, "is on a connector".to_owned()),
             (self.not_valid, "is not valid".to_owned()),
+            (self.repeated, "repeats a number".to_owned()),
         ];
         let reasons = reasons.into_iter().filter(|(rows, _)| *rows > 0);
         reasons.map(|(rows, why)| format!("{}: each {why}", counted(rows, "row"))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each of the two has been removed from its connector.
+    #[test]
+    fn a_number_that_was_on_two_connectors_is_released_once() {
+        let report = "connector,number,status,error_code,error_message,attempts,request_id,completed_at,action\n\
+                      a,+12065550100,succeeded,,,1,,,disassociate\nb,12065550100,succeeded,,,1,,,disassociate\n\
+                      b,+12065550101,succeeded,,,1,,,disassociate\n";
+        let report = Source::from_bytes("report", report.as_bytes().to_vec());
+        for (action, rows) in [(Action::Delete, 2), (Action::Associate, 3)] {
+            let derived = derive(&report, &InputOptions::default(), action).unwrap();
+            let options = InputOptions { action: Some(action), ..InputOptions::default() };
+            assert_eq!(Input::read(&derived.source, &options).unwrap().rows.len(), rows);
+            let left_out: Vec<_> =
+                (rows == 2).then(|| "1 row: each repeats a number".to_owned()).into_iter().collect();
+            assert_eq!(derived.left_out, left_out);
+        }
     }
 }

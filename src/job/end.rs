@@ -13,6 +13,7 @@ use super::settings::JobSettings;
 use super::shell::quoted_path;
 use super::verify::{self, Verification};
 use super::work::Worked;
+use crate::action::Action;
 use crate::cli::exit::ExitStatus;
 use crate::event::StopReason;
 use crate::input::{Input, Source, Standing};
@@ -65,9 +66,9 @@ impl Run<'_> {
         if let Some(rate) = end.rate_found {
             self.service.remember_rate(rate, wall_clock());
         }
-        // An associate call that is repeated is refused, whether or not the first one worked: only a look can tell.
+        // A call that is repeated may be refused, whether or not the first one worked: only a look can tell.
         let must_look =
-            self.input.layout.action.looks_first() && stopped.is_none() && counted.rows.unknown > 0;
+            self.input.layout.action != Action::Disassociate && stopped.is_none() && counted.rows.unknown > 0;
         let verified = (settings.verify || must_look).then(|| self.verify()).transpose();
         let (counted, is_as_reported) = match &verified {
             Ok(Some(verified)) => (verified.counted.clone(), verified.is_as_reported()),

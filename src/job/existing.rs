@@ -217,6 +217,17 @@ impl Existing {
             return Ok(());
         }
         let (own, settled) = (self.path.display(), HumanCount(history.settled()));
+        let (was, is) = (history.header.action, self.header.action);
+        if was != is {
+            bail!(Hinted::new(
+                format!(
+                    "the run recorded in `{own}` is to {} numbers, but this one would {} them",
+                    was.verb(),
+                    is.verb()
+                ),
+                format!("--output names another file; --discard drops {settled} settled rows of that run")
+            ));
+        }
         if settings.unfinished == UnfinishedRun::Ask {
             let begun = history.begun.map(|begun| format!(", started at {begun:.0},")).unwrap_or_default();
             bail!(Hinted::new(

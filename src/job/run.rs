@@ -2,9 +2,9 @@
 //!
 //! Must not know how any step works.
 
-use std::borrow::Cow;
 use std::num::NonZeroU32;
 
+use super::checking;
 use super::clock::wall_clock;
 use super::end::tell_hook;
 use super::failure::{UsageError, exit_status, explained, nothing_sent};
@@ -13,7 +13,6 @@ use super::settings::JobSettings;
 use super::status;
 use crate::aws::Environment;
 use crate::cli::exit::ExitStatus;
-use crate::journal::entry::Entry;
 use crate::plan::{Plan, Selection};
 use crate::report::summary::Counts;
 use crate::terminal::Screen;
@@ -50,10 +49,7 @@ pub(super) fn execute(
     let session = status::session(settings, plan.number_count(), choice, started_at);
     let (mut journal, input) = existing.begin(session, &run.source).map_err(could_not_begin)?;
     if let Some(check) = &check {
-        let places =
-            check.places.iter().map(|(place, rows)| Entry::Found { place: place.into(), rows: rows.into() });
-        let settled = check.settled.iter().map(|settlement| Entry::Settled(Cow::Borrowed(settlement)));
-        journal.append(&places.chain(settled).collect::<Vec<_>>())?;
+        journal.append(&checking::entries(check))?;
     }
     let (end, worked) = run.work(&plan, earlier, &mut journal, started_at);
     drop(plan); // frees memory for the report

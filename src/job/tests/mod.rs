@@ -1,6 +1,8 @@
 //! Whole jobs under a paused clock: the core of the simulated service; the real check for existing files, pool, journal
 //! and report; and a process that may die at any append to the journal.
 
+mod wire;
+mod audit;
 mod crash;
 mod times;
 mod truth;
@@ -19,13 +21,14 @@ use tokio::sync::watch;
 
 use crate::action::Action;
 use crate::aws::endpoint::{Endpoint, Region, Variant};
-use crate::aws::protocol::{ApiError, BatchReply, ErrorKind, reply, request, sigv4};
+use crate::aws::protocol::ErrorKind;
 use crate::cli::{Cli, Command};
 use crate::event::{self, Inbox, StopReason};
-use crate::input::{Input, RowId, Source};
-use crate::job::existing::Existing;
-use crate::job::finish;
+use crate::input::{Input, RowId, Source, Standing};
+use crate::inventory::{Lister, Rules};
+use crate::job::existing::{Existing, ExistingReport};
 use crate::job::settings::JobSettings;
+use crate::job::{checking, finish};
 use crate::journal::entry::{self, Entry};
 use crate::journal::writer::Journal;
 use crate::number::PhoneNumber;
@@ -33,7 +36,12 @@ use crate::plan::Plan;
 use crate::pool::{self, Dispatcher, Renewal, Submission};
 use crate::report::reconcile::Unsent;
 use crate::report::{self, Place, RowResult};
-use crate::simulator::{self, Delivery, Ledger, Scenario};
+use crate::simulator::{self, Ledger, Scenario};
+use audit::Truth;
+use wire::Wire;
+
+/// How long a list may show a number where it was.
+const RECHECK_AFTER: Duration = Duration::from_secs(10);
 
 /// How long an append takes. If it took no time, an early acknowledgment would not be noticed.
 const SYNC: Duration = Duration::from_millis(3);
@@ -65,6 +73,10 @@ pub(super) enum End {
 /// A job, its service, and the directory with its files.
 pub(super) struct Trial {
     folder: TempDir,
+    /// What is done; it can be changed between jobs.
+    pub(super) action: Action,
+    /// Whether the next session is a `rerun` of the report.
+    pub(super) reruns: bool,
     args: Vec<String>,
     service: Arc<Mutex<simulator::Service>>,
     /// New keys, and when they become available.
@@ -80,7 +92,7 @@ pub(super) struct Trial {
 pub(super) struct Session {
     /// Each request: when it was sent, and its numbers.
     sent: Vec<(Duration, Vec<PhoneNumber>)>,
-    /// The numbers that were not settled when it began.
+    /// The numbers that were not settled when it began to send.
     outstanding: HashSet<PhoneNumber>,
     /// The sizes of the lines of each append.
     appends: Vec<Vec<usize>>,
@@ -92,12 +104,14 @@ pub(super) struct Session {
 }
 
 impl Trial {
-    pub(super) fn new(csv: &[u8], scenario: Scenario, args: &[&str]) -> Self {
+    pub(super) fn new(action: Action, csv: &[u8], scenario: Scenario, args: &[&str]) -> Self {
         // In memory if there is a file system in memory: the tests sync thousands of times.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
         std::fs::write(folder.path().join("numbers.csv"), csv).expect("writes");
         Self {
             folder,
+            action,
+            reruns: false,
             args: args.iter().map(ToString::to_string).collect(),
             service: Arc::new(Mutex::new(simulator::Service::new(scenario))),
             renewal: None,
@@ -121,7 +135,17 @@ impl Trial {
         let words = ["chime-sweep", "run", &input, "--output", &report, "--simulate", "--resume"];
         let cli = Cli::try_parse_from(words.into_iter().chain(self.args.iter().map(String::as_str)));
         let Command::Run(args) = cli.expect("parses").command else { panic!("not a run") };
-        JobSettings::of_run(args, &"2026-11-23T22:00:00[UTC]".parse().expect("a time")).expect("resolves")
+        let time = "2026-11-23T22:00:00[UTC]".parse().expect("a time");
+        let mut settings = JobSettings::of_run(args, &time).expect("resolves");
+        settings.columns.action = Some(self.action).filter(|_| !self.reruns);
+        settings.pool.action = self.action;
+        let most = self.action.batch_limit().unwrap_or(settings.batch_size);
+        settings.batch_size = settings.batch_size.min(most);
+        if self.reruns {
+            settings.input.clone_from(&settings.report.path);
+            settings.report.existing = ExistingReport::Update;
+        }
+        settings
     }
 
     /// One process from its start to its end.
@@ -130,31 +154,60 @@ impl Trial {
         runtime.expect("a runtime").block_on(self.live(end))
     }
 
+    #[expect(clippy::too_many_lines, reason = "a process, from its start to its end")]
     async fn live(&self, end: Option<End>) -> Session {
         let settings = self.settings();
         let source = Source::open(&settings.input).expect("opens");
         let input = Input::read(&source, &settings.columns).expect("reads");
         let rows = &input.rows;
+        assert_eq!(input.layout.action, self.action);
         let existing = Existing::look(&settings.report, &input, "a trial", None).expect("looks");
-        let outstanding: HashSet<RowId> = rows.ids().filter(|row| existing.is_outstanding(*row)).collect();
-        let plan = Plan::new(rows, |row| outstanding.contains(&row), settings.batch_size);
+        let start = tokio::time::Instant::now();
+        let before = *self.clock.lock().expect("no panic");
+        let wire = || Wire {
+            service: Arc::clone(&self.service),
+            keys: self.keys.lock().expect("no panic").clone(),
+            start: (before, start),
+        };
         let earlier = existing.in_doubt(rows);
         let mut session = Session {
             in_doubt: rows.ids().filter(|row| earlier.get(*row)).map(RowId::get).collect(),
-            outstanding: outstanding.iter().filter_map(|row| rows.number(*row)).collect(),
             ..Session::default()
         };
+        let check = if settings.check || self.action.looks_first() {
+            let (ask, renew) = (async |query| wire().read(&query).await, async || Renewal::Nothing);
+            let mut lister = Lister::new(&settings.pool, ask, renew, wall, |_| {});
+            let rules = Rules { action: self.action, not_found_is_success: false };
+            let is_pending = |row: &RowId| matches!(rows.standing(*row), Standing::Pending { .. });
+            let wanted = || rows.ids().filter(is_pending).filter(|row| existing.is_outstanding(*row));
+            Some(
+                checking::look(&mut lister, rules, rows, wanted, &earlier, RECHECK_AFTER)
+                    .await
+                    .expect("looks"),
+            )
+        } else {
+            None
+        };
+        let is_open = |row| existing.is_outstanding(row) && !check.as_ref().is_some_and(|it| it.settles(row));
+        let outstanding: HashSet<RowId> = rows.ids().filter(|row| is_open(*row)).collect();
+        let plan = Plan::new(rows, |row| outstanding.contains(&row), settings.batch_size);
+        session.outstanding = outstanding.iter().filter_map(|row| rows.number(*row)).collect();
         let (mut journal, source) = existing.begin(entry::Session::at(wall()), &source).expect("begins");
+        let death = if let Some(End::Dies(death)) = end { Some(death) } else { None };
+        let path = settings.report.journal();
+        let mut disk = Disk { journal: &mut journal, path: &path, death, appends: Vec::new() };
+        let entries = check.as_ref().map_or_else(Vec::new, checking::entries);
+        if !disk.append(&entries).await {
+            session.appends = disk.appends;
+            return session;
+        }
 
         let (outbox, inbox) = event::channel();
         let (stop, stopped) = watch::channel(None);
-        let start = tokio::time::Instant::now();
-        let before = *self.clock.lock().expect("no panic");
         let sent = Mutex::new(Vec::new());
         let submit = |submission: Submission| {
-            let answer = self.exchange(&submission, before + start.elapsed());
-            sent.lock().expect("no panic").push((start.elapsed(), submission.numbers));
-            answer
+            sent.lock().expect("no panic").push((start.elapsed(), submission.numbers.clone()));
+            wire().submit(self.action, submission)
         };
         let stops = async {
             if let Some(End::Stops(after, reason)) = end {
@@ -163,7 +216,6 @@ impl Trial {
             }
             std::future::pending::<()>().await;
         };
-        let death = if let Some(End::Dies(death)) = end { Some(death) } else { None };
         let dispatcher =
             Dispatcher::new(rows, plan.batches(), earlier, &settings.pool, outbox, start.into_std());
         let renewals = Mutex::new(Vec::new());
@@ -180,16 +232,18 @@ impl Trial {
                 () = stops => unreachable!("it waits forever"),
             }
         };
-        let path = settings.report.journal();
-        let (end, appends) = {
-            let mut recorded = std::pin::pin!(record(&mut journal, &path, inbox, death));
+        let end = {
+            let mut recorded = std::pin::pin!(disk.record(inbox));
             tokio::select! {
                 biased;
-                appends = &mut recorded => (None, appends), // the process dies, with whatever is in flight
-                end = work => (Some(end), recorded.await),
+                () = &mut recorded => None, // the process dies, with whatever is in flight
+                end = work => {
+                    recorded.await;
+                    Some(end)
+                }
             }
         };
-        session.appends = appends;
+        session.appends = disk.appends;
         session.renewals = renewals.into_inner().expect("no panic");
         session.sent = sent.into_inner().expect("no panic");
         *self.clock.lock().expect("no panic") += start.elapsed();
@@ -202,104 +256,100 @@ impl Trial {
         session
     }
 
-    /// Interprets the service's answer as [`Client`](crate::aws::client::Client) does, without the socket.
-    fn exchange(
-        &self,
-        submission: &Submission,
-        elapsed: Duration,
-    ) -> impl Future<Output = Result<BatchReply, ApiError>> + Send + use<> {
-        let region = Region::parse("us-east-1").expect("a region");
-        let endpoint = Endpoint::of_region(region, Variant::default()).expect("an endpoint");
-        let mut request =
-            request::of_action(&endpoint, Action::Disassociate, &submission.connector, &submission.numbers)
-                .expect("a request");
-        let keys = self.keys.lock().expect("no panic").clone();
-        sigv4::sign(&mut request, "us-east-1", &keys, wall()).expect("signs");
-        let answer = self.service.lock().expect("no panic").answer(&request, wall(), elapsed);
-        async move {
-            tokio::time::sleep(answer.delay + Duration::from_millis(20)).await;
-            match answer.delivery {
-                Delivery::Reply(response) | Delivery::Drip(response, _) => {
-                    let (head, body) = response.into_parts();
-                    reply::interpret(head.status, &head.headers, &body, wall(), reply::batch)
-                }
-                Delivery::Stall => {
-                    tokio::time::sleep(Duration::from_secs(60)).await;
-                    Err(no_answer("Timeout"))
-                }
-                Delivery::Drop | Delivery::Reset | Delivery::Cut(..) | Delivery::Flood(..) => {
-                    Err(no_answer("ConnectionLost"))
-                }
-            }
-        }
-    }
-
     pub(super) fn ledger(&self) -> Ledger {
         self.service.lock().expect("no panic").ledger()
     }
 
     /// The report's rows, as fields.
     pub(super) fn report(&self) -> Vec<Vec<String>> {
+        self.table().split_off(1)
+    }
+
+    fn table(&self) -> Vec<Vec<String>> {
         let bytes = std::fs::read(self.path("report.csv")).expect("there is a report");
-        let reader = csv::ReaderBuilder::new().flexible(true).from_reader(&*bytes);
+        let reader = csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(&*bytes);
         let records = reader.into_byte_records().map(|record| record.expect("a record"));
         records
             .map(|record| record.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect())
             .collect()
     }
 
+    /// A column of the report's own, if it has it: these come last, even in a row with more fields than the header.
+    pub(super) fn column(&self, name: &str) -> Vec<String> {
+        let table = self.table();
+        let Some(from_end) = table[0].iter().rev().position(|header| header == name) else {
+            return Vec::new();
+        };
+        let from_end = from_end + 1;
+        table[1..].iter().map(|row| row[row.len() - from_end].clone()).collect()
+    }
+
     /// The status of each row.
     pub(super) fn statuses(&self) -> Vec<String> {
-        self.report().into_iter().map(|row| row[row.len() - 10].clone()).collect()
+        self.column("status")
+    }
+
+    /// The first row whose status the ledger contradicts.
+    pub(super) fn lie(&self) -> Option<String> {
+        let truth = Truth::of(&self.ledger(), self.action);
+        let rows = self.report().into_iter().zip(self.statuses());
+        let mut lies = rows.filter(|(row, status)| {
+            !truth.allows(row[0].trim(), row[1].trim().trim_start_matches('+'), status)
+        });
+        lies.next().map(|(row, status)| format!("{row:?} is not {status}"))
     }
 }
 
-/// Writes what the pool emits, and acknowledges it, until the pool ends or the process dies. Returns the sizes of the
-/// lines of each append.
-async fn record(
-    journal: &mut Journal,
-    path: &Path,
-    mut inbox: Inbox,
+/// A journal that is written until the process dies.
+struct Disk<'a> {
+    journal: &'a mut Journal,
+    path: &'a Path,
     death: Option<Death>,
-) -> Vec<Vec<usize>> {
-    let mut appends = Vec::new();
-    while let Some(events) = inbox.try_take() {
-        let entries: Vec<Entry<'_>> = events.iter().filter_map(Entry::of).collect();
-        tokio::time::sleep(SYNC).await;
-        if !entries.is_empty() {
-            let lines: Vec<Vec<u8>> = entries.iter().map(line).collect();
-            appends.push(lines.iter().map(Vec::len).collect());
-            if let Some(death) = death.filter(|death| death.append < appends.len()) {
-                let lines = lines.concat();
-                let cut = match death.bytes {
-                    Cut::At(bytes) => bytes.min(lines.len()),
-                    Cut::Part(part) => lines.len() * usize::from(part) / 255,
-                };
-                let mut file = std::fs::OpenOptions::new().append(true).open(path).expect("opens");
-                file.write_all(&lines[..cut]).expect("writes");
-                return appends;
-            }
-            journal.append(&entries).expect("appends");
+    /// The sizes of the lines of each append.
+    appends: Vec<Vec<usize>>,
+}
+
+impl Disk<'_> {
+    /// Whether the process survives it.
+    async fn append(&mut self, entries: &[Entry<'_>]) -> bool {
+        if entries.is_empty() {
+            return true;
         }
-        inbox.acknowledge();
+        tokio::time::sleep(SYNC).await;
+        let lines: Vec<Vec<u8>> = entries.iter().map(line).collect();
+        self.appends.push(lines.iter().map(Vec::len).collect());
+        let Some(death) = self.death.filter(|death| death.append < self.appends.len()) else {
+            self.journal.append(entries).expect("appends");
+            return true;
+        };
+        let lines = lines.concat();
+        let cut = match death.bytes {
+            Cut::At(bytes) => bytes.min(lines.len()),
+            Cut::Part(part) => lines.len() * usize::from(part) / 255,
+        };
+        let mut file = std::fs::OpenOptions::new().append(true).open(self.path).expect("opens");
+        file.write_all(&lines[..cut]).expect("writes");
+        false
     }
-    appends
+
+    /// Writes what the pool emits, and acknowledges it, until the pool ends or the process dies.
+    async fn record(&mut self, mut inbox: Inbox) {
+        while let Some(events) = inbox.try_take() {
+            let entries: Vec<Entry<'_>> = events.iter().filter_map(Entry::of).collect();
+            if entries.is_empty() {
+                tokio::time::sleep(SYNC).await;
+            } else if !self.append(&entries).await {
+                return;
+            }
+            inbox.acknowledge();
+        }
+    }
 }
 
 fn line(entry: &Entry<'_>) -> Vec<u8> {
     let mut line = Vec::new();
     entry.write_line(&mut line);
     line
-}
-
-fn no_answer(code: &str) -> ApiError {
-    ApiError {
-        kind: ErrorKind::NoAnswer,
-        status: None,
-        code: code.into(),
-        message: "scripted".into(),
-        request_id: None,
-    }
 }
 
 fn wall() -> Timestamp {

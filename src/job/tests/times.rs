@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use tokio::time::sleep_until;
 
 use super::*;
-use crate::action::Action;
+use crate::action::Action::{Associate, Delete, Disassociate, Restore};
 use crate::aws::client::Client;
 use crate::aws::credentials::CredentialSource;
 use crate::aws::transport::service_client;
@@ -20,7 +20,7 @@ fn trial(rows: u32, scenario: &str, args: &[&str]) -> Trial {
     let rows = (0..rows).map(|row| format!("vc{},+1206555{row:04}\n", row % 3));
     let csv = ["connector,number\n".to_owned()].into_iter().chain(rows).collect::<String>();
     let scenario = Scenario::from_toml(scenario, Path::new("times.toml")).expect("a scenario");
-    Trial::new(csv.as_bytes(), scenario, args)
+    Trial::new(Disassociate, csv.as_bytes(), scenario, args)
 }
 
 /// The run starts at 22:00.
@@ -72,6 +72,25 @@ fn expired_keys_are_checked_every_half_minute_and_the_job_continues() {
     assert!(waited <= 7, "{waited} requests while there were no keys");
 }
 
+/// A list may show a number where it was before the job that has just ended.
+#[test]
+fn what_was_changed_a_moment_ago_is_changed_back() {
+    let numbers = |vc: u32| (0..12).filter(move |n| n % 3 == vc).map(|n| format!("\"+1206555{n:04}\","));
+    let connector =
+        |vc| format!("[[connector]]\nid = \"vc{vc}\"\nnumbers = [{}]\n", numbers(vc).collect::<String>());
+    let scenario = format!("stale_listing = \"5s\"\n{}{}{}", connector(0), connector(1), connector(2));
+    for actions in [&[Disassociate, Associate][..], &[Disassociate, Delete, Restore, Associate]] {
+        let mut trial = trial(12, &scenario, &[]);
+        for action in actions {
+            trial.action = *action;
+            assert!(trial.session(None).finished);
+            assert_eq!(trial.lie(), None, "{actions:?}: {action}");
+            assert_eq!(trial.statuses(), ["succeeded"; 12], "{actions:?}: {action}");
+            assert_eq!(trial.column("attempts"), ["1"; 12], "{actions:?}: {action}");
+        }
+    }
+}
+
 /// How far this machine's clock is off, in seconds.
 static OFF: AtomicI64 = AtomicI64::new(0);
 
@@ -92,10 +111,7 @@ fn a_clock_that_is_set_during_a_run_is_learned_each_time() {
     let number = [PhoneNumber::parse("+12065550100").expect("a number")];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let submit = |client: &Client| {
-        runtime
-            .block_on(client.submit(Action::Disassociate, "vc", &number))
-            .map(drop)
-            .map_err(|error| error.kind)
+        runtime.block_on(client.submit(Disassociate, "vc", &number)).map(drop).map_err(|error| error.kind)
     };
     assert_eq!(submit(&right), Ok(()));
     for off in [3600, 0, -5 * 3600, -3600, 3600, 0] {

@@ -13,7 +13,7 @@ fn each_action_has_its_own_proof_that_a_lost_attempt_worked() {
         (Action::Delete, "NotFound", Succeeded),
         (Action::Delete, "Gone", Succeeded),
         (Action::Delete, "Forbidden", Unknown),
-        (Action::Restore, "NotFound", Succeeded),
+        (Action::Restore, "NotFound", Unknown),
     ] {
         let mut night = Night::of(&[1]);
         night.settings.action = action;

@@ -8,6 +8,7 @@ mod kills;
 mod outages;
 mod peers;
 mod races;
+mod steps;
 mod stops;
 mod strangers;
 

@@ -51,11 +51,11 @@ fn confirmed(job: &Job, command: &str) -> String {
 fn to_go_on(job: &Job) -> Option<String> {
     let name = job.files().into_iter().find(|name| name.ends_with(".journal"))?;
     let text = String::from_utf8_lossy(&fs::read(job.path(&name)).ok()?).into_owned();
-    let commands = text.lines().filter_map(|line| {
+    let mut commands = text.lines().filter_map(|line| {
         let entry: Value = serde_json::from_str(line).ok()?;
         entry["session"]["command"].as_str()?.strip_prefix("chime-sweep ").map(str::to_owned)
     });
-    commands.last()
+    commands.next_back()
 }
 
 /// Kills a command six times at least, and goes on as the journal says, or with the same command and `--resume`.

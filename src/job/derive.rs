@@ -4,6 +4,7 @@
 //! Must not ask the service.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use anyhow::bail;
 
@@ -74,6 +75,13 @@ pub(crate) fn derive(file: &Source, options: &InputOptions, action: Action) -> a
     }
     let bytes = csv.into_inner().map_err(csv::IntoInnerError::into_error)?;
     Ok(Derived { source: Source::from_bytes(file.name(), bytes), left_out })
+}
+
+/// What a run that is continued has kept of its input, which was taken from `file`: the file may have been edited since.
+#[must_use]
+pub(crate) fn kept(copy: &Path, file: &Source) -> Option<Derived> {
+    let source = Source::open(copy).ok()?.named(file.name());
+    Some(Derived { source, left_out: Vec::new() })
 }
 
 /// What a report must have done before `action` can be done.

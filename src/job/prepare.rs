@@ -8,8 +8,8 @@ use tokio::runtime::Runtime;
 use super::beside::beside;
 use super::checking;
 use super::clock::{left_until, wall_clock};
-use super::derive::derive;
-use super::existing::{self, Existing};
+use super::derive;
+use super::existing::{self, Existing, UnfinishedRun};
 use super::limits;
 use super::reading::Reader;
 use super::record;
@@ -69,7 +69,10 @@ impl<'a> Run<'a> {
         let (mut origin, mut columns) = (None, settings.columns.clone());
         if let Some(action) = settings.derive {
             status::check_finished(&settings.input)?;
-            let derived = derive(&source, &columns, action)?;
+            let copy = settings.report.input_copy();
+            let is_resumed = settings.report.unfinished == UnfinishedRun::Resume;
+            let kept = is_resumed.then(|| derive::kept(&copy, &source)).flatten();
+            let derived = kept.map_or_else(|| derive::derive(&source, &columns, action), Ok)?;
             derived.left_out.iter().for_each(|why| tracing::warn!("left out: {why}"));
             origin = Some(std::mem::replace(&mut source, derived.source));
             columns = InputOptions { action: Some(action), ..InputOptions::default() };

@@ -32,7 +32,7 @@ Examples:
   chime-sweep export --unassigned -o unused.csv
       what is on the bill and on no connector
 
-Columns: voice_connector_id and phone_number, number_status (the service's), product_type, type, country, name,
+Columns: voice_connector_id and phone_number, status (the service's), product_type, type, country, name,
 associated_at, region, account_id, calling_name, order_id, created_at, updated_at, deletion_at, group_id, sip_rule_id,
 note. A number that no connector's call can remove has no voice_connector_id, and a note that says why; `run` passes
 over it. A number on two connectors has two rows. The file is written once the last page has been read, or not at all.";

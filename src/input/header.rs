@@ -227,7 +227,7 @@ impl<'a> Header<'a> {
         let is_status = |header: &String| header.eq_ignore_ascii_case(Column::Status.name());
         let lone_status = self.fields.iter().position(is_status).filter(|_| self.prior.is_none());
         let own = |name: &str| self.positions(|header| header == name).first().copied();
-        let note = own("number_status").and(own("note"));
+        let note = own("associated_at").and(own("note"));
         let (dialect, prior, action) = (self.dialect, self.prior, options.action.unwrap_or_default());
         Ok(Layout { dialect, width, connector, number, action, prior, lone_status, note })
     }

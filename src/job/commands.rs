@@ -87,6 +87,12 @@ fn undo(mut args: UndoArgs, env: &Environment, screen: &Screen) -> anyhow::Resul
             format!("`{}` is the report of an undo", args.report.display()),
             "`chime-sweep run` on a list of the numbers removes them again"
         ))),
+        Some(Action::Delete) if args.output.as_ref().is_some_and(|output| output != Path::new("-")) => {
+            bail!(UsageError(Hinted::new(
+                "--output names one file, but the undo of a release writes two reports".to_owned(),
+                "without it, they are named after the release's"
+            )))
+        }
         Some(Action::Delete) => {}
         _ => return run(&args, Action::Associate),
     }

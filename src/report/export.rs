@@ -9,12 +9,11 @@ use super::cell::armed;
 use super::write::Place;
 use crate::aws::protocol::listing::{Association, Holder, ListedNumber};
 
-/// The header. Not `status`: the report of a run has a column of that name, and a program that looks for it by name must
-/// not find this one.
+/// The header. `status` is the service's; that of a run's report is further right.
 const HEADER: [&str; 18] = [
     "voice_connector_id",
     "phone_number",
-    "number_status",
+    "status",
     "product_type",
     "type",
     "country",

@@ -26,7 +26,7 @@ fn a_run_takes_what_is_exported_as_it_is() {
     for (column, cell) in [
         ("voice_connector_id", "one"),
         ("phone_number", "+12065550100"),
-        ("number_status", "Assigned"),
+        ("status", "Assigned"),
         ("product_type", "VoiceConnector"),
         ("region", "us-east-1"),
         ("account_id", ""),
@@ -39,7 +39,7 @@ fn a_run_takes_what_is_exported_as_it_is() {
     let report = job.read("list.report.csv");
     assert!(rows(&report).iter().all(|row| row["status"] == "succeeded"), "{report}");
     assert_eq!(service.applied().len(), 152);
-    // Its report is found to be one, although it has two columns `region` and `account_id`.
+    // Its report is found to be one, although it has two columns `status`, `region` and `account_id`.
     job.command(&format!("rerun list.report.csv --yes --endpoint-url {}", service.url())).exits(0);
     assert_eq!(service.applied().len(), 152, "nothing was left to send");
     job.command("summary list.report.csv").exits(0).prints("152");
@@ -114,7 +114,7 @@ fn whatever_the_account_has_is_listed_in_pages_of_99() {
         ("+18005550100", "type", "TollFree"),
         ("+18005550100", "name", "Old Desk"),
         ("+12065551004", "note", "in the deletion queue"),
-        ("+12065551004", "number_status", "DeleteInProgress"),
+        ("+12065551004", "status", "DeleteInProgress"),
     ] {
         let row = listed.iter().find(|row| row["phone_number"] == number).expect(number);
         assert_eq!((&*row[column], &*row["voice_connector_id"]), (cell, ""), "{number} {column}");
@@ -173,7 +173,7 @@ fn numbers_on_no_connector_are_listed_and_passed_over() {
     ];
     assert_eq!(cells, expected);
     assert_eq!((&*listed[0]["name"], &*listed[1]["sip_rule_id"]), ("'=cmd", "rule"));
-    assert_eq!((&*listed[4]["phone_number"], &*listed[4]["number_status"]), ("soon", "AcquireInProgress"));
+    assert_eq!((&*listed[4]["phone_number"], &*listed[4]["status"]), ("soon", "AcquireInProgress"));
     let plan = job.command("plan list.csv");
     plan.exits(0)
         .prints("to remove   1 number")
@@ -183,7 +183,8 @@ fn numbers_on_no_connector_are_listed_and_passed_over() {
     let ended = job.at(&service.url()).sweep("");
     ended.exits(0).statuses(&["succeeded", "", "", "", ""]);
     // An emptied connector is a mistake, unless a note says why there is none.
-    let job = Job::new("voice_connector_id,phone_number,number_status,note\n,+12065550001,Assigned,\n");
+    let job =
+        Job::new("voice_connector_id,phone_number,status,associated_at,note\n,+12065550001,Assigned,,\n");
     job.command("plan numbers.csv").exits(3).prints("EmptyConnector");
 }
 

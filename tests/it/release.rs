@@ -137,6 +137,7 @@ fn a_list_of_unassigned_numbers_is_released_and_restored() {
 #[test]
 fn an_undo_restores_and_puts_back() {
     let (service, job) = released(WORLD);
+    job.take_of("undo", RELEASE, "--yes -o back.csv").exits(2).says("two reports");
     let ended = job.take_of("undo", RELEASE, "--yes");
     ended.exits(0).says_all(&["to restore  3 numbers", "to put back 3 numbers"]);
     ended.same("places", places(&service), ["vc"; 3]);

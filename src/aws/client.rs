@@ -91,10 +91,10 @@ impl Client {
         }
     }
 
-    /// Reads what the service has: a page of a list or one number, in one attempt.
+    /// Reads a page of a list, or one number, in one attempt.
     ///
     /// # Errors
-    /// If there is no answer; the error's kind says what that means.
+    /// If the service does not answer, or refuses; the error's kind says which.
     pub(crate) async fn read(&self, query: &Query) -> Result<Page, ApiError> {
         self.call(|endpoint| listing::request(endpoint, query), |json, _| listing::page(&query.what, json))
             .await

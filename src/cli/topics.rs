@@ -131,7 +131,7 @@ number that a spreadsheet has damaged (1.20656E+10), a range, an extension, and 
 
 What `chime-sweep export` writes is such a file. Its rows that have a note in place of a connector ask for nothing.
 
-The report has the input's columns and rows, in order, and more columns (the last three only if somebody looked):
+The report has the input's columns and rows, in order, and more columns (the last three only after a look-up):
   status          succeeded, failed, unknown (it may have happened),
                   not_attempted, invalid, or duplicate
   error_code      the service's code, or this tool's
@@ -143,7 +143,7 @@ The report has the input's columns and rows, in order, and more columns (the las
   account_id      empty if it is not known
   region          empty if it is not known
   row_key         tells an edited row from an untouched one
-  before          where the number was before, if somebody looked
+  before          where the number was before it was sent
   verified        where verify saw it: off, still_on, moved, queued, gone; or on
   verified_at     UTC
 

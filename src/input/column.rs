@@ -32,7 +32,7 @@ pub enum Column {
     Region,
     /// A digest of what the row asks for; empty if it is not valid.
     RowKey,
-    /// Where the service had the number before it was sent; empty if nobody looked.
+    /// Where the service had the number before it was sent; empty if it was not looked up.
     Before,
     /// Where the service had it when `verify` looked; empty if it never did.
     Verified,
@@ -63,7 +63,7 @@ impl Column {
         VerifiedAt,
     ];
 
-    /// Those of a report: the last three only if somebody has `looked` where the numbers are.
+    /// Those of a report; the last three only if the numbers were looked up.
     #[must_use]
     pub fn written(looked: bool) -> &'static [Self] {
         Self::ALL.split_at(if looked { Self::ALL.len() } else { Before as usize }).0

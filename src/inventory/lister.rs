@@ -55,7 +55,7 @@ pub(crate) struct Lister<'a> {
     ask: Box<dyn Fn(Query) -> Answer<'a, Result<Page, ApiError>> + 'a>,
     renew: Box<dyn Fn() -> Answer<'a, Renewal> + 'a>,
     wall: fn() -> Timestamp,
-    tell: Box<dyn FnMut(&Progress) + 'a>,
+    show: Box<dyn FnMut(&Progress) + 'a>,
     pace: Pace,
     gate: CredentialGate,
     rules: StopRules,
@@ -71,13 +71,14 @@ pub(crate) struct Lister<'a> {
 
 impl<'a> Lister<'a> {
     /// A lister that keeps to the pace and the stop rules of `settings`. `ask` sends one request; `renew` re-reads the
-    /// credentials after the service refused them; `wall` reads the wall clock; `tell` is told how far it is.
+    /// credentials after the service refused them; `wall` reads the wall clock; `show` is called with the
+    /// progress.
     pub(crate) fn new<A, R>(
         settings: &PoolSettings,
         ask: impl Fn(Query) -> A + 'a,
         renew: impl Fn() -> R + 'a,
         wall: fn() -> Timestamp,
-        tell: impl FnMut(&Progress) + 'a,
+        show: impl FnMut(&Progress) + 'a,
     ) -> Self
     where
         A: Future<Output = Result<Page, ApiError>> + 'a,
@@ -87,7 +88,7 @@ impl<'a> Lister<'a> {
             ask: Box::new(move |query| Box::pin(ask(query))),
             renew: Box::new(move || Box::pin(renew())),
             wall,
-            tell: Box::new(tell),
+            show: Box::new(show),
             pace: Pace::new(&settings.pace, now()),
             gate: CredentialGate::new(settings.action, settings.keys_are_fixed),
             rules: StopRules::new(settings),
@@ -286,7 +287,7 @@ impl<'a> Lister<'a> {
         self.progress.phase = Some(self.pace.phase(now));
         self.progress.limit = self.pace.found();
         self.progress.awaited = self.gate.awaits();
-        (self.tell)(&self.progress);
+        (self.show)(&self.progress);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The end of a run: its report, what is derived from that, and whom it is told.
+//! The end of a run: its report, what is derived from it, and the hooks.
 //!
 //! Must not send anything to the service, except to verify the report.
 

@@ -88,24 +88,24 @@ impl Reader<'_> {
         let mut tally = Tally::new(0, now());
         tally.follow(&Progress::default(), now());
         let tally = Arc::new(Mutex::new(tally));
-        let tell = |progress: &Progress| {
+        let show = |progress: &Progress| {
             tally.lock().unwrap_or_else(PoisonError::into_inner).follow(progress, now());
         };
         let client = &service.client;
         let ask = |query| async move { client.read(&query).await };
         let renew = || async { if client.renew().await { Renewal::Fresh } else { Renewal::Nothing } };
-        let mut lister = Lister::new(&settings, ask, renew, wall_clock, tell);
+        let mut lister = Lister::new(&settings, ask, renew, wall_clock, show);
         let (stop, mut stopped) = watch::channel(None);
         let shown = screen.watch(Arc::clone(&tally)).context("cannot start the progress's thread")?;
         let read = runtime.block_on(async {
-        tokio::select! {
-            read = work(&mut lister) => read,
-            never = signals::watch_for_stops(&stop) => match never {},
-            reason = async { stopped.wait_for(Option::is_some).await.ok().and_then(|reason| *reason) } => {
-                Err(ListError::Stopped(reason.unwrap_or(StopReason::Interrupted).into()))
+            tokio::select! {
+                read = work(&mut lister) => read,
+                never = signals::watch_for_stops(&stop) => match never {},
+                reason = async { stopped.wait_for(Option::is_some).await.ok().and_then(|reason| *reason) } => {
+                    Err(ListError::Stopped(reason.unwrap_or(StopReason::Interrupted).into()))
+                }
             }
-        }
-    });
+        });
         shown.finish();
         Ok(read?)
     }

@@ -251,7 +251,7 @@ impl History {
         !self.places.is_empty()
     }
 
-    /// Where the number was found before it was sent; empty if nobody looked.
+    /// Where the number was found before it was sent; empty if it was not looked up.
     #[must_use]
     pub fn before(&self, row: RowId) -> &str {
         let number = self.place_of.get(row.get() as usize).and_then(|mark| mark.checked_sub(1));

@@ -26,7 +26,7 @@ pub(crate) struct StopRules {
     patience: Duration,
     stop_at: Option<Timestamp>,
     failures: u64,
-    /// How many rows have failed, all with this code; `None` once one has ended differently, or if nobody asks.
+    /// How many rows have failed, all with this code; `None` once one has ended differently, or if the rule is off.
     alike: Option<(u64, Box<str>)>,
     has_answered: bool,
     /// Whether the latest trouble is for a person to mend.

@@ -53,7 +53,7 @@ fn every_page_is_read() {
     assert_eq!(list(&account).0.unwrap(), 250);
     let tokens = account.seen.borrow().iter().map(|query| query.next_token.clone()).collect::<Vec<_>>();
     assert_eq!(tokens, [None, Some("100".into()), Some("200".into())]);
-    assert_eq!(account.told.get(), 250);
+    assert_eq!(account.shown.get(), 250);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn it_gives_up_after_a_time_without_an_answer() {
 }
 
 #[test]
-fn every_answer_begins_that_time_anew() {
+fn every_answer_restarts_that_time() {
     let mut account = account_of(500);
     account.settings.give_up_after = Duration::from_secs(60);
     let rest = error(ErrorKind::Unavailable { retry_after: Duration::from_secs(40) }, Some(503), "");

@@ -82,7 +82,13 @@ fn a_large_inventory_is_not_listed_for_a_few_rows() {
         ("all on a: 2 pages of the inventory, and a's", on_a.clone(), true, 3, vec!["on this connector"]),
         ("found in time", vec![("big", 0), ("big", 99)], true, 1, vec!["on this connector"]),
         ("one number: by itself", vec![("a", 1020)], true, 4, vec!["on no connector"]),
-        ("one number of nobody", vec![("a", 7777)], true, 4, vec!["not in this account and region"]),
+        (
+            "one number that is not in the account",
+            vec![("a", 7777)],
+            true,
+            4,
+            vec!["not in this account and region"],
+        ),
         (
             "off the connector is enough",
             (1020..1030).map(|n| ("a", n)).collect(),

@@ -34,7 +34,7 @@ struct Account {
     token: Option<&'static str>,
     seen: RefCell<Vec<Query>>,
     settings: PoolSettings,
-    told: Cell<u64>,
+    shown: Cell<u64>,
 }
 
 fn number(n: usize) -> String {
@@ -80,7 +80,7 @@ impl Account {
                 keys_are_fixed: false,
                 not_found_is_success: false,
             },
-            told: Cell::default(),
+            shown: Cell::default(),
         }
     }
 
@@ -135,8 +135,8 @@ impl Account {
                 self.answer(&query)
             };
             let renew = || async { self.renewals.borrow_mut().pop_front().unwrap_or(Renewal::Nothing) };
-            let tell = |progress: &Progress| self.told.set(progress.numbers);
-            let mut lister = Lister::new(&self.settings, ask, renew, || Timestamp::UNIX_EPOCH, tell);
+            let show = |progress: &Progress| self.shown.set(progress.numbers);
+            let mut lister = Lister::new(&self.settings, ask, renew, || Timestamp::UNIX_EPOCH, show);
             let start = Instant::now();
             (work(&mut lister).await, start.elapsed())
         })

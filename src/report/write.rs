@@ -78,9 +78,32 @@ pub fn write<'a>(
     mut result_of: impl FnMut(RowId) -> RowResult<'a>,
     mut written: impl FnMut(Written<'_>),
 ) -> Result<(), ReportError> {
+    rewrite(out, source, input, place.looked, |lines, row, record, prior| {
+        if input.rows.standing(row) == Standing::Ignored {
+            return Ok(lines.write(record, prior, &Cells::default())?);
+        }
+        let changed = || ReportError::Changed { name: source.name().into() };
+        let shown = shown(input, row, record, &mut result_of).ok_or_else(changed)?;
+        written(shown.written(row, prior));
+        Ok(lines.write(record, prior, &shown.cells(prior, input.layout.action, place))?)
+    })
+}
+
+/// Copies `input`, which was read from `source`; `each` writes the line of each row. `looked`: whether the report says
+/// where the numbers are.
+///
+/// # Errors
+/// As for [`write`].
+pub(super) fn rewrite<W: Write>(
+    out: W,
+    source: &Source,
+    input: &Input,
+    looked: bool,
+    mut each: impl FnMut(&mut Lines<'_, W>, RowId, &Record<'_>, Option<&Prior<'_>>) -> Result<(), ReportError>,
+) -> Result<(), ReportError> {
     let changed = || ReportError::Changed { name: source.name().into() };
     let layout = &input.layout;
-    let mut lines = Lines::new(BufWriter::new(out), layout, place.looked);
+    let mut lines = Lines::new(BufWriter::new(out), layout, looked);
     let mut records = Records::open(source, layout.dialect)?;
 
     lines.out.write_all(records.preamble())?;
@@ -90,14 +113,7 @@ pub fn write<'a>(
     let mut ids = input.rows.ids();
     while let Some(record) = records.next()? {
         let row = ids.next().ok_or_else(changed)?;
-        let prior = layout.prior(record.fields);
-        if input.rows.standing(row) == Standing::Ignored {
-            lines.write(&record, prior.as_ref(), &Cells::default())?;
-            continue;
-        }
-        let shown = shown(input, row, &record, &mut result_of).ok_or_else(changed)?;
-        written(shown.written(row, prior.as_ref()));
-        lines.write(&record, prior.as_ref(), &shown.cells(prior.as_ref(), layout.action, place))?;
+        each(&mut lines, row, &record, layout.prior(record.fields).as_ref())?;
     }
     lines.out.flush()?;
     if ids.next().is_some() || records.digest() != input.digest {
@@ -241,7 +257,7 @@ impl Shown<'_> {
 
 /// Writes lines of the report; the buffer is reused.
 pub(super) struct Lines<'a, W: Write> {
-    pub(super) out: BufWriter<W>,
+    out: BufWriter<W>,
     layout: &'a Layout,
     /// How many of the columns it has.
     columns: usize,
@@ -251,7 +267,7 @@ pub(super) struct Lines<'a, W: Write> {
 
 impl<'a, W: Write> Lines<'a, W> {
     /// `looked`: whether the report says where numbers are.
-    pub(super) fn new(out: BufWriter<W>, layout: &'a Layout, looked: bool) -> Self {
+    fn new(out: BufWriter<W>, layout: &'a Layout, looked: bool) -> Self {
         let columns = Column::written(looked || layout.has_places()).len();
         Self { out, layout, columns, csv: layout.dialect.writer(), line: Vec::new() }
     }

@@ -108,6 +108,12 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
+    /// Where the row's number is; `None` if it was not asked.
+    pub(crate) fn found(&self, row: RowId) -> Option<Found<&str>> {
+        let at = self.asked.binary_search_by_key(&row, |asked| asked.row).ok()?;
+        self.named(self.asked.get(at)?)
+    }
+
     /// All of them, in the order of rows.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (RowId, Found<&str>)> {
         self.asked.iter().filter_map(|asked| Some((asked.row, self.named(asked)?)))

@@ -115,8 +115,7 @@ fn undo(mut args: UndoArgs, env: &Environment, screen: &Screen) -> anyhow::Resul
 
 /// How the run ended that wrote this report, as far as its rows tell.
 fn of_report(report: &Path) -> anyhow::Result<ExitStatus> {
-    let mut counted = Counted::default();
-    report::read(&Source::open(report)?, &InputOptions::default(), |row| counted.add(&row))?;
+    let counted = Counted::of(&Source::open(report)?, &InputOptions::default())?;
     Ok(ExitStatus::of_run(None, counted.all_succeeded()))
 }
 

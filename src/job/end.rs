@@ -71,7 +71,9 @@ impl Run<'_> {
             self.input.layout.action != Action::Disassociate && stopped.is_none() && counted.rows.unknown > 0;
         let verified = (settings.verify || must_look).then(|| self.verify()).transpose();
         let (counted, is_as_reported) = match &verified {
-            Ok(Some(verified)) => (verified.counted.clone(), verified.is_as_reported()),
+            Ok(Some(verified)) => {
+                (Counted::of(&Source::open(report)?, &self.columns)?, verified.is_as_reported())
+            }
             Ok(None) => (counted, true),
             Err(_) => (counted, false),
         };
@@ -113,11 +115,7 @@ impl Run<'_> {
                 started_at: worked.started_at,
                 elapsed: worked.elapsed,
                 stopped: end.stop.as_ref().map(|stop| stop.reason),
-                last_error: end
-                    .stop
-                    .as_ref()
-                    .and_then(|stop| stop.cause.as_ref())
-                    .map(|cause| cause.text.clone()),
+                last_error: end.stop.as_ref().and_then(|stop| Some(stop.cause.as_ref()?.text.clone())),
                 requests: worked.tally.requests,
                 throttled: worked.tally.throttled,
                 rate_found: end.rate_found,
@@ -131,9 +129,7 @@ impl Run<'_> {
         let report = &self.settings.report.path;
         let source = Source::open(report)?;
         let input = Input::read(&source, &self.columns)?;
-        let reader = self.reader();
-        let verified =
-            verify::verify(&reader, report, &source, &input, &self.columns, self.settings.recheck_after)?;
+        let verified = verify::verify(&self.reader(), report, &source, &input, self.settings.recheck_after)?;
         self.screen.say_with(&verified, || Some(("verified", verified.json())));
         Ok(verified)
     }

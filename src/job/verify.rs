@@ -2,7 +2,7 @@
 //!
 //! Must not change anything at the service.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -21,9 +21,9 @@ use crate::aws::Environment;
 use crate::cli::VerifyArgs;
 use crate::cli::exit::ExitStatus;
 use crate::files;
-use crate::input::{Input, InputOptions, RowId, Source, Standing, Status};
-use crate::inventory::{Lister, Purpose, look_up};
-use crate::report::summary::{Counted, Record};
+use crate::input::{Input, RowId, Source, Standing, Status};
+use crate::inventory::{Found, Lister, Purpose, look_up};
+use crate::report::summary::Record;
 use crate::report::{self, Seen};
 use crate::terminal::Screen;
 use crate::text::counted;
@@ -40,8 +40,6 @@ pub(super) struct Verification {
     /// The rows that contradict the report, in words.
     differences: Vec<String>,
     requests: u64,
-    /// The report's rows now.
-    pub(super) counted: Counted,
 }
 
 /// Runs the command.
@@ -70,7 +68,7 @@ pub(super) fn execute(args: VerifyArgs, env: &Environment, screen: &Screen) -> a
     }
     service.hold(&input);
     let reader = Reader { service: &service, pool: &pool, runtime: &runtime, screen };
-    let verification = verify(&reader, report, &source, &input, &columns, args.recheck_after)?;
+    let verification = verify(&reader, report, &source, &input, args.recheck_after)?;
     screen.say_with(&verification, || Some(("verified", verification.json())));
     Ok(if verification.is_as_reported() { ExitStatus::Success } else { ExitStatus::SomeRowsFailed })
 }
@@ -85,7 +83,6 @@ pub(super) fn verify(
     path: &Path,
     source: &Source,
     input: &Input,
-    columns: &InputOptions,
     recheck_after: Duration,
 ) -> anyhow::Result<Verification> {
     let (rows, action) = (&input.rows, input.layout.action);
@@ -93,40 +90,29 @@ pub(super) fn verify(
         |row: &RowId| matches!(rows.standing(*row), Standing::Finished | Standing::Pending { .. });
     // Whether a number that is on no connector is in the deletion queue, or gone, matters to a release.
     let purpose = Purpose { in_detail: !action.needs_connector(), ..Purpose::default() };
+    let judged = |row, found: &Found<&str>| Seen::of(action, rows.standing(row), found);
     let look = async |lister: &mut Lister<'_>| {
-        let mut seen: HashMap<RowId, Seen> = HashMap::new();
-        let answers = look_up(lister, rows, rows.ids().filter(is_verified), purpose).await?;
-        let judged = |(row, found)| (row, Seen::of(action, rows.standing(row), &found));
-        seen.extend(answers.rows().map(judged));
-        let mut again: Vec<_> =
-            seen.iter().filter(|(_, seen)| seen.may_be_old()).map(|(row, _)| *row).collect();
-        again.sort_unstable();
+        let first = look_up(lister, rows, rows.ids().filter(is_verified), purpose).await?;
+        let doubtful = first.rows().filter(|(row, found)| judged(*row, found).may_be_old());
+        let again: Vec<_> = doubtful.map(|(row, _)| row).collect();
         if !again.is_empty() {
             tokio::time::sleep(recheck_after).await;
-            let answers = look_up(lister, rows, again.into_iter(), purpose).await?;
-            seen.extend(answers.rows().map(judged));
         }
-        Ok((seen, lister.progress().requests))
+        let second = look_up(lister, rows, again.into_iter(), purpose).await?;
+        Ok((first, second, lister.progress().requests))
     };
-    let (seen, requests) = reader.read(look)?;
-    files::replace(path, |file| {
-        report::annotate(file, source, input, wall_clock(), |row| seen.get(&row).cloned())
-    })?;
-    let mut verification = Verification {
-        words: BTreeMap::new(),
-        settled: BTreeMap::new(),
-        differences: Vec::new(),
-        requests,
-        counted: Counted::default(),
-    };
+    let (first, second, requests) = reader.read(look)?;
+    let seen = |row| second.found(row).or_else(|| first.found(row)).map(|found| judged(row, &found));
+    files::replace(path, |file| report::annotate(file, source, input, wall_clock(), seen))?;
+    let mut verification =
+        Verification { words: BTreeMap::new(), settled: BTreeMap::new(), differences: Vec::new(), requests };
     for row in rows.ids() {
-        let Some(seen) = seen.get(&row) else { continue };
-        let Seen { word, differs, settles } = seen;
-        *verification.words.entry(word).or_default() += 1;
-        if let Some((status, ..)) = settles {
-            *verification.settled.entry(*status).or_default() += 1;
+        let Some(seen) = seen(row) else { continue };
+        *verification.words.entry(seen.word).or_default() += 1;
+        if let Some((status, ..)) = seen.settles {
+            *verification.settled.entry(status).or_default() += 1;
         }
-        if *differs {
+        if seen.differs {
             let connector = rows.connector(row).map_or("", |id| rows.connector_name(id));
             let number = rows.number(row).map(|number| number.masked().to_string()).unwrap_or_default();
             verification.differences.push(format!(
@@ -138,7 +124,6 @@ pub(super) fn verify(
             ));
         }
     }
-    report::read(&Source::open(path)?, columns, |row| verification.counted.add(&row))?;
     Ok(verification)
 }
 
@@ -170,16 +155,12 @@ impl fmt::Display for Verification {
         for difference in self.differences.iter().take(SHOWN) {
             write!(f, "\n{difference}")?;
         }
-        match self.differences.len() {
-            0 => write!(f, "\nreport and service agree"),
-            many if many > SHOWN => write!(f, "\n… and {} more", HumanCount((many - SHOWN) as u64)),
-            _ => Ok(()),
-        }?;
-        match self.is_as_reported() {
-            true => Ok(()),
-            false => f.write_str(
-                "\nto send such a row again: clear its status in the report, then `chime-sweep rerun`",
-            ),
+        if self.is_as_reported() {
+            return f.write_str("\nreport and service agree");
         }
+        if let Some(more) = self.differences.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            write!(f, "\n… and {} more", HumanCount(more as u64))?;
+        }
+        f.write_str("\nto send such a row again: clear its status in the report, then `chime-sweep rerun`")
     }
 }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::hints::hint;
 use super::masked::masked;
 use crate::action::Action;
-use crate::input::{Input, Status};
-use crate::report::{Reported, Written};
+use crate::input::{Input, InputOptions, Source, Status};
+use crate::report::{ReadError, Reported, Written, read};
 
 /// The report's rows, counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -68,6 +68,16 @@ impl Counted {
     pub fn all_succeeded(&self) -> bool {
         // The row that a duplicate repeats is counted too: if no row failed, no duplicate repeats a failed one.
         self.rows.succeeded + self.rows.duplicate == self.rows.total
+    }
+
+    /// Counts the rows of the report `source`.
+    ///
+    /// # Errors
+    /// If it is not a report, or cannot be read to its end.
+    pub fn of(source: &Source, options: &InputOptions) -> Result<Self, ReadError> {
+        let mut counted = Self::default();
+        read(source, options, |row| counted.add(&row))?;
+        Ok(counted)
     }
 
     /// Counts a row of a report that is read again.

@@ -10,18 +10,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use indicatif::HumanCount;
 
+use super::same_target::of_account;
 use super::shell::quoted_path;
 use crate::files::{self, Digest};
 use crate::hint::Hinted;
-use crate::input::{Input, InputOptions, RowFlags, RowId, Rows, Source, Standing, Status};
+use crate::input::{Input, RowFlags, RowId, Rows, Source, Standing};
 use crate::journal::copy;
 use crate::journal::entry::{Entry, Header, Session};
 use crate::journal::history::{History, Replayed};
 use crate::journal::writer::Journal;
 use crate::plan::Choice;
 use crate::report;
-use crate::report::Place;
-use crate::report::summary::{Record, Recorded};
 use crate::text::counted;
 
 /// Where the report goes, and what to do with files that already exist.
@@ -100,70 +99,6 @@ pub(super) struct Earlier {
     pub(super) in_doubt: RowFlags,
     /// Whether any row has succeeded.
     pub(super) has_succeeded: bool,
-}
-
-/// Refuses the report of a rehearsal: its successes would count as removed numbers that are still on their connectors.
-///
-/// # Errors
-/// If a row of the report `source` succeeded on the simulator.
-pub(crate) fn check_not_rehearsed(source: &Source, options: &InputOptions) -> anyhow::Result<()> {
-    let mut rows = 0;
-    report::read(source, options, |row| {
-        rows += u64::from(row.status == Some(Status::Succeeded) && row.is_simulated());
-    })?;
-    match rows {
-        0 => Ok(()),
-        rows => bail!(Hinted::new(
-            format!(
-                "`{}` is the report of a rehearsal: {} of its rows succeeded only on the simulator",
-                source.name(),
-                HumanCount(rows)
-            ),
-            "use `chime-sweep run` on the original file, or --simulate to rehearse again"
-        )),
-    }
-}
-
-/// Follows a target.
-fn of_account(id: Option<&str>) -> String {
-    id.map_or_else(String::new, |id| format!(", account {id}"))
-}
-
-/// Refuses to send the rows of the report `source` elsewhere than its earlier runs did, as far as its `record` and its
-/// own columns tell: `NotFound` would then mean nothing. `target` and `place` are those of this run.
-///
-/// # Errors
-/// If they differ, or the report cannot be read.
-pub(crate) fn check_same_target(
-    source: &Source,
-    options: &InputOptions,
-    record: &Record,
-    target: &str,
-    place: Place<'_>,
-) -> anyhow::Result<()> {
-    let differs = |old: Option<&str>, new: Option<&str>| old.zip(new).is_some_and(|(old, new)| old != new);
-    let mut other = None;
-    if let Some(Recorded { run, .. }) = record.runs.iter().rfind(|recorded| !recorded.simulated) {
-        let account = run.caller.as_ref().map(|caller| &*caller.account_id);
-        if run.target != target || differs(account, place.account_id) {
-            other = Some(run.target.clone() + &of_account(account));
-        }
-    }
-    report::read(source, options, |row| {
-        let known = |cell: &str| Some(cell.to_owned()).filter(|cell| !cell.is_empty());
-        // A spreadsheet may have rewritten an account's digits.
-        let account = known(&row.account_id).filter(|id| id.len() == 12);
-        let region = known(&row.region);
-        if differs(account.as_deref(), place.account_id) || differs(region.as_deref(), place.region) {
-            other.get_or_insert_with(|| region.unwrap_or_default() + &of_account(account.as_deref()));
-        }
-    })?;
-    let Some(other) = other else { return Ok(()) };
-    let (name, new) = (source.name(), of_account(place.account_id));
-    bail!(Hinted::new(
-        format!("`{name}` is the report of a run on {other}, but this one would use {target}{new}"),
-        "use the same account, endpoint and region, or --other-target if this is meant"
-    ))
 }
 
 impl Existing {

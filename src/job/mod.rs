@@ -8,6 +8,7 @@ mod signals;
 mod limits;
 mod service;
 mod shell;
+mod same_target;
 mod existing;
 mod outputs;
 mod derive;

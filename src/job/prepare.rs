@@ -9,10 +9,11 @@ use super::beside::beside;
 use super::checking;
 use super::clock::{left_until, wall_clock};
 use super::derive;
-use super::existing::{self, Existing, UnfinishedRun};
+use super::existing::{Existing, UnfinishedRun};
 use super::limits;
 use super::reading::Reader;
 use super::record;
+use super::same_target;
 use super::service::Service;
 use super::settings::{JobSettings, Mode};
 use super::status;
@@ -117,15 +118,8 @@ impl<'a> Run<'a> {
         if let Some(report) = self.origin.as_ref().or(is_report.then_some(&self.source))
             && Input::is_report(report)?
         {
-            let columns = &settings.columns;
-            if !self.service.is_local() {
-                existing::check_not_rehearsed(report, columns)?;
-            }
-            if !self.service.is_simulated() && !settings.other_target {
-                let (target, place) = (&self.service.target, self.service.place());
-                let record = Record::of(&settings.input, &[])?;
-                existing::check_same_target(report, columns, &record, target, place)?;
-            }
+            let (path, columns, other) = (&settings.input, &settings.columns, Some(settings.other_target));
+            same_target::check(report, path, columns, &self.service, other)?;
         }
         let Service { target, .. } = &self.service;
         Existing::look(&settings.report, &self.input, target, self.service.account_id())

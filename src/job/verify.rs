@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::beside::beside;
 use super::clock::wall_clock;
-use super::existing;
 use super::reading::{self, Reader};
+use super::same_target;
 use super::service::Service;
 use super::settings;
 use super::status;
@@ -23,7 +23,6 @@ use crate::cli::exit::ExitStatus;
 use crate::files;
 use crate::input::{Input, RowId, Source, Standing, Status};
 use crate::inventory::{Found, Lister, Purpose, look_up};
-use crate::report::summary::Record;
 use crate::report::{self, Seen};
 use crate::terminal::Screen;
 use crate::text::counted;
@@ -59,13 +58,7 @@ pub(super) fn execute(args: VerifyArgs, env: &Environment, screen: &Screen) -> a
         beside(|| Input::read(&source, &columns), || Service::open(&service, env, &runtime));
     let (input, service) = (input?, service?);
     anyhow::ensure!(input.layout.is_report(), "`{}` is not a chime-sweep report", source.name());
-    if !service.is_local() {
-        existing::check_not_rehearsed(&source, &columns)?;
-    }
-    if !service.is_simulated() {
-        let record = Record::of(report, &[])?;
-        existing::check_same_target(&source, &columns, &record, &service.target, service.place())?;
-    }
+    same_target::check(&source, report, &columns, &service, None)?;
     service.hold(&input);
     let reader = Reader { service: &service, pool: &pool, runtime: &runtime, screen };
     let verification = verify(&reader, report, &source, &input, args.recheck_after)?;

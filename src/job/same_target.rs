@@ -1,0 +1,102 @@
+//! Checks that a report is of the service that is called now: neither of a rehearsal, nor of another account or region.
+//!
+//! Must not look at what an earlier run has left beside the report: `existing` does.
+
+use std::path::Path;
+
+use anyhow::bail;
+use indicatif::HumanCount;
+
+use super::service::Service;
+use crate::hint::Hinted;
+use crate::input::{InputOptions, Source, Status};
+use crate::report::summary::{Record, Recorded};
+use crate::report::{self, Place};
+
+/// Checks the report `source`, which is at `path`. `other_target`: whether the user allows another account or region;
+/// `None` if the command cannot be told so.
+///
+/// # Errors
+/// If it is of another service, or cannot be read.
+pub(super) fn check(
+    source: &Source,
+    path: &Path,
+    options: &InputOptions,
+    service: &Service,
+    other_target: Option<bool>,
+) -> anyhow::Result<()> {
+    if !service.is_local() {
+        check_not_rehearsed(source, options)?;
+    }
+    if service.is_simulated() || other_target == Some(true) {
+        return Ok(());
+    }
+    let instead = if other_target.is_some() { ", or --other-target if this is meant" } else { "" };
+    check_same_target(source, options, &Record::of(path, &[])?, &service.target, service.place(), instead)
+}
+
+/// Refuses the report of a rehearsal: its successes would count as removed numbers that are still on their connectors.
+///
+/// # Errors
+/// If a row of the report `source` succeeded on the simulator.
+fn check_not_rehearsed(source: &Source, options: &InputOptions) -> anyhow::Result<()> {
+    let mut rows = 0;
+    report::read(source, options, |row| {
+        rows += u64::from(row.status == Some(Status::Succeeded) && row.is_simulated());
+    })?;
+    match rows {
+        0 => Ok(()),
+        rows => bail!(Hinted::new(
+            format!(
+                "`{}` is the report of a rehearsal: {} of its rows succeeded only on the simulator",
+                source.name(),
+                HumanCount(rows)
+            ),
+            "use `chime-sweep run` on the original file, or --simulate to rehearse again"
+        )),
+    }
+}
+
+/// Follows a target.
+pub(super) fn of_account(id: Option<&str>) -> String {
+    id.map_or_else(String::new, |id| format!(", account {id}"))
+}
+
+/// Refuses to send the rows of the report `source` elsewhere than its earlier runs did, as far as its `record` and its
+/// own columns tell: `NotFound` would then mean nothing. `target` and `place` are those of this run; `instead`
+/// names what else the user can do.
+///
+/// # Errors
+/// If they differ, or the report cannot be read.
+fn check_same_target(
+    source: &Source,
+    options: &InputOptions,
+    record: &Record,
+    target: &str,
+    place: Place<'_>,
+    instead: &str,
+) -> anyhow::Result<()> {
+    let differs = |old: Option<&str>, new: Option<&str>| old.zip(new).is_some_and(|(old, new)| old != new);
+    let mut other = None;
+    if let Some(Recorded { run, .. }) = record.runs.iter().rfind(|recorded| !recorded.simulated) {
+        let account = run.caller.as_ref().map(|caller| &*caller.account_id);
+        if run.target != target || differs(account, place.account_id) {
+            other = Some(run.target.clone() + &of_account(account));
+        }
+    }
+    report::read(source, options, |row| {
+        let known = |cell: &str| Some(cell.to_owned()).filter(|cell| !cell.is_empty());
+        // A spreadsheet may have rewritten an account's digits.
+        let account = known(&row.account_id).filter(|id| id.len() == 12);
+        let region = known(&row.region);
+        if differs(account.as_deref(), place.account_id) || differs(region.as_deref(), place.region) {
+            other.get_or_insert_with(|| region.unwrap_or_default() + &of_account(account.as_deref()));
+        }
+    })?;
+    let Some(other) = other else { return Ok(()) };
+    let (name, new) = (source.name(), of_account(place.account_id));
+    bail!(Hinted::new(
+        format!("`{name}` is the report of a run on {other}, but this one would use {target}{new}"),
+        format!("use the same account, endpoint and region{instead}")
+    ))
+}

@@ -2,7 +2,7 @@
 //!
 //! Must not know what they stand for.
 
-use super::rows::RowId;
+use super::rows::{RowId, Rows, Standing};
 
 /// One flag per row, a bit each, initially clear.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,6 +11,15 @@ pub struct RowFlags(Vec<u64>);
 const BITS: u32 = u64::BITS;
 
 impl RowFlags {
+    /// The rows that an earlier report calls `unknown`.
+    #[must_use]
+    pub(crate) fn of_unanswered(rows: &Rows) -> Self {
+        let mut flags = Self::default();
+        let is_unknown = |row: &RowId| rows.standing(*row) == Standing::Pending { unanswered: true };
+        rows.ids().filter(is_unknown).for_each(|row| flags.set(row));
+        flags
+    }
+
     /// Whether the row's flag is set.
     #[must_use]
     pub fn get(&self, row: RowId) -> bool {

@@ -61,7 +61,12 @@ pub(crate) struct Rules {
 /// Ids that are named of what numbers are on.
 const NAMED: usize = 5;
 
-const BEFORE: &str = "an earlier attempt, whose answer was lost, worked";
+/// Why a row that was in doubt has succeeded.
+pub(crate) const WORKED: &str = "an earlier attempt, whose answer was lost, worked";
+
+/// How a report says that a number is on the row's connector, and that it is in the deletion queue.
+pub(crate) const ON_CONNECTOR: &str = "on_connector";
+pub(crate) const IN_DELETION_QUEUE: &str = "in_deletion_queue";
 
 impl Rules {
     /// What is to be done about a number that is `found` there. `in_doubt`: an earlier attempt may have worked.
@@ -72,14 +77,14 @@ impl Rules {
         };
         use Outcome::{Failed, Succeeded};
         let done = || match in_doubt {
-            true => Verdict::Settle(Succeeded, "", format!("found {found}: {BEFORE}")),
+            true => Verdict::Settle(Succeeded, "", format!("found {found}: {WORKED}")),
             false => Verdict::Settle(Succeeded, "AlreadyDone", format!("not sent: found {found}")),
         };
         let refused = |code| Verdict::Settle(Failed, code, format!("not sent: found {found}"));
-        let absent = || match in_doubt || self.not_found_is_success {
-            true if in_doubt => done(),
-            true => Verdict::Settle(Succeeded, "NotFound", format!("not sent: found {found}")),
-            false => refused("NotFound"),
+        let absent = || match (in_doubt, self.not_found_is_success) {
+            (true, _) => done(),
+            (false, true) => Verdict::Settle(Succeeded, "NotFound", format!("not sent: found {found}")),
+            (false, false) => refused("NotFound"),
         };
         let held = |found: &Found<&str>| match found {
             InGroup(..) => "VoiceConnectorGroupAssociationsExist",
@@ -118,7 +123,7 @@ impl Check {
             missing: missing.iter().map(|id| rows.connector_name(*id).to_owned()).collect(),
             ..Self::default()
         };
-        let mut settled: BTreeMap<(&str, String, bool), Vec<RowId>> = BTreeMap::new();
+        let mut settled: BTreeMap<(Outcome, &str, String), Vec<RowId>> = BTreeMap::new();
         for (row, found) in answers.rows() {
             let doubt = in_doubt.get(row);
             if !doubt {
@@ -138,12 +143,12 @@ impl Check {
                     message += "; the connector does not exist in this account and region";
                 }
                 check.is_settled.set(row);
-                settled.entry((code, message, outcome == Outcome::Succeeded)).or_default().push(row);
+                settled.entry((outcome, code, message)).or_default().push(row);
             }
         }
-        let settlement = |((code, message, succeeded), rows): ((&str, String, bool), _)| Settlement {
+        let settlement = |((outcome, code, message), rows): ((_, &str, String), _)| Settlement {
             rows,
-            outcome: if succeeded { Outcome::Succeeded } else { Outcome::Failed },
+            outcome,
             code: code.into(),
             message: message.into(),
             attempts: 0,
@@ -177,9 +182,9 @@ impl Check {
         self.settled.iter().all(|settlement| settlement.outcome == Outcome::Succeeded)
     }
 
-    /// Whether a row of `rows` is on its own connector still, perhaps only because the list is old.
-    pub(crate) fn has_any_on_connector(&self) -> bool {
-        self.kinds.iter().any(|kind| kind.place == kind_of_own())
+    /// Whether any number was found at such a kind of place, perhaps only because the list is old.
+    pub(crate) fn has_any(&self, place: &str) -> bool {
+        self.kinds.iter().any(|kind| kind.place == place)
     }
 
     /// For people: what was found, a line each.
@@ -230,20 +235,16 @@ impl Kind {
     }
 }
 
-fn kind_of_own() -> &'static str {
-    kind(&Found::OnConnector).0
-}
-
 /// The kind of place: in a report, and for people.
 fn kind(found: &Found<&str>) -> (&'static str, &'static str) {
     match found {
-        Found::OnConnector => ("on_connector", "on their connector"),
+        Found::OnConnector => (ON_CONNECTOR, "on their connector"),
         Found::OnAnother(_) => ("on_another", "on another connector"),
         Found::Unassigned => ("unassigned", "on no connector"),
         Found::InGroup(..) => ("in_group", "in a connector group"),
         Found::OnSipRule(..) => ("on_sip_rule", "on a SIP rule"),
         Found::OnOther(_) => ("on_other", "on something else"),
-        Found::InDeletionQueue => ("in_deletion_queue", "in the deletion queue"),
+        Found::InDeletionQueue => (IN_DELETION_QUEUE, "in the deletion queue"),
         Found::NotInAccount => ("not_in_account", "not in this account and region"),
         Found::NotOnConnector => ("not_on_connector", "not on their connector"),
     }

@@ -12,7 +12,7 @@ mod check;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use check::{Check, Rules};
+pub(crate) use check::{Check, IN_DELETION_QUEUE, ON_CONNECTOR, Rules, WORKED};
 pub(crate) use error::ListError;
 pub(crate) use found::Found;
 pub(crate) use lister::{Lister, Progress};

@@ -8,36 +8,41 @@ use std::time::Duration;
 use super::clock::wall_clock;
 use super::reading::Reader;
 use crate::action::Action;
-use crate::input::{RowFlags, RowId, Rows};
-use crate::inventory::{Check, ListError, Lister, Purpose, Rules, look_up};
+use crate::input::{Input, RowFlags, RowId, Rows, Standing};
+use crate::inventory::{Check, IN_DELETION_QUEUE, ListError, Lister, ON_CONNECTOR, Purpose, Rules, look_up};
 use crate::journal::entry::Entry;
 
-/// Looks up the numbers of the rows that `wanted` lists. What was removed a moment ago may still be listed on its
-/// connector, and what was restored in the deletion queue, so such numbers are looked up again `recheck_after` some time.
+/// Looks up the numbers of the pending rows of `input` that are chosen. `in_doubt` marks those for which an earlier attempt
+/// may have worked. What was removed a moment ago may still be listed on its connector, and what was restored in the
+/// deletion queue: such numbers are looked up again after `recheck_after`, if that is given.
 ///
 /// # Errors
 /// If the service cannot be asked.
-pub(super) fn check<I: Iterator<Item = RowId>>(
+pub(super) fn check(
     reader: &Reader<'_>,
     rules: Rules,
-    rows: &Rows,
-    wanted: impl Fn() -> I,
+    input: &Input,
+    is_chosen: &dyn Fn(RowId) -> bool,
     in_doubt: &RowFlags,
-    recheck_after: Duration,
+    recheck_after: Option<Duration>,
 ) -> anyhow::Result<Check> {
+    let rows = &input.rows;
+    let is_pending = |row: &RowId| matches!(rows.standing(*row), Standing::Pending { .. });
+    let wanted = || rows.ids().filter(is_pending).filter(|row| is_chosen(*row));
+    reader.service.hold(input);
     reader.read(async |lister: &mut Lister<'_>| {
         look(lister, rules, rows, wanted, in_doubt, recheck_after).await
     })
 }
 
-/// The same, with a lister.
+/// The same for the rows that `wanted` lists, with a lister.
 pub(super) async fn look<I: Iterator<Item = RowId>>(
     lister: &mut Lister<'_>,
     rules: Rules,
     rows: &Rows,
     wanted: impl Fn() -> I,
     in_doubt: &RowFlags,
-    recheck_after: Duration,
+    recheck_after: Option<Duration>,
 ) -> Result<Check, ListError> {
     let on_connector = rules.action.needs_connector();
     let purpose = Purpose { in_detail: true, connectors: on_connector, unassigned: !on_connector };
@@ -47,14 +52,14 @@ pub(super) async fn look<I: Iterator<Item = RowId>>(
         Ok(Check::new(rules, rows, &answers, in_doubt, requests, wall_clock()))
     };
     let check = look().await?;
-    let is_there = |place| check.places.contains_key(place);
+    let is_sure = |place| check.places.contains_key(place);
     let may_be_old = match rules.action {
-        Action::Delete => check.has_any_on_connector(),
-        Action::Associate => is_there("on_connector") || is_there("in_deletion_queue"),
+        Action::Delete => check.has_any(ON_CONNECTOR),
+        Action::Associate => is_sure(ON_CONNECTOR) || is_sure(IN_DELETION_QUEUE),
         Action::Disassociate | Action::Restore => false,
     };
-    if may_be_old {
-        tokio::time::sleep(recheck_after).await;
+    if let Some(after) = recheck_after.filter(|_| may_be_old) {
+        tokio::time::sleep(after).await;
         return look().await;
     }
     Ok(check)

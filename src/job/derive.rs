@@ -11,12 +11,10 @@ use anyhow::bail;
 use crate::action::Action;
 use crate::hint::Hinted;
 use crate::input::{Header, Input, InputOptions, Source, Status, Verdict, judge};
+use crate::inventory::ON_CONNECTOR;
 use crate::number::PhoneNumber;
 use crate::report;
 use crate::text::counted;
-
-/// Where a report says that its number was on its connector before it was sent.
-const ON_CONNECTOR: &str = "on_connector";
 
 /// An input that was taken from another file.
 #[derive(Debug)]

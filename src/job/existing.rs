@@ -249,12 +249,9 @@ impl Existing {
     /// The rows for which an attempt of an earlier run may have succeeded.
     #[must_use]
     pub(crate) fn in_doubt(&self, rows: &Rows) -> RowFlags {
-        let mut flags = RowFlags::default();
-        for row in rows.ids() {
-            let unanswered = matches!(rows.standing(row), Standing::Pending { unanswered: true });
-            if unanswered || self.unfinished.as_ref().is_some_and(|(_, history)| history.is_in_doubt(row)) {
-                flags.set(row);
-            }
+        let mut flags = RowFlags::of_unanswered(rows);
+        if let Some((_, history)) = &self.unfinished {
+            rows.ids().filter(|row| history.is_in_doubt(*row)).for_each(|row| flags.set(row));
         }
         flags
     }

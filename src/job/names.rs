@@ -25,14 +25,12 @@ pub(super) fn report_of_action(report: &Path, action: Action, simulated: bool) -
         Action::Delete => "release",
         Action::Restore => "restore",
     };
-    let stem = report.with_extension("");
-    match simulated {
-        true if stem.extension().is_some_and(|extension| extension == "simulated") => {
-            stem.with_extension(format!("{kind}.simulated.csv"))
-        }
-        true => report.with_extension(format!("{kind}.simulated.csv")),
-        false => report.with_extension(format!("{kind}.csv")),
+    if !simulated {
+        return report.with_extension(format!("{kind}.csv"));
     }
+    let stem = report.with_extension("");
+    let is_simulated = stem.extension().is_some_and(|extension| extension == "simulated");
+    if is_simulated { &stem } else { report }.with_extension(format!("{kind}.simulated.csv"))
 }
 
 /// Whether two files, which need not exist, have the same name in the same directory.

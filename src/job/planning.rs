@@ -2,8 +2,6 @@
 //!
 //! Must not send anything that changes something.
 
-use std::time::Duration;
-
 use super::beside::beside;
 use super::checking;
 use super::clock::wall_clock;
@@ -54,12 +52,9 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
     let selection = Selection::new(&settings::choice(args.choice), &input.rows).map_err(UsageError::from)?;
     let is_chosen = |row: RowId| selection.left_out(row).is_none();
     let check = asked.service().map(|service| {
-        service.hold(&input);
         let reader = Reader { service, pool: &pool, runtime: &runtime, screen };
         let rules = Rules { action: input.layout.action, not_found_is_success: false };
-        let is_pending = |row: &RowId| matches!(input.rows.standing(*row), Standing::Pending { .. });
-        let wanted = || input.rows.ids().filter(is_pending).filter(|row| is_chosen(*row));
-        checking::check(&reader, rules, &input.rows, wanted, &in_doubt(&input), Duration::ZERO)
+        checking::check(&reader, rules, &input, &is_chosen, &RowFlags::of_unanswered(&input.rows), None)
     });
     let check = check.transpose()?;
     let is_sent = |row| is_chosen(row) && !check.as_ref().is_some_and(|check| check.settles(row));
@@ -104,12 +99,4 @@ impl Asked {
             Self::Identity(identity) => Some(identity),
         }
     }
-}
-
-/// The rows that an earlier report calls `unknown`.
-fn in_doubt(input: &Input) -> RowFlags {
-    let mut flags = RowFlags::default();
-    let is_unknown = |row: &RowId| input.rows.standing(*row) == Standing::Pending { unanswered: true };
-    input.rows.ids().filter(is_unknown).for_each(|row| flags.set(row));
-    flags
 }

@@ -21,7 +21,7 @@ use crate::action::Action;
 use crate::aws::Environment;
 use crate::files;
 use crate::hint::Hinted;
-use crate::input::{Input, InputOptions, RowFlags, RowId, Source, Standing};
+use crate::input::{Input, InputOptions, RowFlags, RowId, Source};
 use crate::inventory::{Check, Rules};
 use crate::plan::{Plan, Selection};
 use crate::report::summary::Record;
@@ -136,11 +136,8 @@ impl<'a> Run<'a> {
             return Ok(None);
         }
         let rules = Rules { action, not_found_is_success: settings.pool.not_found_is_success };
-        let is_pending = |row: &RowId| matches!(self.input.rows.standing(*row), Standing::Pending { .. });
-        let wanted = || self.input.rows.ids().filter(is_pending).filter(|row| is_chosen(*row));
-        self.service.hold(&self.input);
-        checking::check(&self.reader(), rules, &self.input.rows, wanted, in_doubt, settings.recheck_after)
-            .map(Some)
+        let recheck_after = Some(settings.recheck_after);
+        checking::check(&self.reader(), rules, &self.input, is_chosen, in_doubt, recheck_after).map(Some)
     }
 
     /// Shows what is about to happen, and asks for consent.

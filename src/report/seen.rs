@@ -4,7 +4,7 @@
 
 use crate::action::Action;
 use crate::input::{Standing, Status};
-use crate::inventory::Found;
+use crate::inventory::{Found, WORKED};
 
 /// What was seen of a row's number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +44,7 @@ impl Seen {
         };
         let settles = match (standing, is_done) {
             (Standing::Pending { unanswered: true }, true) => {
-                let why =
-                    format!("verified: found {found}: an earlier attempt, whose answer was lost, worked");
+                let why = format!("verified: found {found}: {WORKED}");
                 Some((Status::Succeeded, "", why))
             }
             (Standing::Pending { unanswered: true }, false) => {

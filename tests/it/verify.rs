@@ -146,7 +146,9 @@ fn only_the_report_of_a_finished_run_on_this_account_is_verified() {
     refused(&job.take_of("verify", "numbers.csv", ""), "`numbers.csv` is not a chime-sweep report");
     refused(&job.take_of("verify", "nowhere.csv", ""), "nowhere.csv");
     refused(&job.take_of("verify", "-", ""), "needs a file");
-    refused(&job.take("verify", "--region us-west-2"), "is the report of a run on");
+    let elsewhere = job.take("verify", "--region us-west-2");
+    refused(&elsewhere, "is the report of a run on");
+    elsewhere.says("use the same account, endpoint and region").says_not("--other-target");
     job.command(&format!("export -o all.csv --endpoint-url {}", service.url())).exits(0);
     let asked = service.requests();
     refused(&job.take_of("verify", "all.csv", ""), "`all.csv` is not a chime-sweep report");

@@ -181,7 +181,7 @@ impl Trial {
             let is_pending = |row: &RowId| matches!(rows.standing(*row), Standing::Pending { .. });
             let wanted = || rows.ids().filter(is_pending).filter(|row| existing.is_outstanding(*row));
             Some(
-                checking::look(&mut lister, rules, rows, wanted, &earlier, RECHECK_AFTER)
+                checking::look(&mut lister, rules, rows, wanted, &earlier, Some(RECHECK_AFTER))
                     .await
                     .expect("looks"),
             )

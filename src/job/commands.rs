@@ -105,7 +105,7 @@ fn undo(mut args: UndoArgs, env: &Environment, screen: &Screen) -> anyhow::Resul
     if !matches!(first, ExitStatus::Success | ExitStatus::SomeRowsFailed) {
         return Ok(first);
     }
-    if derive::derive(&Source::open(&restored)?, &InputOptions::default(), Action::Associate).is_err() {
+    if derive::collect(&Source::open(&restored)?, &InputOptions::default(), Action::Associate)?.is_empty {
         return Ok(first); // they were on no connector before they were released
     }
     (args.report, args.job.columns) = (restored, InputArgs::default());

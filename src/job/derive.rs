@@ -23,6 +23,8 @@ pub(crate) struct Derived {
     pub(crate) source: Source,
     /// What was left out, in words.
     pub(crate) left_out: Vec<String>,
+    /// Whether everything was.
+    pub(crate) is_empty: bool,
 }
 
 /// Rows that are left out, by reason.
@@ -42,6 +44,26 @@ struct LeftOut {
 /// # Errors
 /// If the file cannot be read, or has no such row.
 pub(crate) fn derive(file: &Source, options: &InputOptions, action: Action) -> anyhow::Result<Derived> {
+    let derived = collect(file, options, action)?;
+    if derived.is_empty {
+        let why = if derived.left_out.is_empty() {
+            "no row succeeded".to_owned()
+        } else {
+            derived.left_out.join("; ")
+        };
+        bail!(Hinted::new(
+            format!("`{}` has no number to {}", file.name(), action.verb()),
+            format!("only what a run has changed can be taken further; here: {why}")
+        ));
+    }
+    Ok(derived)
+}
+
+/// The same, if need be of no rows.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(crate) fn collect(file: &Source, options: &InputOptions, action: Action) -> anyhow::Result<Derived> {
     let mut csv = csv::Writer::from_writer(Vec::new());
     csv.write_record(["voice_connector_id", "phone_number"])?;
     let mut left_out = LeftOut::default();
@@ -64,22 +86,15 @@ pub(crate) fn derive(file: &Source, options: &InputOptions, action: Action) -> a
     }
     left_out.repeated = repeated;
     let left_out = left_out.in_words(action);
-    if rows == 0 {
-        let why = if left_out.is_empty() { "no row succeeded".to_owned() } else { left_out.join("; ") };
-        bail!(Hinted::new(
-            format!("`{}` has no number to {}", file.name(), action.verb()),
-            format!("only what a run has changed can be taken further; here: {why}")
-        ));
-    }
     let bytes = csv.into_inner().map_err(csv::IntoInnerError::into_error)?;
-    Ok(Derived { source: Source::from_bytes(file.name(), bytes), left_out })
+    Ok(Derived { source: Source::from_bytes(file.name(), bytes), left_out, is_empty: rows == 0 })
 }
 
 /// What a run that is continued has kept of its input, which was taken from `file`: the file may have been edited since.
 #[must_use]
 pub(crate) fn kept(copy: &Path, file: &Source) -> Option<Derived> {
     let source = Source::open(copy).ok()?.named(file.name());
-    Some(Derived { source, left_out: Vec::new() })
+    Some(Derived { source, left_out: Vec::new(), is_empty: false })
 }
 
 /// What a report must have done before `action` can be done.

@@ -2,7 +2,7 @@
 
 use chime_sweep::simulator::Action;
 
-use super::harness::{Job, Service, Terminal, Typed, csv, number};
+use super::harness::{Job, Service, Terminal, Typed, csv, number, wait_until};
 
 /// Three numbers on `vc`.
 const WORLD: &str =
@@ -59,6 +59,26 @@ fn unattended_only_the_exact_count_is_a_consent() {
         "until then `chime-sweep undo numbers.report.release.csv` restores them",
     ]);
     ended.says_not("missing ").same("places", places(&service), ["queue"; 3]);
+}
+
+#[test]
+fn a_script_that_is_continued_gives_the_count_that_it_began_with() {
+    let stalls = "[[fault]]\noperation = 'delete'\ndoes = 'stall'\napplied = true\n\
+                  number = '+12065550000'\nattempts = [1]\n";
+    let (service, job) = ran(&format!("{WORLD}{stalls}"));
+    let one = "--batch-size 1 --concurrency 1";
+    let mut running =
+        job.start(&format!("release numbers.report.csv {COUNTED} {one} --endpoint-url {}", service.url()));
+    wait_until("one is released", || {
+        service.changes().iter().any(|(action, _)| *action == Action::Delete) || running.has_ended()
+    });
+    running.kill();
+    // Two are left; neither more nor fewer than that, or than there were, are confirmed.
+    job.take("release", &format!("--yes --confirm-count 1 {one} --resume"))
+        .exits(2)
+        .says("release 2 numbers");
+    let ended = job.take("release", &format!("{COUNTED} {one} --resume"));
+    ended.exits(0).statuses(&["succeeded"; 3]).same("places", places(&service), ["queue"; 3]);
 }
 
 #[test]

@@ -93,7 +93,7 @@ pub fn write<'a>(
 /// where the numbers are.
 ///
 /// # Errors
-/// As for [`write`].
+/// As for [`write()`].
 pub(super) fn rewrite<W: Write>(
     out: W,
     source: &Source,

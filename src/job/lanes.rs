@@ -32,7 +32,7 @@ pub(crate) struct Lanes {
     services: Vec<Option<Service>>,
     /// What messages call them.
     names: Vec<String>,
-    /// Whether the input names them.
+    /// Whether there are several.
     are_named: bool,
 }
 
@@ -99,19 +99,22 @@ impl Lanes {
             .map(async |(name, line)| if line.is_some() { Some(open(name).await) } else { None })
             .buffered(AT_ONCE);
         let opened: Vec<_> = runtime.block_on(opened.collect());
-        let names: Vec<_> = rows.lanes().map(|name| name.to_string()).collect();
+        let are_named = rows.lanes().len() > 1;
+        let name = |name: LaneName<'_>| if are_named { name.to_string() } else { String::new() };
+        let names: Vec<_> = rows.lanes().map(name).collect();
         let (mut services, mut failed) = (Vec::new(), Vec::new());
         for ((service, name), line) in opened.into_iter().zip(&names).zip(&first_lines) {
             let line = line.unwrap_or_default();
             match service.transpose() {
                 Ok(service) => services.push(service),
+                Err(error) if !are_named => return Err(error),
                 Err(error) => failed.push(format!("{name} (line {line}): {}", explained(&error))),
             }
         }
         if !failed.is_empty() {
             bail!(failed.join("\n"));
         }
-        let lanes = Self { services, names, are_named: true };
+        let lanes = Self { services, names, are_named };
         lanes.check_distinct()?;
         Ok(lanes)
     }
@@ -145,7 +148,7 @@ impl Lanes {
         self.services.get(lane.index())?.as_ref()
     }
 
-    /// The only one, if the input does not name any.
+    /// The only one, if there are not several.
     pub(super) fn only(&self) -> Option<&Service> {
         self.services.first()?.as_ref().filter(|_| !self.are_named)
     }

@@ -26,6 +26,9 @@ use crate::input::{Input, Standing};
 use crate::report::Place;
 use crate::simulator::{self, Scenario, Simulator};
 
+/// The simulated account and region.
+const LANE: (&str, &str) = (simulator::ACCOUNT, "us-east-1");
+
 /// Which service is called, and how.
 #[derive(Debug, Clone)]
 pub(crate) struct ServiceSettings {
@@ -121,7 +124,7 @@ impl Service {
     fn simulated(scenario: Option<&Path>, settings: &ServiceSettings) -> anyhow::Result<Self> {
         let scenario = scenario.map_or_else(|| Ok(Scenario::default()), read_scenario)?;
         let simulator = Simulator::start(scenario, (Ipv4Addr::LOCALHOST, 0).into())?;
-        let region = Region::parse("us-east-1")?;
+        let region = Region::parse(LANE.1)?;
         let endpoint = Endpoint::of_url(&simulator.url(), region, Variant::default(), false)?;
         let keys =
             Credentials::new(simulator::ACCESS_KEY_ID, simulator::SECRET_ACCESS_KEY, None, None, "simulator");
@@ -149,10 +152,10 @@ impl Service {
             };
             // The connector exists, whether the number is on it or not.
             if action.needs_connector() {
-                simulator.hold(rows.connector_name(connector), is_on_connector.then_some(number));
+                simulator.hold(LANE, rows.connector_name(connector), is_on_connector.then_some(number));
             }
             if !is_on_connector {
-                simulator.hold_unassigned([number]);
+                simulator.hold_unassigned(LANE, [number]);
             }
         }
     }

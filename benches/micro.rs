@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 use aws_credential_types::Credentials;
 use chime_sweep::action::Action;
-use chime_sweep::aws::endpoint::{Endpoint, Region, Variant};
+use chime_sweep::aws::endpoint::{Endpoint, Variant};
 use chime_sweep::aws::protocol::{reply, request, sigv4};
 use chime_sweep::event::{Event, Outcome, Settlement};
 use chime_sweep::input::{Input, InputOptions, Source};
@@ -20,6 +20,7 @@ use chime_sweep::journal::entry::{Entry, Header};
 use chime_sweep::journal::history::{History, replay};
 use chime_sweep::number::PhoneNumber;
 use chime_sweep::plan::Plan;
+use chime_sweep::region::Region;
 use chime_sweep::report::summary::Counted;
 use chime_sweep::report::{self, Place, reconcile};
 use divan::counter::ItemsCount;

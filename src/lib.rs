@@ -27,6 +27,7 @@ pub mod hint;
 pub mod files;
 pub(crate) mod shell;
 pub mod number;
+pub mod region;
 pub mod action;
 pub mod input;
 pub mod plan;

@@ -60,8 +60,9 @@ fn shown(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::endpoint::{Region, Variant};
+    use crate::aws::endpoint::Variant;
     use crate::hint::Hint as _;
+    use crate::region::Region;
 
     fn checked(url: &str, variables: &[(&str, &str)]) -> Result<(), String> {
         let endpoint = Endpoint::of_url(url, Region::parse("us-east-1").unwrap(), Variant::default(), true);

@@ -147,7 +147,8 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::endpoint::{Region, Variant};
+    use crate::aws::endpoint::Variant;
+    use crate::region::Region;
 
     fn key(url: &str, region: &str, key: &str) -> RateKey {
         let region = Region::parse(region).unwrap();

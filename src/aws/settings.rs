@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use super::environment::Environment;
 use super::profile::{ChosenProfile, ProfileError, Profiles};
-use crate::aws::endpoint::{Endpoint, EndpointError, Region, Variant};
+use crate::aws::endpoint::{Endpoint, EndpointError, Variant};
 use crate::hint::Hint;
+use crate::region::MalformedRegion;
+use crate::region::Region;
 use crate::text::escaped;
 
 /// What was typed. A setting that is absent comes from the next source.
@@ -230,9 +232,12 @@ pub(crate) enum AwsSettingsError {
         /// Its value.
         value: String,
     },
-    /// The region or the endpoint cannot be used.
+    /// The endpoint cannot be used.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// The region could not be part of a host name.
+    #[error(transparent)]
+    Region(#[from] MalformedRegion),
     /// The profile cannot be used.
     #[error(transparent)]
     Profile(#[from] ProfileError),
@@ -243,7 +248,7 @@ impl Hint for AwsSettingsError {
         match self {
             Self::NoRegion { .. } => Some("`--region us-east-1`, or where the connectors are"),
             Self::Profile(error) => error.hint(),
-            Self::NotBool { .. } | Self::Endpoint(_) => None,
+            Self::NotBool { .. } | Self::Endpoint(_) | Self::Region(_) => None,
         }
     }
 }

@@ -17,12 +17,13 @@ use super::clock::wall_clock;
 use crate::action::Action;
 use crate::aws::client::Client;
 use crate::aws::credentials::{self, Caller, CredentialSource, Identity};
-use crate::aws::endpoint::{Endpoint, Region, Variant};
+use crate::aws::endpoint::{Endpoint, Variant};
 use crate::aws::proxy;
 use crate::aws::rate_cache::{RateCache, RateKey};
 use crate::aws::transport;
 use crate::aws::{AwsArgs, AwsSettings, Environment, Sts};
 use crate::input::{Input, Standing};
+use crate::region::Region;
 use crate::report::Place;
 use crate::simulator::{self, Scenario, Simulator};
 

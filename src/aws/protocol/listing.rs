@@ -270,8 +270,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::aws::endpoint::{Region, Variant};
+    use crate::aws::endpoint::Variant;
     use crate::aws::protocol::sigv4;
+    use crate::region::Region;
 
     fn query(what: Listed, next_token: Option<&str>) -> Query {
         Query { what, page_size: 100, next_token: next_token.map(Into::into) }

@@ -89,7 +89,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::aws::endpoint::{Region, Variant};
+    use crate::aws::endpoint::Variant;
+    use crate::region::Region;
 
     fn request(base: &str, connector: &str) -> Result<http::Request<Bytes>, RequestError> {
         let region = Region::parse("us-east-1").unwrap();

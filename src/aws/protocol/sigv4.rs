@@ -73,10 +73,11 @@ mod tests {
 
     use super::*;
     use crate::action::Action;
-    use crate::aws::endpoint::{Endpoint, Region, Variant};
+    use crate::aws::endpoint::{Endpoint, Variant};
     use crate::aws::protocol::listing::{self, Holder, Listed, NumberFilter, Query};
     use crate::aws::protocol::request::of_action;
     use crate::number::PhoneNumber;
+    use crate::region::Region;
 
     /// A file of fixtures/sigv4, as fixtures/sigv4/generate.py writes it.
     #[derive(Deserialize)]

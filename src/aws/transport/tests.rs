@@ -15,7 +15,8 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::credentials::is_local;
 use super::*;
-use crate::aws::endpoint::{Endpoint, Region, Variant};
+use crate::aws::endpoint::{Endpoint, Variant};
+use crate::region::Region;
 
 /// A server on loopback that answers each request (head and body as one text) with a status and a body.
 pub(crate) struct Fake {

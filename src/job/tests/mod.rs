@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use crate::action::Action;
-use crate::aws::endpoint::{Endpoint, Region, Variant};
+use crate::aws::endpoint::{Endpoint, Variant};
 use crate::aws::protocol::ErrorKind;
 use crate::cli::{Cli, Command};
 use crate::event::{self, Inbox, StopReason};
@@ -34,6 +34,7 @@ use crate::journal::writer::Journal;
 use crate::number::PhoneNumber;
 use crate::plan::Plan;
 use crate::pool::{self, Dispatcher, Renewal, Submission};
+use crate::region::Region;
 use crate::report::reconcile::Unsent;
 use crate::report::{self, Place, RowResult};
 use crate::simulator::{self, Ledger, Scenario};

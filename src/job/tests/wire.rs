@@ -11,10 +11,11 @@ use tokio::time::Instant;
 
 use super::wall;
 use crate::action::Action;
-use crate::aws::endpoint::{Endpoint, Region, Variant};
+use crate::aws::endpoint::{Endpoint, Variant};
 use crate::aws::protocol::listing::{Page, Query};
 use crate::aws::protocol::{ApiError, BatchReply, ErrorKind, listing, reply, request, sigv4};
 use crate::pool::Submission;
+use crate::region::Region;
 use crate::simulator::{Delivery, Service};
 
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use http::Request;
 
 use super::{Bench, Signer, body, header, reply, scenario, seen};
 use crate::number::PhoneNumber;
-use crate::simulator::{ACCESS_KEY_ID, ACCOUNT, Action, Scenario, account_of, keys_of};
+use crate::simulator::{ACCESS_KEY_ID, ACCOUNT, Action, Ledger, Scenario, Tally, account_of, keys_of};
 
 const CALL: &str = "/voice-connectors/abc?operation=disassociate-phone-numbers";
 const NUMBER: &str = "+12065550100";
@@ -39,7 +39,8 @@ fn the_account_is_in_the_keys_id_and_each_name_has_one() {
     assert_ne!(account_of("prod"), account_of("test"));
 
     let keys = "[[key]]\naccess_key_id = 'X444444444444'\nsecret_access_key = 'x'\n\
-                [[key]]\naccess_key_id = 'AKIASIMU222222222222'\nsecret_access_key = 'own'";
+                [[key]]\naccess_key_id = 'AKIASIMU222222222222'\nsecret_access_key = 'own'\n\
+                [[key]]\naccess_key_id = 'AKIASIMU333333333333'\nsecret_access_key = 'own'\nsession_token = 't'";
     let (_, usual) = keys_of(ONES);
     let table = [
         ("", ACCESS_KEY_ID, usual, Ok(ACCOUNT)),
@@ -51,6 +52,7 @@ fn the_account_is_in_the_keys_id_and_each_name_has_one() {
         (keys, "AKIASIMU111111111111", usual, Ok(ONES)),
         (keys, "AKIASIMU222222222222", "own", Ok(TWOS)),
         (keys, "AKIASIMU222222222222", usual, Err("InvalidSignatureException")),
+        (keys, "AKIASIMU333333333333", usual, Err("UnrecognizedClientException")),
         (keys, "X444444444444", "x", Ok("444444444444")),
         (keys, ACCESS_KEY_ID, usual, Err("UnrecognizedClientException")),
     ];
@@ -91,8 +93,8 @@ fn each_account_and_region_has_its_own_numbers_limit_and_attempts() {
         assert_eq!([tally.requests, tally.throttled, tally.applied, tally.faults["error"]], [3, 1, 1, 1]);
         assert_eq!(tally.per_second, [3]);
     }
-    assert_eq!(ledger.clone().of(TWOS, "us-east-1"), Default::default());
-    assert_eq!(bench.0.tally_of(TWOS, "us-east-1"), Default::default());
+    assert_eq!(ledger.clone().of(TWOS, "us-east-1"), Ledger::default());
+    assert_eq!(bench.0.tally_of(TWOS, "us-east-1"), Ledger::default());
     let tally = bench.0.tally();
     assert_eq!([tally.requests, tally.throttled, tally.applied, tally.faults["error"]], [12, 4, 4, 4]);
     let json = serde_json::to_value(&ledger).unwrap();

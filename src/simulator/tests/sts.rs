@@ -11,8 +11,10 @@ use crate::simulator::{ACCOUNT, keys_of};
 const ROLE: &str = "arn:aws:iam::111111111111:role/sweeps/cleaner";
 const CALL: &str = "/voice-connectors/abc?operation=disassociate-phone-numbers";
 
+type Parameters<'a> = &'a [(&'a str, &'a str)];
+
 /// What the query protocol sends.
-fn form(parameters: &[(&str, &str)]) -> String {
+fn form(parameters: Parameters<'_>) -> String {
     let encoded =
         |text: &str| text.replace('+', "%2B").replace(':', "%3A").replace('/', "%2F").replace(' ', "+");
     let pairs: Vec<String> =
@@ -27,12 +29,12 @@ fn element<'a>(xml: &'a str, name: &str) -> &'a str {
 }
 
 /// The answer of STS.
-fn ask(bench: &mut Bench, signer: &Signer<'_>, parameters: &[(&str, &str)]) -> (u16, String) {
+fn ask(bench: &mut Bench, signer: &Signer<'_>, parameters: Parameters<'_>) -> (u16, String) {
     let request = Signer { service: "sts", ..*signer }.sign("POST", "/", &form(parameters));
     seen(bench.0.answer(&request, signer.time, Duration::ZERO))
 }
 
-fn assume(bench: &mut Bench, signer: &Signer<'_>, more: &[(&str, &str)]) -> (u16, String) {
+fn assume(bench: &mut Bench, signer: &Signer<'_>, more: Parameters<'_>) -> (u16, String) {
     let usual = [("Action", "AssumeRole"), ("RoleArn", ROLE), ("RoleSessionName", "chime-sweep")];
     let usual = usual.into_iter().filter(|(name, _)| more.iter().all(|(other, _)| other != name));
     let parameters: Vec<_> = usual.chain(more.iter().copied()).collect();
@@ -145,7 +147,7 @@ fn what_sts_refuses() {
     );
     let (key, secret) = keys_of("222222222222");
     let right = Signer { key: &key, secret, ..Signer::default() };
-    let table: [(&str, Signer<'_>, &[(&str, &str)], (u16, &str)); 14] = [
+    let table: [(&str, Signer<'_>, Parameters<'_>, (u16, &str)); 14] = [
         (&denied, Signer { ..right }, &[], (403, "AccessDenied")),
         (&denied, Signer { ..right }, &[("RoleArn", "arn:aws:iam::111111111111:role/cleaner")], (200, "")),
         (&denied, Signer { key: "OLD", secret: "o", ..right }, &[], (403, "ExpiredTokenException")),

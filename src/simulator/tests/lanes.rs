@@ -94,7 +94,7 @@ fn each_account_and_region_has_its_own_numbers_limit_and_attempts() {
         assert_eq!(tally.per_second, [3]);
     }
     assert_eq!(ledger.clone().of(TWOS, "us-east-1"), Ledger::default());
-    assert_eq!(bench.0.tally_of(TWOS, "us-east-1"), Ledger::default());
+    assert_eq!(bench.0.tally_of(TWOS, "us-east-1"), Tally::default());
     let tally = bench.0.tally();
     assert_eq!([tally.requests, tally.throttled, tally.applied, tally.faults["error"]], [12, 4, 4, 4]);
     let json = serde_json::to_value(&ledger).unwrap();

@@ -205,7 +205,10 @@ impl Lanes {
 
     /// Tells the simulator which numbers there are.
     pub(super) fn hold(&self, input: &Input) {
-        self.iter().for_each(|(lane, service)| service.hold(input, lane));
+        for row in input.rows.ids() {
+            let lane = input.rows.lane_of(row).and_then(|lane| self.get(lane));
+            lane.into_iter().for_each(|service| service.hold(input, row));
+        }
     }
 }
 

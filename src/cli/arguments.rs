@@ -79,6 +79,9 @@ pub enum Command {
     /// Put numbers into the deletion queue, which ends their bill
     #[command(after_long_help = topics::RELEASE_EXAMPLES)]
     Release(ReleaseArgs),
+    /// Put the reports on parts of an input together, as one report in its order
+    #[command(after_long_help = topics::MERGE_EXAMPLES)]
+    Merge(MergeArgs),
     /// Serve a simulator of the service on this machine until stopped
     #[command(after_long_help = topics::SIMULATE_EXAMPLES)]
     Simulate(SimulateArgs),
@@ -139,6 +142,10 @@ pub struct RunArgs {
     /// Replace an existing report
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// Go on with whatever is there: begin, resume a run that was cut short, or send the rows of the report that did not
+    /// succeed; may be repeated
+    #[arg(long = "continue", conflicts_with_all = ["resume", "discard", "overwrite"])]
+    pub(crate) continues: bool,
     /// See [`JobArgs`].
     #[command(flatten)]
     pub(crate) job: JobArgs,
@@ -276,6 +283,26 @@ pub struct SummaryArgs {
     /// Show whole phone numbers on that page instead of only their last four digits
     #[arg(long, requires = "html")]
     pub(crate) html_full_numbers: bool,
+    /// See [`InputArgs`].
+    #[command(flatten)]
+    pub(crate) columns: InputArgs,
+}
+
+/// `merge`.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// The input that the reports are of
+    #[arg(value_name = "INPUT")]
+    pub(crate) input: PathBuf,
+    /// The reports: together they have every row of the input, and each row once
+    #[arg(value_name = "REPORT", required = true)]
+    pub(crate) reports: Vec<PathBuf>,
+    /// Where the merged report goes [default: INPUT.report.csv, or INPUT.simulated.csv for reports of that name]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace an existing report
+    #[arg(long)]
+    pub(crate) overwrite: bool,
     /// See [`InputArgs`].
     #[command(flatten)]
     pub(crate) columns: InputArgs,

@@ -20,6 +20,8 @@ pub mod finish;
 mod failure;
 mod status;
 mod record;
+mod summary;
+mod merging;
 mod reading;
 mod export;
 mod checking;
@@ -28,6 +30,7 @@ mod verify;
 mod prepare;
 mod work;
 mod end;
+mod continuing;
 mod run;
 mod commands;
 #[cfg(test)]

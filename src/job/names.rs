@@ -17,6 +17,17 @@ pub(super) fn report_of(input: &Path, simulated: bool) -> PathBuf {
     input.with_extension(if simulated { "simulated.csv" } else { "report.csv" })
 }
 
+/// The report itself, unless it would be replaced by that of a rehearsal: `numbers.report.csv` →
+/// `numbers.report.simulated.csv`.
+pub(super) fn report_of_rerun(report: &Path, simulated: bool) -> PathBuf {
+    if simulated && !is_rehearsals(report) { report_of(report, true) } else { report.to_owned() }
+}
+
+/// Whether a report has the name of a rehearsal's.
+pub(super) fn is_rehearsals(report: &Path) -> bool {
+    report.with_extension("").extension().is_some_and(|extension| extension == "simulated")
+}
+
 /// `numbers.report.csv` → `numbers.report.undo.csv`; `numbers.simulated.csv` → `numbers.undo.simulated.csv`.
 pub(super) fn report_of_action(report: &Path, action: Action, simulated: bool) -> PathBuf {
     let kind = match action {
@@ -29,8 +40,7 @@ pub(super) fn report_of_action(report: &Path, action: Action, simulated: bool) -
         return report.with_extension(format!("{kind}.csv"));
     }
     let stem = report.with_extension("");
-    let is_simulated = stem.extension().is_some_and(|extension| extension == "simulated");
-    if is_simulated { &stem } else { report }.with_extension(format!("{kind}.simulated.csv"))
+    if is_rehearsals(report) { &stem } else { report }.with_extension(format!("{kind}.simulated.csv"))
 }
 
 /// Whether two files, which need not exist, have the same name in the same directory.

@@ -16,6 +16,8 @@ mod command_line;
 #[cfg(unix)]
 mod consent;
 #[cfg(unix)]
+mod continues;
+#[cfg(unix)]
 mod durability;
 mod edited;
 #[cfg(unix)]
@@ -24,6 +26,8 @@ mod export;
 mod errors;
 mod input;
 mod memory;
+#[cfg(unix)]
+mod merge;
 mod odd_inputs;
 mod readme;
 #[cfg(unix)]

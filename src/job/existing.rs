@@ -80,6 +80,8 @@ pub(crate) enum UnfinishedRun {
     Resume,
     /// Delete it, once the user has consented.
     Discard,
+    /// Continue from whatever is there: see [`continuing`](super::continuing), which decides what that means.
+    Continue,
 }
 
 /// What a job starts from: nothing, or a run that was cut short.
@@ -296,7 +298,10 @@ impl Existing {
 }
 
 /// Checks that the report may be written: a report is replaced only if the settings say so, any other file never.
-fn check_report(settings: &ReportSettings) -> anyhow::Result<()> {
+///
+/// # Errors
+/// If it may not.
+pub(super) fn check_report(settings: &ReportSettings) -> anyhow::Result<()> {
     let (path, shown) = (&settings.path, settings.path.display());
     let looked = || format!("cannot access `{shown}`");
     if settings.existing == ExistingReport::Update || !path.try_exists().with_context(looked)? {

@@ -15,7 +15,7 @@ use jiff::{ToSpan, ZonedDateTime};
 
 use super::existing::{ExistingReport, ReportSettings, UnfinishedRun};
 use super::hook::HookSettings;
-use super::names::{is_stream, report_of, report_of_action, same_file, same_place};
+use super::names::{is_stream, report_of, report_of_action, report_of_rerun, same_file, same_place};
 use super::outputs::Outputs;
 use super::service::{ServiceChoice, ServiceSettings};
 use crate::action::Action;
@@ -133,7 +133,12 @@ impl JobSettings {
         // Replacing a simulated report loses no result.
         let replace = args.overwrite || args.job.simulate;
         let existing = if replace { ExistingReport::Replace } else { ExistingReport::Keep };
-        Self::of_job(Mode::Run, args.job, args.input, (report, existing), report_copy, now)
+        let mut settings =
+            Self::of_job(Mode::Run, args.job, args.input, (report, existing), report_copy, now)?;
+        if args.continues {
+            settings.report.unfinished = UnfinishedRun::Continue;
+        }
+        Ok(settings)
     }
 
     /// For `rerun`, at `now`.
@@ -145,8 +150,7 @@ impl JobSettings {
         let report_copy = args.output.as_deref().is_some_and(is_stream);
         let report = match args.output {
             Some(output) if !report_copy && !same_file(&output, &args.report) => output,
-            _ if args.job.simulate => report_of(&args.report, true),
-            _ => args.report.clone(),
+            _ => report_of_rerun(&args.report, args.job.simulate),
         };
         let existing = match (report == args.report, args.job.simulate) {
             (true, _) => ExistingReport::Update,
@@ -304,7 +308,7 @@ impl JobSettings {
     pub(crate) fn default_report(&self) -> PathBuf {
         match (self.mode, self.derive, self.service.choice.is_simulated()) {
             (_, Some(action), simulated) => report_of_action(&self.input, action, simulated),
-            (Mode::Rerun, _, false) => self.input.clone(),
+            (Mode::Rerun, _, simulated) => report_of_rerun(&self.input, simulated),
             (.., simulated) => report_of(&self.input, simulated),
         }
     }

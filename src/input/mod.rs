@@ -17,6 +17,7 @@ mod source;
 mod dialect;
 mod reader;
 mod connector;
+mod lane;
 mod header;
 mod ignored;
 mod row;
@@ -34,6 +35,7 @@ pub use error::InputError;
 pub use flags::RowFlags;
 pub use foreign::ForeignFormat;
 pub use header::{InputOptions, Layout};
+pub use lane::{LaneId, LaneName};
 pub use load::{Input, InvalidRow};
 pub use notes::Notes;
 pub use rows::{ConnectorId, RowId, Rows, Standing};
@@ -42,7 +44,7 @@ pub use status::Status;
 
 pub(crate) use column::Prior;
 pub(crate) use connector::is_like_those_of_aws;
-pub(crate) use header::{Connector, Header};
+pub(crate) use header::{Connector, Header, NO_COLUMN};
 pub(crate) use ignored::is_ignored;
 pub(crate) use reader::{Record, Records};
 #[cfg(test)]

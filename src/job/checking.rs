@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::clock::wall_clock;
 use super::reading::Reader;
 use crate::action::Action;
-use crate::input::{Input, RowFlags, RowId, Rows, Standing};
+use crate::input::{Input, LaneId, RowFlags, RowId, Rows, Standing};
 use crate::inventory::{Check, IN_DELETION_QUEUE, ListError, Lister, ON_CONNECTOR, Purpose, Rules, look_up};
 use crate::journal::entry::Entry;
 
@@ -47,7 +47,7 @@ pub(super) async fn look<I: Iterator<Item = RowId>>(
     let on_connector = rules.action.needs_connector();
     let purpose = Purpose { in_detail: true, connectors: on_connector, unassigned: !on_connector };
     let mut look = async || {
-        let answers = look_up(lister, rows, wanted(), purpose).await?;
+        let answers = look_up(lister, rows, LaneId::default(), wanted(), purpose).await?;
         let requests = lister.progress().requests;
         Ok(Check::new(rules, rows, &answers, in_doubt, requests, wall_clock()))
     };

@@ -33,7 +33,8 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
     let source = Source::open(&args.input)?;
     let shows_all = args.all || args.json;
     let shown = if shows_all { usize::MAX } else { EXAMPLES };
-    let (aws, columns) = (settings::aws_args(args.reading.aws.clone()), settings::columns(args.columns));
+    let columns = settings::columns_and_lanes(args.columns, args.lanes, &args.reading.aws);
+    let aws = settings::aws_args(args.reading.aws.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let rate = args.reading.calls.rate;
     let (service_settings, pool) = reading::settings(args.reading);

@@ -21,7 +21,7 @@ use crate::aws::Environment;
 use crate::cli::VerifyArgs;
 use crate::cli::exit::ExitStatus;
 use crate::files;
-use crate::input::{Input, RowId, Source, Standing, Status};
+use crate::input::{Input, LaneId, RowId, Source, Standing, Status};
 use crate::inventory::{Found, Lister, Purpose, look_up};
 use crate::report::{self, Seen};
 use crate::terminal::Screen;
@@ -50,7 +50,7 @@ pub(super) fn execute(args: VerifyArgs, env: &Environment, screen: &Screen) -> a
     anyhow::ensure!(report != Path::new("-"), "`verify` updates the report, so it needs a file: name it");
     status::check_written(report)?;
     status::check_finished(report)?;
-    let columns = settings::columns(args.columns);
+    let columns = settings::columns_and_lanes(args.columns, args.lanes, &args.reading.aws);
     let (service, pool) = reading::settings(args.reading);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let source = Source::open(report)?;
@@ -85,13 +85,13 @@ pub(super) fn verify(
     let purpose = Purpose { in_detail: !action.needs_connector(), ..Purpose::default() };
     let judged = |row, found: &Found<&str>| Seen::of(action, rows.standing(row), found);
     let look = async |lister: &mut Lister<'_>| {
-        let first = look_up(lister, rows, rows.ids().filter(is_verified), purpose).await?;
+        let first = look_up(lister, rows, LaneId::default(), rows.ids().filter(is_verified), purpose).await?;
         let doubtful = first.rows().filter(|(row, found)| judged(*row, found).may_be_old());
         let again: Vec<_> = doubtful.map(|(row, _)| row).collect();
         if !again.is_empty() {
             tokio::time::sleep(recheck_after).await;
         }
-        let second = look_up(lister, rows, again.into_iter(), purpose).await?;
+        let second = look_up(lister, rows, LaneId::default(), again.into_iter(), purpose).await?;
         Ok((first, second, lister.progress().requests))
     };
     let (first, second, requests) = reader.read(look)?;

@@ -13,7 +13,9 @@ use jiff::Timestamp;
 
 use super::job::{ChoiceArgs, InputArgs, JobArgs, LaneArgs, ReadArgs};
 use super::topics;
-use super::values::{ColorWhen, LogFormat, one_or_more, parse_address, parse_duration, parse_moment};
+use super::values::{
+    ColorWhen, LogFormat, ShardArg, one_or_more, parse_address, parse_duration, parse_moment,
+};
 
 /// The command line. The display orders put the shared options after each command's own.
 #[derive(Debug, Parser)]
@@ -136,7 +138,7 @@ pub struct RunArgs {
     #[arg(value_name = "INPUT")]
     pub(crate) input: PathBuf,
     /// Where the report goes; `-` also copies the default one to standard output [default: INPUT.report.csv, or
-    /// INPUT.simulated.csv with --simulate]
+    /// INPUT.simulated.csv with --simulate, or INPUT.shard-K-of-N.report.csv with --shard]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Replace an existing report
@@ -146,6 +148,10 @@ pub struct RunArgs {
     /// succeed; may be repeated
     #[arg(long = "continue", conflicts_with_all = ["resume", "discard", "overwrite"])]
     pub(crate) continues: bool,
+    /// Take only the lanes of shard K of N, or of this task of a Slurm array, an array job of AWS Batch (`auto`), or an
+    /// Indexed Job of Kubernetes (`auto/N`); `merge` puts the reports together
+    #[arg(long, value_name = "K/N|auto", help_heading = "Some of the rows")]
+    pub(crate) shard: Option<ShardArg>,
     /// See [`JobArgs`].
     #[command(flatten)]
     pub(crate) job: JobArgs,
@@ -231,6 +237,10 @@ pub struct PlanArgs {
     /// A CSV file with a header, or `-` for standard input; a report is one too
     #[arg(value_name = "INPUT")]
     pub(crate) input: PathBuf,
+    /// Take only the lanes of shard K of N, or of this task of a Slurm array, an array job of AWS Batch (`auto`), or an
+    /// Indexed Job of Kubernetes (`auto/N`); `merge` puts the reports together
+    #[arg(long, value_name = "K/N|auto", help_heading = "Some of the rows")]
+    pub(crate) shard: Option<ShardArg>,
     /// Maximum phone numbers per request
     #[arg(long, value_name = "N", default_value = "50", value_parser = one_or_more::<NonZeroU32>)]
     pub(crate) batch_size: NonZeroU32,

@@ -17,5 +17,5 @@ pub(crate) use arguments::{
 };
 pub use environment::{parse, unknown_variables, wants_json};
 pub(crate) use job::{AwsOptions, ChoiceArgs, InputArgs, JobArgs, LaneArgs, ReadArgs, StopArgs};
-pub(crate) use values::MaxFailures;
 pub use values::{ColorWhen, LogFormat};
+pub(crate) use values::{MaxFailures, ShardArg};

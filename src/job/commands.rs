@@ -15,7 +15,9 @@ use super::outputs::print;
 use super::service::read_scenario;
 use super::settings::{self, JobSettings, Mode};
 use super::signals;
-use super::{derive, existing, export, failure, merging, names, planning, run, status, summary, verify};
+use super::{
+    derive, existing, export, failure, merging, names, planning, run, shard, status, summary, verify,
+};
 use crate::action::Action;
 use crate::aws::Environment;
 use crate::cli::exit::ExitStatus;
@@ -36,7 +38,9 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
         Command::Run(args) => {
             status::check_written(&args.input).map_err(failure::nothing_sent)?;
             let now = local_time(&args.job.stop, env)?;
-            let settings = JobSettings::of_run(args, &now).map_err(failure::nothing_sent)?;
+            let shard = args.shard.map(|shard| shard::resolve(shard, |name| env.get(name)));
+            let shard = shard.transpose().map_err(|error| failure::nothing_sent(error.into()))?;
+            let settings = JobSettings::of_run(args, shard, &now).map_err(failure::nothing_sent)?;
             return run::execute(&settings, env, screen);
         }
         Command::Rerun(args) => {

@@ -58,6 +58,7 @@ pub(super) fn decide(settings: &JobSettings) -> anyhow::Result<Next> {
         return Ok(Next::Nothing(report, Box::new(summary)));
     }
     settings.mode = Mode::Rerun;
+    settings.shard = None; // it is all of the report
     settings.report.existing = ExistingReport::Update;
     settings.input = path;
     Ok(Next::Run(Box::new(settings)))
@@ -86,7 +87,8 @@ fn check(settings: &JobSettings, report: &Source) -> anyhow::Result<bool> {
         foreign(format!("`{name}` is a report of the action `{action}`"))
     );
     let source = Source::open(&settings.input)?;
-    let input = Input::read(&source, columns)?;
+    let mut input = Input::read(&source, columns)?;
+    settings.shard.into_iter().for_each(|shard| input.take(shard));
     match report::merge(io::sink(), &source, &input, std::slice::from_ref(report), columns) {
         Err(ReportError::Parts { source: row, name: input }) => {
             return Err(foreign(format!("`{name}` is not the report of `{input}`: {row}")).into());

@@ -118,7 +118,8 @@ impl Existing {
         let account_id = account_id.map(str::to_owned);
         let digest = input.digest.to_string();
         let action = input.layout.action;
-        let header = Header::new(digest, input.rows.len(), target.to_owned(), account_id, action);
+        let mut header = Header::new(digest, input.rows.len(), target.to_owned(), account_id, action);
+        header.shard = input.part.map(|part| part.shard.to_string());
         let path = settings.journal();
         files::check_regular("the journal", &path, "move it away, or name another report with --output")?;
         let mut existing = Self { header, path, unfinished: None, discarded: None };
@@ -141,7 +142,8 @@ impl Existing {
         let Some(history) = replayed.history else {
             return Ok(journal.remove()?); // not even its header was complete: nothing had been sent
         };
-        let job = |header: &Header| (header.input_xxh3.clone(), header.rows, header.action);
+        let job =
+            |header: &Header| (header.input_xxh3.clone(), header.rows, header.action, header.shard.clone());
         let same_input = job(&history.header) == job(&self.header);
         // A complete report can be written again, and the rows that it left out can be sent, unless it has replaced
         // its own input.
@@ -173,6 +175,15 @@ impl Existing {
                     HumanCount(history.header.rows.into())
                 ),
                 "use --resume to continue it, or --discard to delete its journal"
+            ));
+        }
+        let (was, is) = (&history.header.shard, &self.header.shard);
+        if was != is {
+            let [was, is] =
+                [was, is].map(|it| it.as_ref().map_or("all of it".to_owned(), |it| format!("shard {it}")));
+            bail!(Hinted::new(
+                format!("the run recorded in `{own}` takes of its input {was}, but this one would take {is}"),
+                "give the same --shard, or name another report with --output"
             ));
         }
         if !same_input {

@@ -18,6 +18,7 @@ mod settings;
 mod next_steps;
 pub mod finish;
 mod failure;
+mod shard;
 mod status;
 mod record;
 mod summary;

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::action::Action;
+use crate::input::Shard;
 
 /// Whether a path stands for standard input or output.
 pub(super) fn is_stream(path: &Path) -> bool {
@@ -15,6 +16,18 @@ pub(super) fn is_stream(path: &Path) -> bool {
 pub(super) fn report_of(input: &Path, simulated: bool) -> PathBuf {
     let input = if is_stream(input) { Path::new("chime-sweep") } else { input };
     input.with_extension(if simulated { "simulated.csv" } else { "report.csv" })
+}
+
+/// The same for a shard: `numbers.csv` → `numbers.shard-2-of-4.report.csv`.
+pub(super) fn report_of_shard(input: &Path, shard: Option<Shard>, simulated: bool) -> PathBuf {
+    let report = report_of(input, simulated);
+    let Some(shard) = shard else { return report };
+    let kind = if simulated { "simulated" } else { "report" };
+    report.with_extension("").with_extension(format!(
+        "shard-{}-of-{}.{kind}.csv",
+        shard.number(),
+        shard.count()
+    ))
 }
 
 /// The report itself, unless it would be replaced by that of a rehearsal: `numbers.report.csv` →

@@ -9,7 +9,7 @@ use super::failure::UsageError;
 use super::outputs::print;
 use super::reading::{self, Reader};
 use super::service::Service;
-use super::{settings, status};
+use super::{settings, shard, status};
 use crate::aws::Environment;
 use crate::aws::credentials::Identity;
 use crate::aws::rate_cache::RateCache;
@@ -30,6 +30,7 @@ use crate::text::printable;
 /// If the input cannot be read, or the service cannot be asked.
 pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> anyhow::Result<ExitStatus> {
     status::check_written(&args.input)?;
+    let shard = args.shard.map(|shard| shard::resolve(shard, |name| env.get(name))).transpose()?;
     let source = Source::open(&args.input)?;
     let shows_all = args.all || args.json;
     let shown = if shows_all { usize::MAX } else { EXAMPLES };
@@ -46,7 +47,8 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
             false => Ok(Asked::Identity(runtime.block_on(Identity::planned(&aws, env)))),
         },
     );
-    let (input, asked) = (input?, asked?);
+    let (mut input, asked) = (input?, asked?);
+    shard.into_iter().for_each(|shard| input.take(shard));
     if let Asked::Identity(identity) = &asked {
         identity.check_account(&aws)?;
     }

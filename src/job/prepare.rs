@@ -81,7 +81,8 @@ impl<'a> Run<'a> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (input, service) =
             beside(|| Input::read(&source, &columns), || Service::open(&settings.service, env, &runtime));
-        let input = input?;
+        let mut input = input?;
+        settings.shard.into_iter().for_each(|shard| input.take(shard));
         anyhow::ensure!(
             settings.mode != Mode::Rerun || input.layout.is_report(),
             "`{}` is not a chime-sweep report; use `chime-sweep run` for it",

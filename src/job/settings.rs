@@ -15,7 +15,7 @@ use jiff::{ToSpan, ZonedDateTime};
 
 use super::existing::{ExistingReport, ReportSettings, UnfinishedRun};
 use super::hook::HookSettings;
-use super::names::{is_stream, report_of, report_of_action, report_of_rerun, same_file, same_place};
+use super::names::{is_stream, report_of_action, report_of_rerun, report_of_shard, same_file, same_place};
 use super::outputs::Outputs;
 use super::service::{ServiceChoice, ServiceSettings};
 use crate::action::Action;
@@ -25,7 +25,7 @@ use crate::cli::{
     StopArgs, UndoArgs,
 };
 use crate::hint::Hinted;
-use crate::input::{InputOptions, NO_COLUMN};
+use crate::input::{InputOptions, NO_COLUMN, Shard};
 use crate::plan::Choice;
 use crate::pool::PoolSettings;
 use crate::pool::pace::PaceSettings;
@@ -47,6 +47,8 @@ pub(crate) struct JobSettings {
     /// What is to be done with the numbers of the file, if they are not its rows as they stand; how it is read is the
     /// file's own then.
     pub(crate) derive: Option<Action>,
+    /// What of it this process takes, if others take the rest.
+    pub(crate) shard: Option<Shard>,
     /// Which of its rows are sent.
     pub(crate) choice: Choice,
     /// Where the report goes.
@@ -114,7 +116,7 @@ impl JobSettings {
     ///
     /// # Errors
     /// If the arguments contradict each other.
-    pub(crate) fn of_run(args: RunArgs, now: &ZonedDateTime) -> anyhow::Result<Self> {
+    pub(crate) fn of_run(args: RunArgs, shard: Option<Shard>, now: &ZonedDateTime) -> anyhow::Result<Self> {
         let report_copy = args.output.as_deref().is_some_and(is_stream);
         let report = match args.output {
             Some(output) if !report_copy => output,
@@ -122,7 +124,7 @@ impl JobSettings {
                 "standard input has no name to derive the report's from: name the report with --output, or show it \
                  with `--output -`"
             ),
-            _ => report_of(&args.input, args.job.simulate),
+            _ => report_of_shard(&args.input, shard, args.job.simulate),
         };
         if !args.input.is_dir() && same_file(&report, &args.input) {
             bail!(Hinted::new(
@@ -135,6 +137,7 @@ impl JobSettings {
         let existing = if replace { ExistingReport::Replace } else { ExistingReport::Keep };
         let mut settings =
             Self::of_job(Mode::Run, args.job, args.input, (report, existing), report_copy, now)?;
+        settings.shard = shard;
         if args.continues {
             settings.report.unfinished = UnfinishedRun::Continue;
         }
@@ -224,6 +227,7 @@ impl JobSettings {
             input,
             columns: columns_and_lanes(job.columns, job.lanes, &job.aws),
             derive: None,
+            shard: None,
             choice: choice(job.choice),
             report: ReportSettings { path: report, existing, unfinished },
             outputs: Outputs {
@@ -309,7 +313,7 @@ impl JobSettings {
         match (self.mode, self.derive, self.service.choice.is_simulated()) {
             (_, Some(action), simulated) => report_of_action(&self.input, action, simulated),
             (Mode::Rerun, _, simulated) => report_of_rerun(&self.input, simulated),
-            (.., simulated) => report_of(&self.input, simulated),
+            (.., simulated) => report_of_shard(&self.input, self.shard, simulated),
         }
     }
 

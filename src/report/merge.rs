@@ -16,7 +16,8 @@ use crate::input::{
 const SHOWN: usize = 3;
 
 /// Writes the report on `input`, which was read from `source`: each row has its cells from the one of the `reports` that
-/// has the row next. Rows that ask for nothing are the input's, whether the reports have them or not.
+/// has the row next. Rows that ask for nothing are the input's, whether the reports have them or not;
+/// those that another process takes are left out.
 ///
 /// # Errors
 /// If a row is in none of the reports or in two, or a report has a row that the input does not have there. Also if a
@@ -34,8 +35,10 @@ pub(crate) fn merge(
     (0..heads.parts.len()).try_for_each(|part| heads.advance(part))?;
     let looked = heads.parts.iter().any(|part| part.layout.has_places());
     rewrite(out, source, input, looked, |lines, row, record, prior| {
-        if input.rows.standing(row) == Standing::Ignored {
-            return Ok(lines.write(record, prior, &Cells::default())?);
+        match input.rows.standing(row) {
+            Standing::Elsewhere => return Ok(()),
+            Standing::Ignored => return Ok(lines.write(record, prior, &Cells::default())?),
+            _ => {}
         }
         let own = own(&input.layout, record.fields, prior);
         let (part, cells) = heads.take(&own).ok_or_else(|| heads.gap(record.line))?;

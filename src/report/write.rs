@@ -93,8 +93,10 @@ pub fn write<'a>(
     mut written: impl FnMut(Written<'_>),
 ) -> Result<(), ReportError> {
     rewrite(out, source, input, place.looked, |lines, row, record, prior| {
-        if input.rows.standing(row) == Standing::Ignored {
-            return Ok(lines.write(record, prior, &Cells::default())?);
+        match input.rows.standing(row) {
+            Standing::Elsewhere => return Ok(()),
+            Standing::Ignored => return Ok(lines.write(record, prior, &Cells::default())?),
+            _ => {}
         }
         let changed = || ReportError::Changed { name: source.name().into() };
         let shown = shown(input, row, record, &mut result_of).ok_or_else(changed)?;
@@ -192,7 +194,7 @@ fn shown<'a>(
             Verdict::Invalid(error) => of_report(Status::Invalid, error.code(), error.to_string(), None),
             _ => return None,
         },
-        (Standing::Ignored, _) => return None,
+        (Standing::Ignored | Standing::Elsewhere, _) => return None,
     })
 }
 

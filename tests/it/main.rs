@@ -40,6 +40,8 @@ mod scenarios;
 #[cfg(unix)]
 mod screen;
 #[cfg(unix)]
+mod shard;
+#[cfg(unix)]
 mod simulate;
 mod some_rows;
 mod spreadsheet;

@@ -117,7 +117,7 @@ fn what_is_not_all_of_the_input_once_is_refused_and_the_row_is_named() {
     ] {
         let ended = job.command(&format!("merge numbers.csv {arguments}"));
         ended.exits(1);
-        messages.iter().for_each(|message| drop(ended.says(message)));
+        ended.says_all(&messages);
         ended.same("files", job.files(), files.clone());
     }
 }

@@ -107,6 +107,7 @@ Examples:
 
 pub(super) const MERGE_EXAMPLES: &str = "\
 Examples:
+  chime-sweep run numbers.csv --shard 1/2; chime-sweep run numbers.csv --shard 2/2
   chime-sweep merge numbers.csv numbers.shard-*.report.csv
       writes numbers.report.csv, as one run would have; nothing is written if a row is in none of the reports or in two,
       or if one of them is not finished
@@ -186,7 +187,7 @@ pub(super) fn exit_codes() -> String {
     }
     text.push_str(
         "\n\nAfter 3, 4, 130 and 143, `chime-sweep rerun` continues from the report, or `--resume` from the journal if \
-         there is no report. The message says what is safe, and which command to go on with.\n\n\
+         there is no report; `run --continue` does either. The message says what is safe, and which command to go on with.\n\n\
          `chime-sweep status` also says 0 while the run is going on, and 4 if it was cut short.",
     );
     text

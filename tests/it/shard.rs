@@ -31,10 +31,8 @@ fn the_reports_of_all_shards_become_that_of_one_run() {
     whole.sweep("").exits(3);
     let comparable = |report: &str| {
         let mut rows = rows(report);
-        let of_one_run = |row: &mut super::harness::Row| {
-            ["request_id", "completed_at"].map(|column| row.remove(column));
-        };
-        rows.iter_mut().for_each(of_one_run);
+        rows.iter_mut()
+            .for_each(|row| row.retain(|name, _| !["request_id", "completed_at"].contains(&&**name)));
         rows
     };
     let expected = comparable(&whole.read("numbers.report.csv"));
@@ -45,18 +43,11 @@ fn the_reports_of_all_shards_become_that_of_one_run() {
         for shard in 1..=count {
             job.sweep(&format!("--shard {shard}/{count}"));
             let report = shard_report(shard, count);
-            job.command(&format!("status {report}"));
-            // A lane is in one report.
             reports = format!("{reports} {report}");
         }
         let ended = job.command(&format!("merge numbers.csv{reports}"));
         ended.exits(3).same("rows", comparable(&job.read("numbers.report.csv")), expected.clone());
         ended.check(service.asked_once(), "each number was sent by one shard");
-        let order = |report: &str| {
-            report.lines().map(|line| line.split(",,").next().map(str::len)).collect::<Vec<_>>()
-        };
-        let (merged, whole) = (job.read("numbers.report.csv"), whole.read("numbers.report.csv"));
-        ended.same("lines", order(&merged).len(), order(&whole).len());
         // Without one of them it is not whole.
         if count > 1 {
             let others = reports.trim_start().split_once(' ').expect("several").1;
@@ -73,7 +64,9 @@ fn an_array_that_is_killed_and_requeued_is_done_by_one_command() {
         "[latency]\nmean = '30ms'\njitter = '10ms'\n[[fault]]\ndoes = 'drop'\napplied = true\np = 0.1\n",
     );
     let mut input = "voice_connector_id,phone_number,region\n".to_owned();
-    (0..90).for_each(|n| drop(writeln!(input, "vc,{},{}", number(n), REGIONS[n * n % 5])));
+    for n in 0..90 {
+        let _ = writeln!(input, "vc,{},{}", number(n), REGIONS[n * n % 5]);
+    }
     let job = Job::on(&service, &input).env("SLURM_ARRAY_TASK_COUNT", "3").env("SLURM_ARRAY_TASK_MIN", "0");
     let start = |task: usize| {
         let more = "--yes --continue --shard auto --batch-size 4 --concurrency 2";
@@ -91,7 +84,9 @@ fn an_array_that_is_killed_and_requeued_is_done_by_one_command() {
     }
     assert!(killed >= 4, "{killed}");
     let tasks: Vec<_> = (0..3).map(start).collect();
-    tasks.into_iter().for_each(|task| drop(task.end().exits(0).code));
+    for task in tasks {
+        task.end().exits(0);
+    }
     let ended = job.command("merge numbers.csv numbers.shard-1-of-3.report.csv numbers.shard-2-of-3.report.csv numbers.shard-3-of-3.report.csv");
     ended.exits(0);
     let merged = rows(&job.read("numbers.report.csv"));
@@ -137,7 +132,8 @@ fn the_journal_of_another_shard_is_not_resumed() {
     ended.exits(3).says("invalid");
     // The report of one shard is not that of another.
     job.sweep("--shard 2/2 --continue -o out.csv").exits(1).says("is not the report of `numbers.csv`");
-    // It can be rerun and verified like any other.
+    // It can be looked at, rerun and verified like any other.
+    job.command("status out.csv").exits(3).prints("invalid");
     let url = service.url();
     let requests = service.requests();
     let ended = job.command(&format!("rerun out.csv --yes --endpoint-url {url}"));

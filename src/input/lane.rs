@@ -3,6 +3,8 @@
 //! The service's limit is that of an account in a region, so each lane is paced and may be held up by itself. Columns of
 //! the input put a row into its lane; without them there is one. Must not know what an account's credentials are.
 
+use std::fmt;
+
 use indexmap::{Equivalent, IndexSet};
 
 /// The index of a lane of the input, from 0, in order of first appearance.
@@ -28,6 +30,15 @@ pub struct LaneName<'a> {
     pub who: &'a str,
     /// The region.
     pub region: &'a str,
+}
+
+/// `prod us-east-1`.
+impl fmt::Display for LaneName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { who, region } = *self;
+        let between = if who.is_empty() || region.is_empty() { "" } else { " " };
+        write!(f, "{}{between}{}", who.escape_debug(), region.escape_debug())
+    }
 }
 
 /// The lanes of an input.

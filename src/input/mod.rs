@@ -45,12 +45,12 @@ pub use status::Status;
 
 pub(crate) use column::Prior;
 pub(crate) use connector::is_like_those_of_aws;
-pub(crate) use header::{Connector, Header, NO_COLUMN};
+pub(crate) use header::{Connector, Header, NO_COLUMN, Who};
 pub(crate) use ignored::is_ignored;
 pub(crate) use reader::{Record, Records};
 #[cfg(test)]
 pub(crate) use row::RowError;
-pub(crate) use row::{Verdict, judge};
+pub(crate) use row::{Verdict, judge, lane_of};
 pub(crate) use row_key::RowKey;
 pub(crate) use rows::EXAMPLES;
 pub(crate) use shard::Shard;

@@ -297,6 +297,11 @@ fn connector<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Result<&'a str, Row
     }
 }
 
+/// The row's lane; `None` if it has no valid one.
+pub(crate) fn lane_of<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Option<LaneName<'a>> {
+    lane(layout, row).ok()
+}
+
 fn lane<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Result<LaneName<'a>, RowError<'a>> {
     let LaneColumns { region, default_region, who, who_is, default_who } = &layout.lane;
     let cell = |column: Option<usize>, what, default: &'a str| match column {

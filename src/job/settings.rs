@@ -8,6 +8,7 @@ mod tests;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -265,6 +266,7 @@ impl JobSettings {
                 },
                 max_attempts: job.pace.max_attempts,
                 max_failures: None,
+                failed: Arc::default(),
                 doubts_list: false,
                 give_up_after: job.stop.give_up_after,
                 patience: UNATTENDED_PATIENCE,

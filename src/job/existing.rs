@@ -90,6 +90,8 @@ pub(crate) enum UnfinishedRun {
 pub(crate) struct Existing {
     header: Header,
     path: PathBuf,
+    /// The report, and what to do with an existing one.
+    report: (PathBuf, ExistingReport),
     unfinished: Option<(Journal, History)>,
     /// A run that is to be forgotten.
     discarded: Option<(Journal, History)>,
@@ -129,7 +131,8 @@ impl Existing {
         header.shard = input.part.map(|part| part.shard.to_string());
         let path = settings.journal();
         files::check_regular("the journal", &path, "move it away, or name another report with --output")?;
-        let mut existing = Self { header, path, unfinished: None, discarded: None };
+        let report = (settings.path.clone(), settings.existing);
+        let mut existing = Self { header, path, report, unfinished: None, discarded: None };
         if let Some((journal, replayed)) = Journal::open(&existing.path, input.rows.len())? {
             existing.judge(settings, journal, replayed)?;
         }
@@ -320,7 +323,7 @@ impl Existing {
             return Ok((journal, source));
         }
         let journal = Journal::create(&self.path, &[Entry::Header(self.header), session])?;
-        match keep() {
+        match check_same(&self.report, &digest).and_then(|()| keep()) {
             Ok(source) => Ok((journal, source)),
             Err(error) => {
                 journal.remove()?;
@@ -328,6 +331,25 @@ impl Existing {
             }
         }
     }
+}
+
+/// Checks, once this process alone has the journal, that no other has begun and ended since the report was looked at. One
+/// that is the input has this `digest`.
+fn check_same((report, existing): &(PathBuf, ExistingReport), digest: &str) -> anyhow::Result<()> {
+    let is_same = match existing {
+        ExistingReport::Keep => !report.exists(),
+        ExistingReport::Replace => true,
+        ExistingReport::Update => File::open(report).and_then(Digest::of).is_ok_and(|is| *is == *digest),
+    };
+    let shown = report.display();
+    anyhow::ensure!(
+        is_same,
+        Hinted::new(
+            format!("another process has written the report `{shown}` in the meantime"),
+            "give the command again"
+        )
+    );
+    Ok(())
 }
 
 /// Checks that the report may be written: a report is replaced only if the settings say so, any other file never.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::harness::{Job, Service, csv, csv_of_three, number, wait_until};
+use super::harness::{Job, Service, Terminal, Typed, csv, csv_of_three, number, wait_until};
 
 const REPORT: &str = "numbers.report.csv";
 const SLOW: &str = "latency = { mean = '60ms' }";
@@ -121,6 +121,30 @@ fn the_second_of_two_fails_and_changes_nothing() {
     second.exits(1).says("another chime-sweep process is working on this report");
     first.end().exits(0).agrees_with(&service);
     assert!(service.asked_once());
+}
+
+#[test]
+fn what_another_process_has_done_before_it_began_is_not_lost() {
+    let Some(terminal) = Terminal::find() else { return };
+    for (limit, question) in [(0, "Remove 3 numbers? [y/N]"), (1, "Remove 2 numbers? [y/N]")] {
+        let service = Service::playing("");
+        let job = Job::on(&service, csv(3));
+        if limit > 0 {
+            job.sweep(&format!("--continue --limit {limit}")).exits(3);
+        }
+        let done = csv(3);
+        let done = done.lines().map(|line| match line.starts_with("vc,") {
+            true => format!("{line},succeeded,,,1,r,\n"),
+            false => format!("{line},status,error_code,error_message,attempts,request_id,completed_at\n"),
+        });
+        let done: String = done.collect();
+        let requests = service.requests();
+        let dialogue = [(question, Typed::File(REPORT, &done)), (question, Typed::Keys("y\n"))];
+        let (code, shown) = terminal.run(&job, &job.run_arguments("--continue"), &dialogue);
+        assert!(shown.contains("another process has written the report"), "{shown}");
+        assert_eq!((code, service.requests(), job.read(REPORT)), (Some(1), requests, done), "{shown}");
+        assert!(!job.journal().exists(), "{shown}");
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ fn where_there_is_nothing_it_runs_and_where_all_is_done_it_sends_nothing() {
     ended.same("report", job.read(REPORT), report).same("record", job.read("numbers.report.json"), record);
     ended.check(job.read("result.txt").contains("CHIME_SWEEP_RESULT_STATUS=succeeded"), "the hook");
     ended.check(job.read("summary.json").contains("\"all_succeeded\": true"), "the summary");
+    job.sweep("--continue --verify").exits(0).says("report and service agree");
     // It needs neither a service nor keys.
     let away = Job::new(csv(3));
     away.write(REPORT, job.read(REPORT));
@@ -109,6 +110,23 @@ fn a_complete_report_is_a_report_though_its_journal_is_still_there() {
     let ended = job.sweep("--continue");
     ended.exits(0).statuses(&["succeeded"; 6]).agrees_with(&service);
     ended.same("files", job.files(), ["numbers.csv", REPORT]);
+}
+
+#[test]
+fn a_run_that_was_to_replace_a_report_is_resumed_beside_it() {
+    let service = Service::playing(SLOW);
+    let job = Job::on(&service, csv(8));
+    job.sweep("--not-found-is-success").exits(0);
+    let before = service.requests();
+    let running = job.start_sweep(&format!("--overwrite --not-found-is-success {ONE_BY_ONE}"));
+    service.wait_for_requests(before + 3);
+    running.kill();
+    let ended = job.sweep("--continue --not-found-is-success");
+    ended.exits(0).column_is("error_code", &["NotFound"; 8]).same(
+        "files",
+        job.files(),
+        ["numbers.csv", REPORT],
+    );
 }
 
 #[test]

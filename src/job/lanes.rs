@@ -14,7 +14,7 @@ use super::service::{Service, ServiceChoice, ServiceSettings, simulator};
 use crate::aws::credentials::Identity;
 use crate::aws::{AwsArgs, Environment};
 use crate::hint::Hinted;
-use crate::input::{Input, InputOptions, LaneId, LaneName, Rows, Source, Standing};
+use crate::input::{Input, InputError, InputOptions, LaneId, LaneName, Rows, Shard, Source, Standing};
 use crate::plan::Plan;
 use crate::report::{Place, Places};
 use crate::terminal::overview::LaneOverview;
@@ -36,7 +36,7 @@ pub(crate) struct Lanes {
     are_named: bool,
 }
 
-/// Reads an input, and opens the services that its rows need: at the same time, unless its rows name them. `is_called`: what
+/// Reads an input, or its `shard`, and opens the services that its rows need: at the same time, unless its rows name them. `is_called`: what
 /// a row's standing must be to need its service.
 ///
 /// # Errors
@@ -44,17 +44,23 @@ pub(crate) struct Lanes {
 pub(super) fn open(
     source: &Source,
     columns: &InputOptions,
+    shard: Option<Shard>,
     settings: &ServiceSettings,
     is_called: impl Fn(Standing) -> bool,
     env: &Environment,
     runtime: &Runtime,
 ) -> anyhow::Result<(Input, Lanes)> {
+    let read = || {
+        let mut input = Input::read(source, columns)?;
+        shard.into_iter().for_each(|shard| input.take(shard));
+        Ok::<_, InputError>(input)
+    };
     if Input::has_lanes(source, columns)? {
-        let input = Input::read(source, columns)?;
+        let input = read()?;
         let lanes = Lanes::open(settings, &input, is_called, env, runtime)?;
         return Ok((input, lanes));
     }
-    let (input, service) = beside(|| Input::read(source, columns), || Service::open(settings, env, runtime));
+    let (input, service) = beside(read, || Service::open(settings, env, runtime));
     Ok((input?, Lanes::one(service?)))
 }
 

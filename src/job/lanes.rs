@@ -17,7 +17,7 @@ use crate::hint::Hinted;
 use crate::input::{Input, InputError, InputOptions, LaneId, LaneName, Rows, Shard, Source, Standing};
 use crate::plan::Plan;
 use crate::report::{Place, Places};
-use crate::terminal::overview::LaneOverview;
+use crate::terminal::lane_overview::LaneOverview;
 
 /// How many lanes are opened at a time: each may ask STS.
 const AT_ONCE: usize = 32;

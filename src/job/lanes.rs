@@ -14,7 +14,7 @@ use super::service::{Service, ServiceChoice, ServiceSettings, simulator};
 use crate::aws::credentials::Identity;
 use crate::aws::{AwsArgs, Environment};
 use crate::hint::Hinted;
-use crate::input::{Input, InputError, InputOptions, LaneId, LaneName, Rows, Shard, Source, Standing};
+use crate::input::{Input, InputOptions, LaneId, LaneName, Rows, Shard, Source, Standing};
 use crate::plan::Plan;
 use crate::report::{Place, Places};
 use crate::terminal::overview::LaneOverview;
@@ -50,11 +50,7 @@ pub(super) fn open(
     env: &Environment,
     runtime: &Runtime,
 ) -> anyhow::Result<(Input, Lanes)> {
-    let read = || {
-        let mut input = Input::read(source, columns)?;
-        shard.into_iter().for_each(|shard| input.take(shard));
-        Ok::<_, InputError>(input)
-    };
+    let read = || Input::read(source, columns).map(|input| input.of_shard(shard));
     if Input::has_lanes(source, columns)? {
         let input = read()?;
         let lanes = Lanes::open(settings, &input, is_called, env, runtime)?;

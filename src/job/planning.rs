@@ -16,7 +16,7 @@ use crate::aws::credentials::Identity;
 use crate::aws::rate_cache::RateCache;
 use crate::cli::PlanArgs;
 use crate::cli::exit::ExitStatus;
-use crate::input::{EXAMPLES, Input, InputError, RowFlags, RowId, Rows, Source, Standing};
+use crate::input::{EXAMPLES, Input, RowFlags, RowId, Rows, Source, Standing};
 use crate::inventory::Rules;
 use crate::plan::{Plan, Selection};
 use crate::pool::pace::Rate;
@@ -40,11 +40,7 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let rate = args.reading.calls.rate;
     let (service_settings, pool) = reading::settings(args.reading);
-    let read = || {
-        let mut input = Input::read_showing(&source, &columns, shown)?;
-        shard.into_iter().for_each(|shard| input.take(shard));
-        Ok::<_, InputError>(input)
-    };
+    let read = || Input::read_showing(&source, &columns, shown).map(|input| input.of_shard(shard));
     let has_lanes = Input::has_lanes(&source, &columns)?;
     let (input, asked) = match (args.check, has_lanes) {
         (true, true) => {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::harness::{Job, Service, csv, number, rows, wait_until};
+use super::harness::{Job, Running, Service, csv, number, rows, wait_until};
 
 const REGIONS: [&str; 5] = ["us-east-1", "us-west-2", "eu-west-1", "ap-south-1", "ca-central-1"];
 /// The lanes in which the rows are: the first has four numbers, the second three …
@@ -79,7 +79,7 @@ fn an_array_that_is_killed_and_requeued_is_done_by_one_command() {
         let before = service.requests();
         let mut tasks: Vec<_> = (0..3).map(start).collect();
         wait_until("some requests have arrived", || {
-            service.requests() >= before + 2 + round || tasks.iter_mut().all(|task| task.has_ended())
+            service.requests() >= before + 2 + round || tasks.iter_mut().all(Running::has_ended)
         });
         killed += tasks.into_iter().map(|task| usize::from(task.kill().code.is_none())).sum::<usize>();
     }

@@ -119,7 +119,12 @@ Examples:
   chime-sweep simulate
       prints the environment that other clients need, and serves until Ctrl-C
   chime-sweep simulate --listen 127.0.0.1:8080 --scenario fixtures/scenarios/throttled.toml
-      on a known port, with a limit";
+      on a known port, with a limit
+
+Each account has its own numbers and limit in each region. The key of an account is AKIASIMU and its 12 digits, with
+the secret that is printed; `aws sts assume-role` lends the keys of a role in any account. In a scenario, a table
+[[lane]] with `account`, `region` or both overrides `latency`, `throttle`, `fault` or `outage` there, and [sts] says
+how long a role's keys last (`keys_last`) and which roles are `denied`: see fixtures/scenarios/lanes.toml.";
 
 pub(super) const CSV: &str = "\
 The input is a CSV file with a header, in UTF-8. So is the report that a run writes.

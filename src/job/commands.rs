@@ -150,10 +150,12 @@ fn simulate(args: &SimulateArgs) -> anyhow::Result<()> {
     let simulator = Simulator::start(scenario, args.listen)?;
     let exports = format!(
         "# a simulator of the Amazon Chime SDK Voice service; Ctrl-C stops it\n\
+         # another account: AWS_ACCESS_KEY_ID={}, with its own 12 digits, or `aws sts assume-role`\n\
          export AWS_ENDPOINT_URL={}\n\
          export AWS_ACCESS_KEY_ID={}\n\
          export AWS_SECRET_ACCESS_KEY={}\n\
          export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1",
+        simulator::keys_of("111111111111").0,
         simulator.url(),
         simulator::ACCESS_KEY_ID,
         simulator::SECRET_ACCESS_KEY

@@ -11,13 +11,14 @@ use tokio::runtime::Runtime;
 use super::beside::beside;
 use super::failure::explained;
 use super::service::{Service, ServiceChoice, ServiceSettings, simulator};
+use crate::aws::credentials::CredentialSources;
 use crate::aws::credentials::Identity;
 use crate::aws::{AwsArgs, Environment};
 use crate::hint::Hinted;
 use crate::input::{Input, InputOptions, LaneId, LaneName, Rows, Shard, Source, Standing};
 use crate::plan::Plan;
 use crate::report::{Place, Places};
-use crate::terminal::overview::LaneOverview;
+use crate::terminal::lane_overview::LaneOverview;
 
 /// How many lanes are opened at a time: each may ask STS.
 const AT_ONCE: usize = 32;
@@ -32,7 +33,7 @@ pub(crate) struct Lanes {
     services: Vec<Option<Service>>,
     /// What messages call them.
     names: Vec<String>,
-    /// Whether the input names them.
+    /// Whether there are several.
     are_named: bool,
 }
 
@@ -92,8 +93,9 @@ impl Lanes {
             ServiceChoice::Simulator { scenario } => Some(Arc::new(simulator(scenario.as_deref())?)),
             ServiceChoice::Aws(_) => None,
         };
+        let shared = &CredentialSources::default();
         let open = async |name: LaneName<'_>| match (&settings.choice, &simulator) {
-            (ServiceChoice::Aws(args), _) => Service::aws(&args_of(args, name), env, settings).await,
+            (ServiceChoice::Aws(args), _) => Service::aws(&args_of(args, name), env, settings, shared).await,
             (_, Some(simulator)) => Service::simulated(Arc::clone(simulator), name, settings),
             (ServiceChoice::Simulator { .. }, None) => bail!("the simulator did not start"),
         };
@@ -101,19 +103,22 @@ impl Lanes {
             .map(async |(name, line)| if line.is_some() { Some(open(name).await) } else { None })
             .buffered(AT_ONCE);
         let opened: Vec<_> = runtime.block_on(opened.collect());
-        let names: Vec<_> = rows.lanes().map(|name| name.to_string()).collect();
+        let are_named = rows.lanes().len() > 1;
+        let name = |name: LaneName<'_>| if are_named { name.to_string() } else { String::new() };
+        let names: Vec<_> = rows.lanes().map(name).collect();
         let (mut services, mut failed) = (Vec::new(), Vec::new());
         for ((service, name), line) in opened.into_iter().zip(&names).zip(&first_lines) {
             let line = line.unwrap_or_default();
             match service.transpose() {
                 Ok(service) => services.push(service),
+                Err(error) if !are_named => return Err(error),
                 Err(error) => failed.push(format!("{name} (line {line}): {}", explained(&error))),
             }
         }
         if !failed.is_empty() {
             bail!(failed.join("\n"));
         }
-        let lanes = Self { services, names, are_named: true };
+        let lanes = Self { services, names, are_named };
         lanes.check_distinct()?;
         Ok(lanes)
     }
@@ -147,7 +152,7 @@ impl Lanes {
         self.services.get(lane.index())?.as_ref()
     }
 
-    /// The only one, if the input does not name any.
+    /// The only one, if there are not several.
     pub(super) fn only(&self) -> Option<&Service> {
         self.services.first()?.as_ref().filter(|_| !self.are_named)
     }
@@ -204,7 +209,10 @@ impl Lanes {
 
     /// Tells the simulator which numbers there are.
     pub(super) fn hold(&self, input: &Input) {
-        self.iter().for_each(|(lane, service)| service.hold(input, lane));
+        for row in input.rows.ids() {
+            let lane = input.rows.lane_of(row).and_then(|lane| self.get(lane));
+            lane.into_iter().for_each(|service| service.hold(input, row));
+        }
     }
 }
 

@@ -327,20 +327,10 @@ impl Existing {
 
 /// Checks that the run in the journal `own` takes what this one takes of the input.
 fn check_shard(own: &Path, was: &Header, is: &Header) -> anyhow::Result<()> {
-    let [was, is] = [was, is].map(|header| match &header.shard {
-        Some(shard) => format!("shard {shard}"),
-        None => "all of it".to_owned(),
-    });
-    anyhow::ensure!(
-        was == is,
-        Hinted::new(
-            format!(
-                "the run recorded in `{}` takes of its input {was}, but this one would take {is}",
-                own.display()
-            ),
-            "give the same --shard, or name another report with --output"
-        )
-    );
+    let name = |header: &Header| header.shard.as_ref().map_or("no".to_owned(), |shard| format!("`{shard}`"));
+    let (own, was, is) = (own.display(), name(was), name(is));
+    let error = format!("the run recorded in `{own}` is {was} shard of its input, but this one is {is}");
+    anyhow::ensure!(was == is, Hinted::new(error, "give the same --shard, or another --output"));
     Ok(())
 }
 

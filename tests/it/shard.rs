@@ -119,11 +119,11 @@ fn the_journal_of_another_shard_is_not_resumed() {
     let running = job.start_sweep("--shard 1/2 --batch-size 1 --concurrency 1 -o out.csv");
     service.wait_for_requests(2);
     running.kill();
-    for (shard, says) in [("--shard 2/2", "would take shard 2/2"), ("", "would take all of it")] {
+    for (shard, says) in [("--shard 2/2", "this one is `2/2`"), ("", "this one is no")] {
         let requests = service.requests();
         for way in ["--resume", "--continue"] {
             let ended = job.sweep(&format!("{shard} {way} -o out.csv"));
-            ended.exits(1).says("takes of its input shard 1/2").says(says);
+            ended.exits(1).says("is `1/2` shard of its input").says(says);
             ended.same("requests", service.requests(), requests);
         }
     }

@@ -94,11 +94,8 @@ impl Input {
         Ok(Self { rows, digest: records.digest(), layout, invalid, notes: notes.finish(), part: None })
     }
 
-    /// Leaves to other processes what is not this `shard`'s, if there is one: it takes whole lanes, by the numbers that
-    /// can be sent.
-    #[must_use]
-    pub(crate) fn of_shard(mut self, shard: Option<Shard>) -> Self {
-        let Some(shard) = shard else { return self };
+    /// Leaves to other processes what is not this shard's: it takes whole lanes, by the numbers that can be sent.
+    pub(crate) fn take(&mut self, shard: Shard) {
         let mut sizes = vec![0; self.rows.lanes().len()];
         let is_pending = |row: &RowId| matches!(self.rows.standing(*row), Standing::Pending { .. });
         for lane in self.rows.ids().filter(is_pending).filter_map(|row| self.rows.lane_of(row)) {
@@ -113,7 +110,6 @@ impl Input {
             (own.iter().filter(|own| **own).count(), self.rows.count(Standing::Elsewhere));
         let rows = u64::from(self.rows.len()) - elsewhere as u64;
         self.part = Some(Part { shard, lanes, of_lanes: own.len(), rows });
-        self
     }
 
     /// The same for a part of it, if there is a `shard`.

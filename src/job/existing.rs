@@ -189,15 +189,7 @@ impl Existing {
                 "use --resume to continue it, or --discard to delete its journal"
             ));
         }
-        let (was, is) = (&history.header.shard, &self.header.shard);
-        if was != is {
-            let [was, is] =
-                [was, is].map(|it| it.as_ref().map_or("all of it".to_owned(), |it| format!("shard {it}")));
-            bail!(Hinted::new(
-                format!("the run recorded in `{own}` takes of its input {was}, but this one would take {is}"),
-                "give the same --shard, or name another report with --output"
-            ));
-        }
+        check_shard(&self.path, &history.header, &self.header)?;
         if !same_input {
             let copy = settings.input_copy();
             let from = if copy.is_file() { format!(" from `{}`", copy.display()) } else { String::new() };
@@ -314,6 +306,15 @@ impl Existing {
             }
         }
     }
+}
+
+/// Checks that the run in the journal `own` takes what this one takes of the input.
+fn check_shard(own: &Path, was: &Header, is: &Header) -> anyhow::Result<()> {
+    let name = |header: &Header| header.shard.as_ref().map_or("no".to_owned(), |shard| format!("`{shard}`"));
+    let (own, was, is) = (own.display(), name(was), name(is));
+    let error = format!("the run recorded in `{own}` is {was} shard of its input, but this one is {is}");
+    anyhow::ensure!(was == is, Hinted::new(error, "give the same --shard, or another --output"));
+    Ok(())
 }
 
 /// Checks, once this process alone has the journal, that no other has begun and ended since the report was looked at. One

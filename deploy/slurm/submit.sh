@@ -3,9 +3,8 @@
 # Queues an array of workers over a folder that all nodes share, and after them the merge of their reports. Prints both
 # jobs' ids. AWS credentials: the profiles that the input names must be in every node's AWS files.
 set -euo pipefail
-export INPUT=$1
-tasks=$2
-workers=$(sbatch --parsable --array="0-$((tasks - 1))" "$(dirname "$0")/worker.sbatch")
+export INPUT=$1 TASKS=$2
+workers=$(sbatch --parsable --array="0-$((TASKS - 1))" "$(dirname "$0")/worker.sbatch")
 merge=$(sbatch --parsable --dependency="afterany:$workers" --job-name=chime-sweep-merge --output=chime-sweep-%j.log \
-    --wrap 'exec chime-sweep merge "$INPUT" "${INPUT%.csv}".shard-*.report.csv --overwrite')
+    --wrap 'exec chime-sweep merge "$INPUT" "${INPUT%.csv}".shard-*-of-$TASKS.report.csv --overwrite')
 echo "$workers $merge"

@@ -19,7 +19,13 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEPLOY = ROOT / "deploy"
 SWEEP = sys.argv[1] if len(sys.argv) == 2 else ROOT / "target" / "release" / "chime-sweep"
-INDEX = {"SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_TASK_COUNT": "4"}
+# What each engine tells a task.
+VARIABLES = {
+    "slurm": {"SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_MIN": "0", "SLURM_ARRAY_TASK_MAX": "3", "SLURM_ARRAY_TASK_STEP": "1",
+              "SLURM_ARRAY_TASK_COUNT": "4"},
+    "kubernetes": {"JOB_COMPLETION_INDEX": "7"},
+    "aws-batch": {"AWS_BATCH_JOB_ARRAY_INDEX": "7", "AWS_BATCH_JOB_ARRAY_SIZE": "8"},
+}
 failures = 0
 
 
@@ -63,10 +69,10 @@ def command_lines():
                 yield path, of_shell(words[2]) if words[0] == "sh" else words
 
 
-def result(words, **variables):
+def result(words, variables):
     """The exit code: 1 for files that are not there, 2 for a command line that is not understood."""
     words = [word.replace("/data/", "/nowhere/") for word in words[1:]]
-    environment = {"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true", **INDEX, **variables}
+    environment = {"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true", **variables}
     done = subprocess.run([SWEEP, *words], env=environment, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stderr
 
@@ -83,9 +89,10 @@ def main():
     check("command lines", sorted(words[:2] for _, words in lines), [["chime-sweep", "merge"]] * 3 + [["chime-sweep", "run"]] * 3)
     for path, words in lines:
         name = f"{path.relative_to(ROOT)}: {shlex.join(words)}"
-        code, said = result(words)
+        variables = VARIABLES[path.parent.name]
+        code, said = result(words, variables)
         check(f"{name} is understood", (code, said if code != 1 else ""), (1, ""))
-        check(f"{name} would not be, with an option that does not exist", result([*words, "--no-such-option"])[0], 2)
+        check(f"{name} would not be, with an option that does not exist", result([*words, "--no-such-option"], variables)[0], 2)
     actions = [action for _, document in documents("aws-batch") for found in values(document, "Action")
                for action in ([found] if isinstance(found, str) else found) if action.startswith("chime:")]
     check("the role may do what `run` needs, and no more", actions, permissions("run, rerun"))

@@ -22,7 +22,7 @@ use chime_sweep::number::PhoneNumber;
 use chime_sweep::plan::Plan;
 use chime_sweep::region::Region;
 use chime_sweep::report::summary::Counted;
-use chime_sweep::report::{self, Place, reconcile};
+use chime_sweep::report::{self, Places, reconcile};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -178,7 +178,7 @@ fn file_report(bencher: Bencher) {
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         let result_of = |row| reconcile::result_of(&history, row, reconcile::Unsent::default());
         let mut counted = Counted::default();
-        report::write(io::sink(), &source, &input, Place::default(), result_of, |row| {
+        report::write(io::sink(), &source, &input, &Places::default(), result_of, |row| {
             counted.add_written(&row, &input);
         })
         .unwrap();

@@ -7,7 +7,7 @@ mod selection;
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
-use crate::input::{ConnectorId, RowId, Rows, Standing};
+use crate::input::{ConnectorId, LaneId, RowId, Rows, Standing};
 pub use selection::{Choice, Selection};
 pub(crate) use selection::{LeftOut, UnknownConnector};
 
@@ -38,13 +38,40 @@ impl Plan {
         Self { rows, batch_size }
     }
 
-    /// Every batch. The connectors take turns, one batch each, so that a slow or refused connector does not hold up
-    /// the rest.
+    /// Every batch.
     pub fn batches(&self) -> impl Iterator<Item = Batch> + use<'_> {
-        let mut waiting: VecDeque<_> = self.groups().collect();
+        self.in_turns(self.groups().collect())
+    }
+
+    /// The batches of each lane of `rows`, by its index. At least one lane.
+    pub fn batches_of_lanes(&self, rows: &Rows) -> Vec<impl Iterator<Item = Batch> + use<'_>> {
+        let mut groups = vec![VecDeque::new(); rows.lanes().len().max(1)];
+        for group in self.groups() {
+            let lane = group.first().map_or_else(LaneId::default, |(connector, _)| rows.lane(*connector));
+            groups[lane.index()].push_back(group);
+        }
+        groups.into_iter().map(|groups| self.in_turns(groups)).collect()
+    }
+
+    /// How many numbers are sent in each lane of `rows`, by its index.
+    #[must_use]
+    pub fn numbers_of_lanes(&self, rows: &Rows) -> Vec<u64> {
+        let mut numbers = vec![0; rows.lanes().len()];
+        for (connector, count) in self.connectors() {
+            numbers[rows.lane(connector).index()] += u64::from(count);
+        }
+        numbers
+    }
+
+    /// The connectors take turns, one batch each, so that a slow or refused connector does not hold up the rest.
+    fn in_turns<'a>(
+        &self,
+        mut waiting: VecDeque<&'a [(ConnectorId, RowId)]>,
+    ) -> impl Iterator<Item = Batch> + use<'a> {
+        let batch_size = self.batch_size.get() as usize;
         std::iter::from_fn(move || {
             let group = waiting.pop_front()?;
-            let (batch, rest) = group.split_at(group.len().min(self.batch_size.get() as usize));
+            let (batch, rest) = group.split_at(group.len().min(batch_size));
             if !rest.is_empty() {
                 waiting.push_back(rest);
             }

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::Timestamp;
 
-use super::job::{ChoiceArgs, InputArgs, JobArgs, ReadArgs};
+use super::job::{ChoiceArgs, InputArgs, JobArgs, LaneArgs, ReadArgs};
 use super::topics;
 use super::values::{ColorWhen, LogFormat, one_or_more, parse_address, parse_duration, parse_moment};
 
@@ -173,6 +173,9 @@ pub struct VerifyArgs {
     /// See [`InputArgs`].
     #[command(flatten)]
     pub(crate) columns: InputArgs,
+    /// See [`LaneArgs`].
+    #[command(flatten)]
+    pub(crate) lanes: LaneArgs,
     /// See [`ReadArgs`].
     #[command(flatten)]
     pub(crate) reading: ReadArgs,
@@ -236,6 +239,9 @@ pub struct PlanArgs {
     /// See [`InputArgs`].
     #[command(flatten)]
     pub(crate) columns: InputArgs,
+    /// See [`LaneArgs`].
+    #[command(flatten)]
+    pub(crate) lanes: LaneArgs,
     /// See [`ReadArgs`].
     #[command(flatten)]
     pub(crate) reading: ReadArgs,

@@ -91,6 +91,9 @@ pub(crate) struct JobArgs {
     /// See [`InputArgs`].
     #[command(flatten)]
     pub(crate) columns: InputArgs,
+    /// See [`LaneArgs`].
+    #[command(flatten)]
+    pub(crate) lanes: LaneArgs,
     /// See [`ChoiceArgs`].
     #[command(flatten)]
     pub(crate) choice: ChoiceArgs,
@@ -123,6 +126,24 @@ pub(crate) struct InputArgs {
     pub(crate) delimiter: Option<u8>,
 }
 
+/// Which columns put a row into its account and region.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Accounts and regions")]
+pub(crate) struct LaneArgs {
+    /// The column with each row's region, by header or position, or `none` [default: region or similar, if there is one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) region_column: Option<String>,
+    /// The column with each row's AWS profile, in the same way [default: profile or similar, if there is one]
+    #[arg(long, value_name = "NAME", conflicts_with = "accounts")]
+    pub(crate) profile_column: Option<String>,
+    /// A file of accounts and the roles to assume there, as c7n-org has it; each row names its account
+    #[arg(long, value_name = "FILE")]
+    pub(crate) accounts: Option<PathBuf>,
+    /// The column with each row's account, by name or id [default: account or similar]
+    #[arg(long, value_name = "NAME", requires = "accounts")]
+    pub(crate) account_column: Option<String>,
+}
+
 /// Which of the rows are sent.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Some of the rows")]
@@ -143,10 +164,10 @@ pub(crate) struct ChoiceArgs {
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
 #[command(next_help_heading = "AWS")]
 pub(crate) struct AwsOptions {
-    /// The region [default: AWS_REGION, AWS_DEFAULT_REGION, the profile's]
+    /// The region, of rows that do not name theirs [default: AWS_REGION, AWS_DEFAULT_REGION, the profile's]
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
-    /// The profile in the AWS files [default: AWS_PROFILE, default]
+    /// The profile in the AWS files, of rows that do not name theirs [default: AWS_PROFILE, default]
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// The endpoint [default: AWS_ENDPOINT_URL_CHIME_SDK_VOICE, AWS_ENDPOINT_URL, the region's]

@@ -16,6 +16,6 @@ pub(crate) use arguments::{
     VerifyArgs,
 };
 pub use environment::{parse, unknown_variables, wants_json};
-pub(crate) use job::{AwsOptions, ChoiceArgs, InputArgs, JobArgs, ReadArgs, StopArgs};
+pub(crate) use job::{AwsOptions, ChoiceArgs, InputArgs, JobArgs, LaneArgs, ReadArgs, StopArgs};
 pub(crate) use values::MaxFailures;
 pub use values::{ColorWhen, LogFormat};

@@ -7,7 +7,7 @@
 mod events;
 mod channel;
 
-pub use channel::{ConsumerGone, Inbox, Outbox, channel};
+pub use channel::{ConsumerGone, Inbox, OfLane, Outbox, channel};
 pub use events::{
     AttemptOutcome, Awaited, Cause, Event, Outcome, Phase, Settlement, State, Stop, StopReason,
 };

@@ -24,11 +24,24 @@ pub struct InputOptions {
     pub number_column: Option<String>,
     /// `--connector`: the connector of all rows; the file then has no such column.
     pub connector: Option<String>,
+    /// `--region-column`: as `connector_column`, or [`NO_COLUMN`].
+    pub region_column: Option<String>,
+    /// `--profile-column`, or with `--accounts` `--account-column`: the same.
+    pub who_column: Option<String>,
+    /// `--accounts`: rows name accounts, not profiles.
+    pub has_accounts: bool,
+    /// `--region`: that of rows that leave it empty.
+    pub region: Option<String>,
+    /// `--profile`: that of rows that leave it empty.
+    pub profile: Option<String>,
     /// `--delimiter`; sniffed from the header if absent.
     pub delimiter: Option<u8>,
     /// What is done with the numbers; if absent, what the report says, else `disassociate`.
     pub action: Option<Action>,
 }
+
+/// In place of a column's header: there is no such column, whatever the headers are.
+pub(crate) const NO_COLUMN: &str = "none";
 
 /// Which field of a row holds what.
 #[derive(Debug, Clone)]
@@ -38,6 +51,8 @@ pub struct Layout {
     pub(crate) width: usize,
     pub(crate) connector: Connector,
     pub(crate) number: usize,
+    /// The columns that put a row into its lane.
+    pub(crate) lane: LaneColumns,
     /// What is done with the numbers.
     pub(crate) action: Action,
     /// Where the columns of an earlier report are.
@@ -56,6 +71,27 @@ pub(crate) enum Connector {
     Given(Box<str>),
 }
 
+/// Where a row's lane comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct LaneColumns {
+    pub(crate) region: Option<usize>,
+    /// Of rows that leave it empty.
+    pub(crate) default_region: Box<str>,
+    pub(crate) who: Option<usize>,
+    /// What the cells of `who` are.
+    pub(crate) who_is: Who,
+    /// Of rows that leave it empty; empty if they may not.
+    pub(crate) default_who: Box<str>,
+}
+
+/// What says whose credentials a row needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Who {
+    #[default]
+    Profile,
+    Account,
+}
+
 impl Connector {
     /// The column, if there is one.
     pub(super) fn column(&self) -> Option<usize> {
@@ -68,6 +104,12 @@ impl Layout {
     #[must_use]
     pub(crate) fn is_export(&self) -> bool {
         self.note.is_some()
+    }
+
+    /// Whether columns put each row into its lane.
+    #[must_use]
+    pub(crate) fn has_lanes(&self) -> bool {
+        self.lane.region.is_some() || self.lane.who.is_some()
     }
 
     /// Whether the input is an earlier run's report.
@@ -126,6 +168,25 @@ const NUMBER: Wanted = Wanted {
     headers: &["phonenumber", "e164phonenumber", "telephonenumber", "telephone", "phone", "number", "e164"],
     // Beside `E164PhoneNumber` in what AWS lists.
     others: &["phonenumberid"],
+};
+
+const REGION: Wanted = Wanted {
+    what: "region",
+    option: "`--region-column`, where `none` is for none of them",
+    headers: &["region", "awsregion"],
+    others: &[],
+};
+const PROFILE: Wanted = Wanted {
+    what: "profile",
+    option: "`--profile-column`, where `none` is for none of them",
+    headers: &["profile", "awsprofile"],
+    others: &[],
+};
+const ACCOUNT: Wanted = Wanted {
+    what: "account",
+    option: "`--account-column`",
+    headers: &["account", "awsaccount", "accountid", "awsaccountid", "accountname"],
+    others: &[],
 };
 
 impl<'a> Header<'a> {
@@ -223,13 +284,40 @@ impl<'a> Header<'a> {
             let column = self.fields.get(number).cloned().unwrap_or_default();
             return Err(InputError::SameColumn { name: self.name.into(), column });
         }
+        let who_column = options.who_column.as_deref();
+        let lane = LaneColumns {
+            region: self.find_any(&REGION, options.region_column.as_deref())?,
+            who: match options.has_accounts {
+                true => Some(self.find(&ACCOUNT, who_column)?),
+                false => self.find_any(&PROFILE, who_column)?,
+            },
+            who_is: if options.has_accounts { Who::Account } else { Who::Profile },
+            default_region: options.region.as_deref().unwrap_or_default().trim().into(),
+            default_who: options
+                .profile
+                .as_deref()
+                .filter(|_| !options.has_accounts)
+                .unwrap_or_default()
+                .into(),
+        };
         let width = self.fields.len();
         let is_status = |header: &String| header.eq_ignore_ascii_case(Column::Status.name());
         let lone_status = self.fields.iter().position(is_status).filter(|_| self.prior.is_none());
         let own = |name: &str| self.positions(|header| header == name).first().copied();
         let note = own("associated_at").and(own("note"));
         let (dialect, prior, action) = (self.dialect, self.prior, options.action.unwrap_or_default());
-        Ok(Layout { dialect, width, connector, number, action, prior, lone_status, note })
+        Ok(Layout { dialect, width, connector, number, lane, action, prior, lone_status, note })
+    }
+
+    /// The same for a column that need not be there.
+    fn find_any(&self, wanted: &Wanted, named: Option<&str>) -> Result<Option<usize>, InputError> {
+        if named == Some(NO_COLUMN) {
+            return Ok(None);
+        }
+        match self.find(wanted, named) {
+            Err(InputError::MissingColumn { .. } | InputError::NoHeader { .. }) => Ok(None),
+            found => found.map(Some),
+        }
     }
 
     /// The one column of this kind: the one `named`, else the one with a known header.

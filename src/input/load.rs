@@ -107,6 +107,14 @@ impl Input {
         Ok(None)
     }
 
+    /// Whether columns put each row into its account and region.
+    ///
+    /// # Errors
+    /// If the header cannot be read, or is not an input's.
+    pub(crate) fn has_lanes(source: &Source, options: &InputOptions) -> Result<bool, InputError> {
+        Ok(Header::read(source, options)?.0.layout(options)?.has_lanes())
+    }
+
     /// Whether the source's header has the columns of a report.
     ///
     /// # Errors

@@ -31,12 +31,14 @@ use csv::ByteRecord;
 
 use super::column::{Column, Prior};
 use super::connector::{self, ConnectorError};
-use super::header::{Connector, Layout};
+use super::header::{Connector, LaneColumns, Layout, Who};
 use super::ignored::is_ignored;
+use super::lane::LaneName;
 use super::row_key::RowKey;
 use super::status::{Said, Status, text};
 use crate::action::Action;
 use crate::number::{NumberError, PhoneNumber};
+use crate::region::Region;
 use crate::text::{escaped, masked_digits, plain};
 
 /// The most characters of a cell that a message quotes.
@@ -58,6 +60,7 @@ const UNKNOWN_STATUS: &str = "UnknownStatus";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict<'a> {
     Pending {
+        lane: LaneName<'a>,
         connector: &'a str,
         number: PhoneNumber,
         unanswered: bool,
@@ -65,7 +68,8 @@ pub(crate) enum Verdict<'a> {
     },
     /// With what can still be read of it.
     Finished {
-        connector: Option<&'a str>,
+        /// With its lane.
+        connector: Option<(LaneName<'a>, &'a str)>,
         number: Option<PhoneNumber>,
         trace: Trace,
     },
@@ -128,6 +132,10 @@ pub(crate) enum RowError<'a> {
     DamagedConnector(&'a str),
     #[error("the phone number is empty")]
     EmptyNumber,
+    #[error("{} is not an AWS region, such as `us-east-1`; if the column is about something else, use --region-column none", quoted(.0))]
+    Region(&'a str),
+    #[error("the {} is empty", match .0 { Who::Profile => "profile", Who::Account => "account" })]
+    EmptyWho(Who),
     #[error("{} {error}", quoted(.text))]
     Number { text: &'a str, error: NumberError },
 }
@@ -139,7 +147,10 @@ pub(crate) fn judge<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Verdict<'a> 
     }
     let prior = layout.prior(row);
     let said = prior.as_ref().map_or(Said::Nothing, Prior::said);
-    let asked = || Ok((connector(layout, row)?, number(layout, row)?));
+    let asked = || {
+        let (connector, number) = (connector(layout, row)?, number(layout, row)?);
+        Ok((lane(layout, row)?, connector, number))
+    };
     let status = match said {
         Said::Other(word) => return Verdict::Invalid(RowError::UnknownStatus(word)),
         Said::Status(status) => Some(status),
@@ -150,19 +161,19 @@ pub(crate) fn judge<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Verdict<'a> 
         Some(prior) => compare(layout, row, prior, asked()),
     });
     match (status, judged) {
-        (Some(Status::Succeeded), Ok(((connector, number), trace))) => {
-            Verdict::Finished { connector: Some(connector), number: Some(number), trace }
+        (Some(Status::Succeeded), Ok(((lane, connector, number), trace))) => {
+            Verdict::Finished { connector: Some((lane, connector)), number: Some(number), trace }
         }
         (Some(Status::Succeeded), Err(error)) => {
             let is_aligned = !matches!(error, RowError::Ragged { .. });
             Verdict::Finished {
-                connector: connector(layout, row).ok().filter(|_| is_aligned),
+                connector: lane(layout, row).ok().zip(connector(layout, row).ok()).filter(|_| is_aligned),
                 number: number(layout, row).ok().filter(|_| is_aligned),
                 trace: Trace::Nothing,
             }
         }
-        (_, Ok(((connector, number), trace))) => {
-            Verdict::Pending { connector, number, unanswered: status == Some(Status::Unknown), trace }
+        (_, Ok(((lane, connector, number), trace))) => {
+            Verdict::Pending { lane, connector, number, unanswered: status == Some(Status::Unknown), trace }
         }
         (Some(status @ Status::Unknown), Err(error)) => Verdict::Kept(status, error),
         (Some(status @ (Status::Failed | Status::NotAttempted)), Err(error)) if error != RowError::Edited => {
@@ -203,7 +214,7 @@ fn ragged(layout: &Layout, fields: usize) -> RowError<'static> {
 }
 
 /// What a row asks for.
-type Asked<'a> = (&'a str, PhoneNumber);
+type Asked<'a> = (LaneName<'a>, &'a str, PhoneNumber);
 
 /// Compares what the row asks for with what it asked for when it was reported.
 fn compare<'a>(
@@ -213,9 +224,12 @@ fn compare<'a>(
     asked: Result<Asked<'a>, RowError<'a>>,
 ) -> Result<(Asked<'a>, Trace), RowError<'a>> {
     let key = prior.word(Column::RowKey);
-    let fits = asked
-        .as_ref()
-        .is_ok_and(|(connector, number)| RowKey::new(layout.action, connector, *number).fits(key));
+    // The region is not in the key, but the report says where the row was sent.
+    let reported = prior.word(Column::Region);
+    let fits = asked.as_ref().is_ok_and(|(lane, connector, number)| {
+        let is_there = [lane.region, reported].contains(&"") || lane.region == reported;
+        is_there && RowKey::new(layout.action, connector, *number).fits(key)
+    });
     let status = match prior.status() {
         Some(Status::Duplicate) if fits => return Ok((asked?, Trace::Repeat)),
         _ if fits => return Ok((asked?, Trace::Key)),
@@ -283,6 +297,33 @@ fn connector<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Result<&'a str, Row
     }
 }
 
+/// The row's lane; `None` if it has no valid one.
+pub(crate) fn lane_of<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Option<LaneName<'a>> {
+    lane(layout, row).ok()
+}
+
+fn lane<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Result<LaneName<'a>, RowError<'a>> {
+    let LaneColumns { region, default_region, who, who_is, default_who } = &layout.lane;
+    let cell = |column: Option<usize>, what, default: &'a str| match column {
+        None => Ok(""),
+        Some(column) => match plain(readable(row.get(column).unwrap_or_default(), what)?) {
+            "" => Ok(default),
+            cell => Ok(cell),
+        },
+    };
+    let name = LaneName {
+        who: cell(*who, "profile or account", default_who)?,
+        region: cell(*region, "region", default_region)?,
+    };
+    if who.is_some() && name.who.is_empty() {
+        return Err(RowError::EmptyWho(*who_is));
+    }
+    if !name.region.is_empty() && Region::parse(name.region).is_err() {
+        return Err(RowError::Region(name.region));
+    }
+    Ok(name)
+}
+
 pub(super) fn number<'a>(layout: &Layout, row: &'a ByteRecord) -> Result<PhoneNumber, RowError<'a>> {
     let text = readable(row.get(layout.number).unwrap_or_default(), "phone number")?;
     PhoneNumber::parse(text).map_err(|error| match text {
@@ -328,6 +369,9 @@ impl RowError<'_> {
             Self::StillDamaged | Self::DamagedConnector(_) => SPREADSHEET_DAMAGE,
             Self::Number { error, .. } if error.is_spreadsheet_damage() => SPREADSHEET_DAMAGE,
             Self::EmptyNumber | Self::Number { .. } => "InvalidNumber",
+            Self::Region(_) => "InvalidRegion",
+            Self::EmptyWho(Who::Profile) => "EmptyProfile",
+            Self::EmptyWho(Who::Account) => "EmptyAccount",
         }
     }
 }

@@ -4,10 +4,11 @@
 
 use std::num::NonZeroU32;
 
-use indexmap::IndexSet;
+use indexmap::{Equivalent, IndexSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::lane::{LaneId, LaneName, Lanes};
 use super::row::{Trace, Verdict};
 use super::row_key::RowKey;
 use crate::action::Action;
@@ -52,7 +53,8 @@ pub struct Rows {
     connectors: Vec<Option<ConnectorId>>,
     lines: Vec<u32>,
     standings: Vec<Standing>,
-    names: IndexSet<Box<str>>,
+    names: IndexSet<(LaneId, Box<str>)>,
+    lanes: Lanes,
     /// What shows that a row is as it was; emptied once the rows are compared.
     traces: Vec<Trace>,
     /// (row, the row it repeats), in the order of rows.
@@ -110,6 +112,16 @@ impl ConnectorId {
     }
 }
 
+/// A connector's id, to look it up among those of its lane.
+#[derive(Hash)]
+struct Named<'a>(LaneId, &'a str);
+
+impl Equivalent<(LaneId, Box<str>)> for Named<'_> {
+    fn equivalent(&self, (lane, name): &(LaneId, Box<str>)) -> bool {
+        self.0 == *lane && self.1 == &**name
+    }
+}
+
 /// What becomes of rows with the same connector and number.
 #[derive(Default)]
 struct Equal {
@@ -124,17 +136,18 @@ impl Rows {
     pub(super) fn push(&mut self, verdict: &Verdict<'_>, line: u64) -> Result<(), TooMany> {
         self.lines.push(u32::try_from(line).map_err(|_| TooMany)?);
         let (standing, connector, number, trace) = match *verdict {
-            Verdict::Pending { connector, number, unanswered, trace } => {
-                (Standing::Pending { unanswered }, Some(connector), Some(number), trace)
+            Verdict::Pending { lane, connector, number, unanswered, trace } => {
+                (Standing::Pending { unanswered }, Some((lane, connector)), Some(number), trace)
             }
             Verdict::Finished { connector, number, trace } => (Standing::Finished, connector, number, trace),
             Verdict::Kept(..) => (Standing::Kept, None, None, Trace::Nothing),
             Verdict::Invalid(_) => (Standing::Invalid, None, None, Trace::Nothing),
             Verdict::Ignored => (Standing::Ignored, None, None, Trace::Nothing),
         };
-        let connector = connector.map(|name| {
-            let index =
-                self.names.get_index_of(name).unwrap_or_else(|| self.names.insert_full(name.into()).0);
+        let connector = connector.map(|(lane, name)| {
+            let lane = self.lanes.add(lane);
+            let known = self.names.get_index_of(&Named(lane, name));
+            let index = known.unwrap_or_else(|| self.names.insert_full((lane, name.into())).0);
             // There are no more connectors than rows.
             ConnectorId::new(u32::try_from(index).unwrap_or(u32::MAX))
         });
@@ -259,19 +272,48 @@ impl Rows {
     /// The connector's id as the service knows it.
     #[must_use]
     pub fn connector_name(&self, connector: ConnectorId) -> &str {
-        self.names.get_index(connector.get() as usize).map_or("", |name| name)
+        self.names.get_index(connector.get() as usize).map_or("", |(_, name)| name)
     }
 
-    /// The connector of this id, if the input names it.
+    /// The connector of this id in a lane, if the input names it.
     #[must_use]
-    pub(crate) fn connector_named(&self, name: &str) -> Option<ConnectorId> {
-        let index = self.names.get_index_of(name)?;
+    pub(crate) fn connector_named(&self, lane: LaneId, name: &str) -> Option<ConnectorId> {
+        let index = self.names.get_index_of(&Named(lane, name))?;
         u32::try_from(index).ok().map(ConnectorId::new)
+    }
+
+    /// The connectors of this id, one in each lane that names it.
+    pub(crate) fn connectors_named(&self, name: &str) -> impl Iterator<Item = ConnectorId> {
+        let lanes = (0..self.lanes().len()).map(LaneId::new);
+        lanes.filter_map(move |lane| self.connector_named(lane, name))
+    }
+
+    /// The connector's lane.
+    #[must_use]
+    pub fn lane(&self, connector: ConnectorId) -> LaneId {
+        self.names.get_index(connector.get() as usize).map_or_else(LaneId::default, |(lane, _)| *lane)
+    }
+
+    /// The row's lane; `None` if it has no valid one.
+    #[must_use]
+    pub fn lane_of(&self, row: RowId) -> Option<LaneId> {
+        Some(self.lane(self.connector(row)?))
+    }
+
+    /// The lanes in the order of their [`LaneId`]; none if no row has a valid one.
+    pub fn lanes(&self) -> impl ExactSizeIterator<Item = LaneName<'_>> {
+        self.lanes.names()
+    }
+
+    /// The lane of this name, if the input names it.
+    #[must_use]
+    pub(crate) fn lane_named(&self, name: LaneName<'_>) -> Option<LaneId> {
+        self.lanes.find(name)
     }
 
     /// The ids of all connectors that the input names, in the order of their [`ConnectorId`].
     pub fn connector_names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(|name| &**name)
+        self.names.iter().map(|(_, name)| &**name)
     }
 
     /// The number of connectors that the input names.

@@ -108,6 +108,25 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
+    /// Those of several lanes as one.
+    pub(crate) fn join(lanes: impl IntoIterator<Item = Self>) -> Self {
+        let mut all = Self { asked: Vec::new(), ids: IndexSet::new(), missing: Vec::new() };
+        for Self { asked, ids, missing } in lanes {
+            let add = |id| u32::try_from(all.ids.insert_full(id).0).unwrap_or(u32::MAX);
+            let indices: Vec<_> = ids.into_iter().map(add).collect();
+            let known = |index: u32| indices.get(index as usize).copied().unwrap_or(u32::MAX);
+            all.asked.extend(
+                asked
+                    .into_iter()
+                    .map(|asked| Asked { found: asked.found.map(|found| found.map(known)), ..asked }),
+            );
+            all.missing.extend(missing);
+        }
+        all.asked.sort_unstable_by_key(|asked| asked.row);
+        all.missing.sort_unstable();
+        all
+    }
+
     /// Where the row's number is; `None` if it was not asked.
     pub(crate) fn found(&self, row: RowId) -> Option<Found<&str>> {
         let at = self.asked.binary_search_by_key(&row, |asked| asked.row).ok()?;

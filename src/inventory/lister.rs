@@ -50,6 +50,24 @@ pub(crate) struct Progress {
     pub(crate) awaited: Option<Awaited>,
 }
 
+impl Progress {
+    /// Of several lanes as one; its state is that of the first that is not held up.
+    pub(crate) fn sum(lanes: &[Self]) -> Self {
+        let count = |of: fn(&Self) -> u64| lanes.iter().map(of).sum();
+        let is_held =
+            |lane: &&Self| lane.awaited.is_some() || matches!(lane.phase, Some(Phase::Outage { .. }));
+        let first = lanes.iter().find(|lane| !is_held(lane)).or(lanes.first()).cloned().unwrap_or_default();
+        Self {
+            requests: count(|lane| lane.requests),
+            throttled: count(|lane| lane.throttled),
+            in_flight: count(|lane| lane.in_flight),
+            pages: count(|lane| lane.pages),
+            numbers: count(|lane| lane.numbers),
+            ..first
+        }
+    }
+}
+
 /// Reads lists.
 pub(crate) struct Lister<'a> {
     ask: Box<dyn Fn(Query) -> Answer<'a, Result<Page, ApiError>> + 'a>,

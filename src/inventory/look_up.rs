@@ -20,7 +20,7 @@ use super::error::ListError;
 use super::found::{Answers, Asked, Found};
 use super::lister::Lister;
 use crate::aws::protocol::listing::{Holder, Listed, ListedNumber, NumberFilter, connector_id};
-use crate::input::{ConnectorId, RowId, Rows};
+use crate::input::{ConnectorId, LaneId, RowId, Rows};
 use crate::number::PhoneNumber;
 
 /// The rows of a page.
@@ -37,17 +37,19 @@ pub(crate) struct Purpose {
     pub(crate) unassigned: bool,
 }
 
-/// Looks up the numbers of the rows that are `asked`; rows without a valid number and connector are left out.
+/// Looks up the numbers of the rows that are `asked`, as far as they are in the `lane` that the lister reads; rows without
+/// a valid number and connector are left out.
 ///
 /// # Errors
 /// If the service cannot be asked; then nothing is known.
 pub(crate) async fn look_up(
     lister: &mut Lister<'_>,
     rows: &Rows,
+    lane: LaneId,
     asked: impl Iterator<Item = RowId>,
     purpose: Purpose,
 ) -> Result<Answers, ListError> {
-    let mut search = Search::new(rows, asked);
+    let mut search = Search::new(rows, lane, asked);
     let budget = search.connectors.len() + search.asked.len().div_ceil(PAGE);
     if search.open > 0 && purpose.unassigned {
         let unassigned = NumberFilter { status: Some("Unassigned"), ..NumberFilter::default() };
@@ -80,6 +82,7 @@ pub(crate) async fn look_up(
 /// What is known so far.
 struct Search<'a> {
     rows: &'a Rows,
+    lane: LaneId,
     /// In the order of numbers.
     asked: Vec<Asked>,
     /// How many of them are not found yet.
@@ -100,15 +103,16 @@ struct Connector {
 }
 
 impl<'a> Search<'a> {
-    fn new(rows: &'a Rows, asked: impl Iterator<Item = RowId>) -> Self {
+    fn new(rows: &'a Rows, lane: LaneId, asked: impl Iterator<Item = RowId>) -> Self {
         let of_row = |row| {
-            Some(Asked { number: rows.number(row)?, connector: rows.connector(row)?, row, found: None })
+            let connector = rows.connector(row).filter(|connector| rows.lane(*connector) == lane)?;
+            Some(Asked { number: rows.number(row)?, connector, row, found: None })
         };
         let mut asked: Vec<_> = asked.filter_map(of_row).collect();
         asked.sort_unstable_by_key(|asked| (asked.number, asked.row));
         let mut connectors: BTreeMap<_, Connector> = BTreeMap::new();
         asked.iter().for_each(|asked| connectors.entry(asked.connector).or_default().open += 1);
-        Self { rows, open: asked.len(), asked, connectors, ids: IndexSet::new() }
+        Self { rows, lane, open: asked.len(), asked, connectors, ids: IndexSet::new() }
     }
 
     /// Reads a list of numbers, of at most `most` pages, until nothing is open. `of`: the connector whose list it is.
@@ -138,7 +142,8 @@ impl<'a> Search<'a> {
     fn saw(&mut self, item: &Value, asked: Option<PhoneNumber>, of: Option<ConnectorId>) {
         let listed = ListedNumber::read(item);
         let seen = listed.on(Holder::Connector);
-        let seen = seen.filter_map(|association| self.rows.connector_named(&association.value)).chain(of);
+        let seen =
+            seen.filter_map(|association| self.rows.connector_named(self.lane, &association.value)).chain(of);
         for connector in seen {
             if let Some(connector) = self.connectors.get_mut(&connector) {
                 connector.exists = Some(true);
@@ -234,7 +239,7 @@ impl<'a> Search<'a> {
         }
         let take = |items: &[Value]| {
             for id in items.iter().map(connector_id) {
-                let connector = self.rows.connector_named(&id);
+                let connector = self.rows.connector_named(self.lane, &id);
                 if let Some(connector) = connector.and_then(|id| self.connectors.get_mut(&id)) {
                     connector.exists = Some(true);
                 }

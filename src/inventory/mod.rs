@@ -14,6 +14,6 @@ mod tests;
 
 pub(crate) use check::{Check, IN_DELETION_QUEUE, ON_CONNECTOR, Rules, WORKED};
 pub(crate) use error::ListError;
-pub(crate) use found::Found;
+pub(crate) use found::{Answers, Found};
 pub(crate) use lister::{Lister, Progress};
 pub(crate) use look_up::{Purpose, look_up};

@@ -8,8 +8,10 @@ use std::time::Duration;
 use super::clock::wall_clock;
 use super::reading::Reader;
 use crate::action::Action;
-use crate::input::{Input, RowFlags, RowId, Rows, Standing};
-use crate::inventory::{Check, IN_DELETION_QUEUE, ListError, Lister, ON_CONNECTOR, Purpose, Rules, look_up};
+use crate::input::{Input, LaneId, RowFlags, RowId, Rows, Standing};
+use crate::inventory::{
+    Answers, Check, IN_DELETION_QUEUE, ListError, Lister, ON_CONNECTOR, Purpose, Rules, look_up,
+};
 use crate::journal::entry::Entry;
 
 /// Looks up the numbers of the pending rows of `input` that are chosen. `in_doubt` marks those for which an earlier attempt
@@ -29,29 +31,30 @@ pub(super) fn check(
     let rows = &input.rows;
     let is_pending = |row: &RowId| matches!(rows.standing(*row), Standing::Pending { .. });
     let wanted = || rows.ids().filter(is_pending).filter(|row| is_chosen(*row));
-    reader.service.hold(input);
-    reader.read(async |lister: &mut Lister<'_>| {
-        look(lister, rules, rows, wanted, in_doubt, recheck_after).await
-    })
+    reader.lanes.hold(input);
+    let looked = reader.read(async |lane, lister: &mut Lister<'_>| {
+        let answers = look(lister, rules, rows, lane, wanted, in_doubt, recheck_after).await?;
+        Ok((answers, lister.progress().requests))
+    })?;
+    let requests = looked.iter().map(|(_, requests)| requests).sum();
+    let answers = Answers::join(looked.into_iter().map(|(answers, _)| answers));
+    Ok(Check::new(rules, rows, &answers, in_doubt, requests, wall_clock()))
 }
 
-/// The same for the rows that `wanted` lists, with a lister.
+/// Looks up those of the rows that `wanted` lists which are in a lane, with its lister.
 pub(super) async fn look<I: Iterator<Item = RowId>>(
     lister: &mut Lister<'_>,
     rules: Rules,
     rows: &Rows,
+    lane: LaneId,
     wanted: impl Fn() -> I,
     in_doubt: &RowFlags,
     recheck_after: Option<Duration>,
-) -> Result<Check, ListError> {
+) -> Result<Answers, ListError> {
     let on_connector = rules.action.needs_connector();
     let purpose = Purpose { in_detail: true, connectors: on_connector, unassigned: !on_connector };
-    let mut look = async || {
-        let answers = look_up(lister, rows, wanted(), purpose).await?;
-        let requests = lister.progress().requests;
-        Ok(Check::new(rules, rows, &answers, in_doubt, requests, wall_clock()))
-    };
-    let check = look().await?;
+    let answers = look_up(lister, rows, lane, wanted(), purpose).await?;
+    let check = Check::new(rules, rows, &answers, in_doubt, 0, wall_clock());
     let is_sure = |place| check.places.contains_key(place);
     let may_be_old = match rules.action {
         Action::Delete => check.has_any(ON_CONNECTOR),
@@ -60,9 +63,9 @@ pub(super) async fn look<I: Iterator<Item = RowId>>(
     };
     if let Some(after) = recheck_after.filter(|_| may_be_old) {
         tokio::time::sleep(after).await;
-        return look().await;
+        return look_up(lister, rows, lane, wanted(), purpose).await;
     }
-    Ok(check)
+    Ok(answers)
 }
 
 /// What is written to the journal of it, before anything is sent.

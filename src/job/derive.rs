@@ -10,7 +10,7 @@ use anyhow::bail;
 
 use crate::action::Action;
 use crate::hint::Hinted;
-use crate::input::{Header, Input, InputOptions, Source, Status, Verdict, judge};
+use crate::input::{Header, Input, InputOptions, LaneName, Source, Status, Verdict, Who, judge};
 use crate::inventory::ON_CONNECTOR;
 use crate::number::PhoneNumber;
 use crate::report;
@@ -64,20 +64,25 @@ pub(crate) fn derive(file: &Source, options: &InputOptions, action: Action) -> a
 /// # Errors
 /// If the file cannot be read.
 pub(crate) fn collect(file: &Source, options: &InputOptions, action: Action) -> anyhow::Result<Derived> {
+    let lane = Header::read(file, options)?.0.layout(options)?.lane;
+    let who = lane.who.map(|_| if lane.who_is == Who::Account { "account" } else { "profile" });
+    let region = lane.region.map(|_| "region");
     let mut csv = csv::Writer::from_writer(Vec::new());
-    csv.write_record(["voice_connector_id", "phone_number"])?;
+    csv.write_record(["voice_connector_id", "phone_number"].into_iter().chain(who).chain(region))?;
     let mut left_out = LeftOut::default();
     let mut rows = 0_u64;
     let (mut taken, mut repeated) = (HashSet::new(), 0_u64);
-    let mut take = |connector: &str, number: &str| {
+    let mut take = |of: LaneName<'_>, connector: &str, number: &str| {
         // What was on one connector after the other is released and restored once.
-        let is_repeated = |number| !taken.insert(number);
+        let is_repeated = |number| !taken.insert((of.to_string(), number));
         if !action.needs_connector() && PhoneNumber::parse(number).is_ok_and(is_repeated) {
             repeated += 1;
             return Ok(());
         }
         rows += 1;
-        csv.write_record([connector, number])
+        csv.write_record(
+            [connector, number].into_iter().chain(who.map(|_| of.who)).chain(region.map(|_| of.region)),
+        )
     };
     match Input::is_report(file)? {
         true => of_report(file, options, action, &mut take, &mut left_out)?,
@@ -111,7 +116,7 @@ fn of_report(
     report: &Source,
     options: &InputOptions,
     action: Action,
-    take: &mut impl FnMut(&str, &str) -> csv::Result<()>,
+    take: &mut impl FnMut(LaneName<'_>, &str, &str) -> csv::Result<()>,
     left_out: &mut LeftOut,
 ) -> anyhow::Result<()> {
     let mut taken = Ok(());
@@ -127,7 +132,7 @@ fn of_report(
                 &mut left_out.found_done
             }
             _ if action.needs_connector() && row.connector.is_empty() => &mut left_out.without_connector,
-            _ => return taken = take(&row.connector, &row.number),
+            _ => return taken = take(row.lane, &row.connector, &row.number),
         };
         *reason += 1;
     })?;
@@ -138,7 +143,7 @@ fn of_report(
 fn of_export(
     file: &Source,
     options: &InputOptions,
-    take: &mut impl FnMut(&str, &str) -> csv::Result<()>,
+    take: &mut impl FnMut(LaneName<'_>, &str, &str) -> csv::Result<()>,
     left_out: &mut LeftOut,
 ) -> anyhow::Result<()> {
     let options = InputOptions { action: Some(Action::Delete), ..options.clone() };
@@ -146,7 +151,9 @@ fn of_export(
     let layout = header.layout(&options)?;
     while let Some(record) = records.next()? {
         match judge(&layout, record.fields) {
-            Verdict::Pending { connector: "", number, .. } => take("", &number.e164().to_string())?,
+            Verdict::Pending { lane, connector: "", number, .. } => {
+                take(lane, "", &number.e164().to_string())?
+            }
             Verdict::Pending { .. } => left_out.on_connector += 1,
             Verdict::Ignored => {}
             _ => left_out.not_valid += 1,

@@ -2,6 +2,8 @@
 //!
 //! Must not send anything to the service, except to verify the report.
 
+use indicatif::HumanCount;
+
 use super::clock::wall_clock;
 use super::failure::{explained, with_note};
 use super::finish;
@@ -36,7 +38,7 @@ impl Run<'_> {
     /// Writes the report and prints its summary.
     pub(super) fn finish(
         &self,
-        end: anyhow::Result<PoolEnd>,
+        ends: anyhow::Result<Vec<PoolEnd>>,
         worked: &Worked,
         mut journal: Journal,
         input: &Source,
@@ -44,8 +46,8 @@ impl Run<'_> {
     ) -> anyhow::Result<Finished> {
         let settings = self.settings;
         let kept = || next_steps::kept(settings, &worked.tally);
-        let end = end.map_err(|error| with_note(error, kept()))?;
-        let stopped = end.stop.as_ref().map(|stop| stop.reason);
+        let ends = ends.map_err(|error| with_note(error, kept()))?;
+        let stopped = ends.iter().filter_map(|end| Some(end.stop.as_ref()?.reason)).max();
         if stopped.is_some_and(StopReason::is_abort) {
             let is_aborted = matches!(stopped, Some(StopReason::Aborted | StopReason::Killed));
             let text = if is_aborted {
@@ -59,12 +61,15 @@ impl Run<'_> {
             return Ok(Finished { status: ExitStatus::of_run(stopped, false), summary: None, is_aborted });
         }
         let report = &settings.report.path;
-        let place = self.service.place();
-        let unsent = Unsent { selection: Some(selection), stop: end.stop.as_ref() };
-        let counted = finish::finish(journal, report, input, &self.input, place, unsent)
+        let rows = &self.input.rows;
+        let stop_of = |row| ends.get(rows.lane_of(row)?.index())?.stop.as_ref();
+        let unsent = |row| Unsent { selection: Some(selection), stop: stop_of(row) };
+        let counted = finish::finish(journal, report, input, &self.input, self.lanes.places(), unsent)
             .map_err(|error| with_note(error, kept()))?;
-        if let Some(rate) = end.rate_found {
-            self.service.remember_rate(rate, wall_clock());
+        for (lane, service) in self.lanes.iter() {
+            if let Some(rate) = ends.get(lane.index()).and_then(|end| end.rate_found) {
+                service.remember_rate(rate, wall_clock());
+            }
         }
         // A call that is repeated may be refused, whether or not the first one worked: only a look can tell.
         let must_look =
@@ -77,7 +82,7 @@ impl Run<'_> {
             Ok(None) => (counted, true),
             Err(_) => (counted, false),
         };
-        let summary = self.summary(worked, &end, counted, is_as_reported);
+        let summary = self.summary(worked, &ends, counted, is_as_reported);
         let all_succeeded = summary.all_succeeded;
         record::add(self.record.clone(), settings, &self.by, &summary);
         self.screen.say_with(&summary, || Some(("summary", serde_json::to_value(&summary).ok()?)));
@@ -97,31 +102,60 @@ impl Run<'_> {
         Ok(Finished { status, summary: Some(summary), is_aborted: false })
     }
 
-    fn summary(&self, worked: &Worked, end: &PoolEnd, counted: Counted, is_as_reported: bool) -> Summary {
-        let settings = self.settings;
+    fn summary(&self, worked: &Worked, ends: &[PoolEnd], counted: Counted, is_as_reported: bool) -> Summary {
+        let (settings, service) = (self.settings, self.lanes.only());
+        let first_stop = ends.iter().filter_map(|end| end.stop.as_ref()).max_by_key(|stop| stop.reason);
         let all_succeeded = counted.all_succeeded() && is_as_reported;
         Summary {
             version: summary::VERSION,
             report: settings.report.path.clone(),
-            simulated: self.service.is_simulated(),
+            simulated: self.is_simulated(),
             action: self.input.layout.action,
             next_command: (!counted.all_succeeded()).then(|| next_steps::rerun(settings)),
             all_succeeded,
             counted,
             run: Some(summary::Run {
-                target: self.service.target.clone(),
-                region: self.service.region.clone(),
-                caller: self.service.caller().cloned(),
+                target: match service {
+                    Some(service) => service.target.clone(),
+                    None => format!("{} accounts and regions", HumanCount(self.lanes.iter().count() as u64)),
+                },
+                region: service.and_then(|service| service.region.clone()),
+                caller: service.and_then(|service| service.caller().cloned()),
                 started_at: worked.started_at,
                 elapsed: worked.elapsed,
-                stopped: end.stop.as_ref().map(|stop| stop.reason),
-                last_error: end.stop.as_ref().and_then(|stop| Some(stop.cause.as_ref()?.text.clone())),
+                stopped: first_stop.map(|stop| stop.reason),
+                last_error: first_stop.and_then(|stop| Some(stop.cause.as_ref()?.text.clone())),
                 requests: worked.tally.requests,
                 throttled: worked.tally.throttled,
-                rate_found: end.rate_found,
+                rate_found: service.and_then(|_| ends.first()?.rate_found),
+                lanes: self.lanes_of_summary(worked, ends),
                 timeline: Some(worked.timeline.clone()),
             }),
         }
+    }
+
+    /// What each lane did, if the input names them.
+    fn lanes_of_summary(&self, worked: &Worked, ends: &[PoolEnd]) -> Vec<summary::Lane> {
+        let lanes = self.lanes.iter().filter_map(|(lane, service)| {
+            let (tally, end) = (worked.tally.lanes.get(lane.index())?, ends.get(lane.index())?);
+            Some(summary::Lane {
+                name: self.lanes.name(lane).to_owned(),
+                account_id: service.account_id().map(str::to_owned),
+                region: service.region.clone(),
+                target: service.target.clone(),
+                rows: tally.rows,
+                succeeded: tally.succeeded,
+                failed: tally.failed,
+                unknown: tally.unknown,
+                requests: tally.requests,
+                throttled: tally.throttled,
+                rate_found: end.rate_found,
+                elapsed: tally.lasted(),
+                stopped: end.stop.as_ref().map(|stop| stop.reason),
+                last_error: end.stop.as_ref().and_then(|stop| Some(stop.cause.as_ref()?.text.clone())),
+            })
+        });
+        lanes.collect()
     }
 
     /// Compares the report that was just written with the service.
@@ -137,7 +171,7 @@ impl Run<'_> {
     /// Runs the command of `--on-pause`, if there is one.
     pub(super) async fn tell_pause(&self, begins: bool, pause: Pause) {
         let Some(settings) = &self.settings.on_pause else { return };
-        hook::run_for_pause(settings, begins, &pause, self.service.is_simulated()).await;
+        hook::run_for_pause(settings, begins, &pause, self.is_simulated()).await;
     }
 
     /// Runs the command of `--on-finish` after a run that had begun.

@@ -12,9 +12,10 @@ use indicatif::HumanCount;
 
 use super::same_target::of_account;
 use super::shell::quoted_path;
+use crate::event::Outcome;
 use crate::files::{self, Digest};
 use crate::hint::Hinted;
-use crate::input::{Input, RowFlags, RowId, Rows, Source, Standing};
+use crate::input::{Input, LaneId, RowFlags, RowId, Rows, Source, Standing};
 use crate::journal::copy;
 use crate::journal::entry::{Entry, Header, Session};
 use crate::journal::history::{History, Replayed};
@@ -97,8 +98,15 @@ pub(crate) struct Existing {
 pub(super) struct Earlier {
     /// The rows for which an attempt may have succeeded.
     pub(super) in_doubt: RowFlags,
-    /// Whether any row has succeeded.
-    pub(super) has_succeeded: bool,
+    /// By the index of a lane, whether any row of it has succeeded.
+    succeeded: Vec<bool>,
+}
+
+impl Earlier {
+    /// Whether any row of the lane has succeeded.
+    pub(super) fn has_succeeded(&self, lane: LaneId) -> bool {
+        self.succeeded.get(lane.index()).is_some_and(|succeeded| *succeeded)
+    }
 }
 
 impl Existing {
@@ -110,13 +118,12 @@ impl Existing {
     pub(crate) fn look(
         settings: &ReportSettings,
         input: &Input,
-        target: &str,
-        account_id: Option<&str>,
+        target: String,
+        account_id: Option<String>,
     ) -> anyhow::Result<Self> {
-        let account_id = account_id.map(str::to_owned);
         let digest = input.digest.to_string();
         let action = input.layout.action;
-        let header = Header::new(digest, input.rows.len(), target.to_owned(), account_id, action);
+        let header = Header::new(digest, input.rows.len(), target, account_id, action);
         let path = settings.journal();
         files::check_regular("the journal", &path, "move it away, or name another report with --output")?;
         let mut existing = Self { header, path, unfinished: None, discarded: None };
@@ -187,15 +194,23 @@ impl Existing {
         let accounts = old.account_id.as_ref().zip(new.account_id.as_ref());
         let is_other_account = accounts.is_some_and(|(old, new)| old != new);
         if old.target != new.target || is_other_account {
-            let account =
-                |header: &Header| of_account(header.account_id.as_deref().filter(|_| is_other_account));
+            let parts = |header: &Header| -> Vec<String> {
+                let accounts = header.account_id.as_deref().filter(|_| is_other_account).unwrap_or_default();
+                let accounts = accounts.split("; ").chain(std::iter::repeat(""));
+                let target = header.target.split("; ").zip(accounts);
+                target
+                    .map(|(target, id)| target.to_owned() + &of_account(Some(id).filter(|id| !id.is_empty())))
+                    .collect()
+            };
+            let (was, is) = (parts(old), parts(new));
+            let differs = was.iter().zip(&is).position(|(was, is)| was != is);
+            let at = |parts: &[String]| parts.get(differs?).cloned();
+            let none = || "other accounts or regions".to_owned();
             bail!(Hinted::new(
                 format!(
-                    "the run recorded in `{own}` used {}{}, but this one would use {}{}",
-                    old.target,
-                    account(old),
-                    new.target,
-                    account(new)
+                    "the run recorded in `{own}` used {}, but this one would use {}",
+                    at(&was).unwrap_or_else(none),
+                    at(&is).unwrap_or_else(none)
                 ),
                 "use the same account, endpoint and region, or --discard to delete the journal of that run"
             ));
@@ -241,9 +256,16 @@ impl Existing {
     /// What earlier runs tell about these rows; `other_target`: those in a report were elsewhere.
     #[must_use]
     pub(super) fn earlier(&self, rows: &Rows, other_target: bool) -> Earlier {
-        let has_succeeded = rows.count(Standing::Finished) > 0 && !other_target
-            || self.unfinished.as_ref().is_some_and(|(_, history)| history.has_succeeded());
-        Earlier { in_doubt: self.in_doubt(rows), has_succeeded }
+        let history = self.unfinished.as_ref().map(|(_, history)| history);
+        let mut succeeded = vec![false; rows.lanes().len()];
+        for row in rows.ids() {
+            let of_history = || history.and_then(|history| Some(history.outcome(row)?.outcome));
+            let of_report = rows.standing(row) == Standing::Finished && !other_target;
+            if of_report || of_history() == Some(Outcome::Succeeded) {
+                rows.lane_of(row).into_iter().for_each(|lane| succeeded[lane.index()] = true);
+            }
+        }
+        Earlier { in_doubt: self.in_doubt(rows), succeeded }
     }
 
     /// The rows for which an attempt of an earlier run may have succeeded.

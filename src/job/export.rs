@@ -6,11 +6,12 @@ use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use indicatif::HumanCount;
 use serde_json::Value;
 
 use super::failure::with_note;
+use super::lanes::Lanes;
 use super::outputs::print_bytes;
 use super::reading::{self, Reader};
 use super::service::Service;
@@ -36,7 +37,8 @@ pub(super) fn execute(args: ExportArgs, env: &Environment, screen: &Screen) -> a
     }
     let (settings, pool) = reading::settings(args.reading);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let service = Service::open(&settings, env, &runtime)?;
+    let lanes = Lanes::one(Service::open(&settings, env, &runtime)?);
+    let service = lanes.only().context("a service")?;
     if let Some(identity) = &service.identity {
         screen.say(format!("service     {}\naccount     {}", service.target, identity.account()));
     }
@@ -48,16 +50,16 @@ pub(super) fn execute(args: ExportArgs, env: &Environment, screen: &Screen) -> a
     let mut connectors = args.connector;
     connectors.sort_unstable();
     connectors.dedup();
-    let mut export = Export::new(&wanted, service.place());
-    let list = async |lister: &mut Lister<'_>| {
+    let list = async |_, lister: &mut Lister<'_>| {
+        let mut export = Export::new(&wanted, service.place());
         list(lister, &connectors, wanted.unassigned, &mut export).await?;
-        Ok(lister.progress().requests)
+        Ok((export.finish(), lister.progress().requests))
     };
-    let reader = Reader { service: &service, pool: &pool, runtime: &runtime, screen };
-    let requests = reader
+    let reader = Reader { lanes: &lanes, pool: &pool, runtime: &runtime, screen };
+    let mut read = reader
         .read(list)
         .map_err(|error| with_note(error, "nothing was changed, and no file was written"))?;
-    let (csv, exported) = export.finish();
+    let ((csv, exported), requests) = read.pop().context("one service was read")?;
     match &output {
         Some(path) => files::replace(path, |file| file.write_all(&csv))?,
         None => print_bytes(&csv)?,

@@ -65,22 +65,25 @@ pub(crate) struct Pause {
 }
 
 impl Pause {
-    /// The pause after these events, if it was `pause` before them.
-    pub(crate) fn after(mut pause: Option<Self>, events: &[Event]) -> Option<Self> {
-        for event in events {
-            let (reason, cause) = match event {
-                Event::CredentialsAwaited(awaited) => {
-                    ("credentials", awaited.as_ref().map(|awaited| &awaited.cause))
-                }
-                Event::Unavailable(cause) => ("outage", cause.as_ref()),
-                _ => continue,
-            };
-            match cause {
-                Some(cause) => pause = Some(Self { reason, cause: cause.text.clone() }),
-                None => pause = pause.filter(|pause| pause.reason != reason),
+    /// The pause after an event of the same lane, if it was `pause` before it.
+    pub(crate) fn after(pause: Option<Self>, event: &Event) -> Option<Self> {
+        let (reason, cause) = match event {
+            Event::CredentialsAwaited(awaited) => {
+                ("credentials", awaited.as_ref().map(|awaited| &awaited.cause))
             }
+            Event::Unavailable(cause) => ("outage", cause.as_ref()),
+            _ => return pause,
+        };
+        match cause {
+            Some(cause) => Some(Self { reason, cause: cause.text.clone() }),
+            None => pause.filter(|pause| pause.reason != reason),
         }
-        pause
+    }
+
+    /// The same with the name of its lane.
+    pub(crate) fn of_lane(self, name: &str) -> Self {
+        let cause = if name.is_empty() { self.cause } else { format!("{name}: {}", self.cause).into() };
+        Self { cause, ..self }
     }
 }
 

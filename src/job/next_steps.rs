@@ -53,7 +53,7 @@ pub(crate) fn rerun(settings: &JobSettings) -> String {
 #[must_use]
 pub(crate) fn rerun_of(report: &Path, columns: &InputOptions, simulated: bool) -> String {
     let mut command = format!("chime-sweep rerun {}", quoted_path(report));
-    push_columns(&mut command, columns);
+    push_columns(&mut command, &InputOptions { region_column: None, who_column: None, ..columns.clone() });
     command.push_str(if simulated { " --simulate" } else { "" });
     command
 }
@@ -84,6 +84,8 @@ fn push_columns(command: &mut String, columns: &InputOptions) {
         ("--connector-column", &columns.connector_column),
         ("--number-column", &columns.number_column),
         ("--connector", &columns.connector),
+        ("--region-column", &columns.region_column),
+        (if columns.has_accounts { "--account-column" } else { "--profile-column" }, &columns.who_column),
     ] {
         value.iter().for_each(|value| push(command, option, &quoted(value)));
     }

@@ -6,6 +6,7 @@ use super::beside::beside;
 use super::checking;
 use super::clock::wall_clock;
 use super::failure::UsageError;
+use super::lanes::{self, Lanes};
 use super::outputs::print;
 use super::reading::{self, Reader};
 use super::service::Service;
@@ -15,13 +16,13 @@ use crate::aws::credentials::Identity;
 use crate::aws::rate_cache::RateCache;
 use crate::cli::PlanArgs;
 use crate::cli::exit::ExitStatus;
-use crate::input::{EXAMPLES, Input, RowFlags, RowId, Source, Standing};
+use crate::input::{EXAMPLES, Input, RowFlags, RowId, Rows, Source, Standing};
 use crate::inventory::Rules;
 use crate::plan::{Plan, Selection};
 use crate::pool::pace::Rate;
 use crate::terminal::Screen;
 use crate::terminal::expected::Expected;
-use crate::terminal::overview::Overview;
+use crate::terminal::overview::{LaneOverview, Overview};
 use crate::text::printable;
 
 /// Runs the command.
@@ -33,26 +34,41 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
     let source = Source::open(&args.input)?;
     let shows_all = args.all || args.json;
     let shown = if shows_all { usize::MAX } else { EXAMPLES };
-    let (aws, columns) = (settings::aws_args(args.reading.aws.clone()), settings::columns(args.columns));
+    let columns = settings::columns_and_lanes(args.columns, args.lanes, &args.reading.aws);
+    let aws = settings::aws_args(args.reading.aws.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let rate = args.reading.calls.rate;
     let (service_settings, pool) = reading::settings(args.reading);
-    let (input, asked) = beside(
-        || Input::read_showing(&source, &columns, shown),
-        || match args.check {
-            true => Service::open(&service_settings, env, &runtime)
-                .map(|service| Asked::Service(Box::new(service))),
-            false => Ok(Asked::Identity(runtime.block_on(Identity::planned(&aws, env)))),
-        },
-    );
-    let (input, asked) = (input?, asked?);
-    if let Asked::Identity(identity) = &asked {
+    let read = || Input::read_showing(&source, &columns, shown);
+    let has_lanes = Input::has_lanes(&source, &columns)?;
+    let (input, asked) = match (args.check, has_lanes) {
+        (true, true) => {
+            let input = read()?;
+            let is_called = |standing| matches!(standing, Standing::Pending { .. });
+            let lanes = Lanes::open(&service_settings, &input, is_called, env, &runtime)?;
+            (input, Asked::Services(lanes))
+        }
+        (false, true) => {
+            let input = read()?;
+            let identities = runtime.block_on(lanes::planned(&aws, &input, env));
+            (input, Asked::Identities(identities))
+        }
+        (true, false) => {
+            let (input, service) = beside(read, || Service::open(&service_settings, env, &runtime));
+            (input?, Asked::Services(Lanes::one(service?)))
+        }
+        (false, false) => {
+            let (input, identity) = beside(read, || runtime.block_on(Identity::planned(&aws, env)));
+            (input?, Asked::Identity(identity))
+        }
+    };
+    for identity in asked.planned() {
         identity.check_account(&aws)?;
     }
     let selection = Selection::new(&settings::choice(args.choice), &input.rows).map_err(UsageError::from)?;
     let is_chosen = |row: RowId| selection.left_out(row).is_none();
-    let check = asked.service().map(|service| {
-        let reader = Reader { service, pool: &pool, runtime: &runtime, screen };
+    let check = asked.services().map(|lanes| {
+        let reader = Reader { lanes, pool: &pool, runtime: &runtime, screen };
         let rules = Rules { action: input.layout.action, not_found_is_success: false };
         checking::check(&reader, rules, &input, &is_chosen, &RowFlags::of_unanswered(&input.rows), None)
     });
@@ -62,7 +78,8 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
     let identity = asked.identity();
     let overview = Overview {
         identity,
-        target: asked.service().map(|service| &*service.target),
+        target: asked.services().and_then(|lanes| Some(&*lanes.only()?.target)),
+        lanes: asked.lanes(&plan, &input.rows),
         shows_all,
         left_out: selection.counts(|_| true),
         check: check.as_ref(),
@@ -84,19 +101,48 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
 
 /// Who would call the service, from the service itself if it is asked.
 enum Asked {
-    Service(Box<Service>),
+    Services(Lanes),
     Identity(Identity),
+    /// By the index of their lane.
+    Identities(Vec<Identity>),
 }
 
 impl Asked {
-    fn service(&self) -> Option<&Service> {
-        if let Self::Service(service) = self { Some(service) } else { None }
+    fn services(&self) -> Option<&Lanes> {
+        if let Self::Services(lanes) = self { Some(lanes) } else { None }
     }
 
+    /// Those that the services themselves have not checked.
+    fn planned(&self) -> &[Identity] {
+        match self {
+            Self::Services(_) => &[],
+            Self::Identity(identity) => std::slice::from_ref(identity),
+            Self::Identities(identities) => identities,
+        }
+    }
+
+    /// The only one.
     fn identity(&self) -> Option<&Identity> {
         match self {
-            Self::Service(service) => service.identity.as_ref(),
+            Self::Services(lanes) => lanes.only()?.identity.as_ref(),
             Self::Identity(identity) => Some(identity),
+            Self::Identities(_) => None,
+        }
+    }
+
+    fn lanes<'a>(&'a self, plan: &Plan, rows: &'a Rows) -> Vec<LaneOverview<'a>> {
+        match self {
+            Self::Services(lanes) => lanes.overview(plan, rows),
+            Self::Identity(_) => Vec::new(),
+            Self::Identities(identities) => {
+                let lanes = rows.lanes().zip(identities).zip(plan.numbers_of_lanes(rows));
+                let lanes = lanes.map(|((name, identity), numbers)| LaneOverview {
+                    name: name.to_string(),
+                    identity: Some(identity),
+                    numbers,
+                });
+                lanes.collect()
+            }
         }
     }
 }

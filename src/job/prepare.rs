@@ -5,23 +5,22 @@
 use jiff::SignedDuration;
 use tokio::runtime::Runtime;
 
-use super::beside::beside;
 use super::checking;
 use super::clock::{left_until, wall_clock};
 use super::derive;
 use super::existing::{Existing, UnfinishedRun};
+use super::lanes::{self, Lanes};
 use super::limits;
 use super::reading::Reader;
 use super::record;
 use super::same_target;
-use super::service::Service;
 use super::settings::{JobSettings, Mode};
 use super::status;
 use crate::action::Action;
 use crate::aws::Environment;
 use crate::files;
 use crate::hint::Hinted;
-use crate::input::{Input, InputOptions, RowFlags, RowId, Source};
+use crate::input::{Input, InputOptions, RowFlags, RowId, Source, Standing};
 use crate::inventory::{Check, Rules};
 use crate::plan::{Plan, Selection};
 use crate::report::summary::Record;
@@ -43,7 +42,7 @@ pub(super) struct Run<'a> {
     pub(super) source: Source,
     pub(super) columns: InputOptions,
     pub(super) input: Input,
-    pub(super) service: Service,
+    pub(super) lanes: Lanes,
     /// Of the earlier runs of this report.
     pub(super) record: Record,
     /// `user@host`.
@@ -76,12 +75,19 @@ impl<'a> Run<'a> {
             let derived = kept.map_or_else(|| derive::derive(&source, &columns, action), Ok)?;
             derived.left_out.iter().for_each(|why| tracing::warn!("left out: {why}"));
             origin = Some(std::mem::replace(&mut source, derived.source));
-            columns = InputOptions { action: Some(action), ..InputOptions::default() };
+            let InputOptions { has_accounts, region, profile, .. } = columns;
+            columns = InputOptions {
+                action: Some(action),
+                has_accounts,
+                region,
+                profile,
+                ..InputOptions::default()
+            };
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (input, service) =
-            beside(|| Input::read(&source, &columns), || Service::open(&settings.service, env, &runtime));
-        let input = input?;
+        let is_called = |standing| matches!(standing, Standing::Pending { .. });
+        let (input, lanes) = lanes::open(&source, &columns, &settings.service, is_called, env, &runtime)?;
+        limits::check(lanes.iter().map(|(_, service)| service.concurrency.get()).sum())?;
         anyhow::ensure!(
             settings.mode != Mode::Rerun || input.layout.is_report(),
             "`{}` is not a chime-sweep report; use `chime-sweep run` for it",
@@ -105,7 +111,7 @@ impl<'a> Run<'a> {
             source,
             columns,
             input,
-            service: service?,
+            lanes,
             record,
             by: record::caller_of(env),
         })
@@ -119,10 +125,9 @@ impl<'a> Run<'a> {
             && Input::is_report(report)?
         {
             let (path, columns, other) = (&settings.input, &settings.columns, Some(settings.other_target));
-            same_target::check(report, path, columns, &self.service, other)?;
+            same_target::check(report, path, columns, &self.lanes, &self.input.rows, other)?;
         }
-        let Service { target, .. } = &self.service;
-        Existing::look(&settings.report, &self.input, target, self.service.account_id())
+        Existing::look(&settings.report, &self.input, self.lanes.target(), self.lanes.account_ids())
     }
 
     /// Looks up where the numbers of the rows that are to be sent are, if that is wanted.
@@ -150,8 +155,9 @@ impl<'a> Run<'a> {
     ) -> anyhow::Result<()> {
         let settings = self.settings;
         let overview = Overview {
-            target: Some(&self.service.target),
-            identity: self.service.identity.as_ref(),
+            target: self.lanes.only().map(|service| &*service.target),
+            identity: self.lanes.only().and_then(|service| service.identity.as_ref()),
+            lanes: self.lanes.overview(plan, &self.input.rows),
             stops_at: settings.stops_at.clone().map(|at| (at.clone(), left_until(&at))),
             settled: existing.settled(),
             last_day: (plan.number_count() > 0 && self.input.layout.action == Action::Delete)
@@ -160,10 +166,10 @@ impl<'a> Run<'a> {
             left_out: selection.counts(|row| existing.is_outstanding(row)),
             check,
             lines_of: self.origin.as_ref().map(|_| &*settings.report.path),
-            forgets: existing.forgets(self.service.is_simulated()),
+            forgets: existing.forgets(self.is_simulated()),
             ..Overview::of(&settings.input, &self.source, &self.input, plan)
         };
-        let changes = overview.numbers() > 0 && !self.service.is_simulated();
+        let changes = overview.numbers() > 0 && !self.is_simulated();
         if (changes || overview.forgets.is_some()) && !settings.consent {
             consent::ask(&overview, self.screen, settings.reads_stdin())?;
         } else {
@@ -177,7 +183,12 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn reader(&self) -> Reader<'_> {
-        let Self { service, runtime, screen, settings, .. } = self;
-        Reader { service, pool: &settings.pool, runtime, screen }
+        let Self { lanes, runtime, screen, settings, .. } = self;
+        Reader { lanes, pool: &settings.pool, runtime, screen }
+    }
+
+    /// Whether nothing leaves this machine.
+    pub(super) fn is_simulated(&self) -> bool {
+        self.settings.service.choice.is_simulated()
     }
 }

@@ -7,11 +7,12 @@ use std::path::Path;
 use anyhow::bail;
 use indicatif::HumanCount;
 
+use super::lanes::Lanes;
 use super::service::Service;
 use crate::hint::Hinted;
-use crate::input::{InputOptions, Source, Status};
+use crate::input::{InputOptions, Rows, Source, Status};
+use crate::report;
 use crate::report::summary::{Record, Recorded};
-use crate::report::{self, Place};
 
 /// Checks the report `source`, which is at `path`. `other_target`: whether the user allows another account or region;
 /// `None` if the command cannot be told so.
@@ -22,17 +23,18 @@ pub(super) fn check(
     source: &Source,
     path: &Path,
     options: &InputOptions,
-    service: &Service,
+    lanes: &Lanes,
+    rows: &Rows,
     other_target: Option<bool>,
 ) -> anyhow::Result<()> {
-    if !service.is_local() {
+    if lanes.iter().any(|(_, service)| !service.is_local()) {
         check_not_rehearsed(source, options)?;
     }
-    if service.is_simulated() || other_target == Some(true) {
+    if lanes.is_simulated() || other_target == Some(true) {
         return Ok(());
     }
     let instead = if other_target.is_some() { ", or --other-target if this is meant" } else { "" };
-    check_same_target(source, options, &Record::of(path, &[])?, &service.target, service.place(), instead)
+    check_same_target(source, options, &Record::of(path, &[])?, lanes, rows, instead)
 }
 
 /// Refuses the report of a rehearsal: its successes would count as removed numbers that are still on their connectors.
@@ -63,8 +65,7 @@ pub(super) fn of_account(id: Option<&str>) -> String {
 }
 
 /// Refuses to send the rows of the report `source` elsewhere than its earlier runs did, as far as its `record` and its
-/// own columns tell: `NotFound` would then mean nothing. `target` and `place` are those of this run; `instead`
-/// names what else the user can do.
+/// own columns tell: `NotFound` would then mean nothing. `instead` names what else the user can do.
 ///
 /// # Errors
 /// If they differ, or the report cannot be read.
@@ -72,16 +73,19 @@ fn check_same_target(
     source: &Source,
     options: &InputOptions,
     record: &Record,
-    target: &str,
-    place: Place<'_>,
+    lanes: &Lanes,
+    rows: &Rows,
     instead: &str,
 ) -> anyhow::Result<()> {
     let differs = |old: Option<&str>, new: Option<&str>| old.zip(new).is_some_and(|(old, new)| old != new);
+    let here = |service: &Service| service.target.clone() + &of_account(service.account_id());
     let mut other = None;
-    if let Some(Recorded { run, .. }) = record.runs.iter().rfind(|recorded| !recorded.simulated) {
+    if let Some(Recorded { run, .. }) = record.runs.iter().rfind(|recorded| !recorded.simulated)
+        && let Some(service) = lanes.only()
+    {
         let account = run.caller.as_ref().map(|caller| &*caller.account_id);
-        if run.target != target || differs(account, place.account_id) {
-            other = Some(run.target.clone() + &of_account(account));
+        if run.target != service.target || differs(account, service.account_id()) {
+            other = Some((run.target.clone() + &of_account(account), here(service)));
         }
     }
     report::read(source, options, |row| {
@@ -89,14 +93,18 @@ fn check_same_target(
         // A spreadsheet may have rewritten an account's digits.
         let account = known(&row.account_id).filter(|id| id.len() == 12);
         let region = known(&row.region);
+        let lane = rows.lane_named(row.lane).unwrap_or_default();
+        let Some(service) = lanes.get(lane).filter(|_| row.status.is_some()) else { return };
+        let place = service.place();
         if differs(account.as_deref(), place.account_id) || differs(region.as_deref(), place.region) {
-            other.get_or_insert_with(|| region.unwrap_or_default() + &of_account(account.as_deref()));
+            let was = || region.unwrap_or_default() + &of_account(account.as_deref());
+            other.get_or_insert_with(|| (was(), here(service)));
         }
     })?;
-    let Some(other) = other else { return Ok(()) };
-    let (name, new) = (source.name(), of_account(place.account_id));
+    let Some((other, here)) = other else { return Ok(()) };
+    let name = source.name();
     bail!(Hinted::new(
-        format!("`{name}` is the report of a run on {other}, but this one would use {target}{new}"),
+        format!("`{name}` is the report of a run on {other}, but this one would use {here}"),
         format!("use the same account, endpoint and region{instead}")
     ))
 }

@@ -22,7 +22,7 @@ use crate::aws::proxy;
 use crate::aws::rate_cache::{RateCache, RateKey};
 use crate::aws::transport;
 use crate::aws::{AwsArgs, AwsSettings, Environment, Sts};
-use crate::input::{Input, Standing};
+use crate::input::{Input, LaneId, LaneName, Standing};
 use crate::region::Region;
 use crate::report::Place;
 use crate::simulator::{self, Scenario, Simulator};
@@ -76,10 +76,12 @@ pub(crate) struct Service {
     rate_cache: Option<(RateCache, RateKey)>,
     /// Whether it is on this machine, and so cannot be AWS.
     is_local: bool,
+    /// The most requests in flight.
+    pub(crate) concurrency: NonZeroUsize,
     /// Whether its keys are in this process's environment, so that nothing can renew them.
     pub(crate) keys_are_fixed: bool,
-    /// The simulator, which stops when this is dropped.
-    simulator: Option<Simulator>,
+    /// The simulator, which stops when the last lane is dropped.
+    simulator: Option<Arc<Simulator>>,
 }
 
 impl Service {
@@ -94,11 +96,21 @@ impl Service {
     ) -> anyhow::Result<Self> {
         match &settings.choice {
             ServiceChoice::Aws(args) => runtime.block_on(Self::aws(args, env, settings)),
-            ServiceChoice::Simulator { scenario } => Self::simulated(scenario.as_deref(), settings),
+            ServiceChoice::Simulator { scenario } => {
+                Self::simulated(Arc::new(simulator(scenario.as_deref())?), LaneName::default(), settings)
+            }
         }
     }
 
-    async fn aws(args: &AwsArgs, env: &Environment, settings: &ServiceSettings) -> anyhow::Result<Self> {
+    /// The service at AWS, or at an endpoint that the user names.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub(super) async fn aws(
+        args: &AwsArgs,
+        env: &Environment,
+        settings: &ServiceSettings,
+    ) -> anyhow::Result<Self> {
         let aws = AwsSettings::resolve(args, env).await?;
         aws.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         proxy::check(&aws.endpoint, env)?;
@@ -116,13 +128,27 @@ impl Service {
         let is_local = aws.endpoint.is_loopback();
         let target = target(&aws.endpoint);
         let (region, identity) = (Some(aws.endpoint.region().to_string()), Some(identity));
-        Ok(Self { client, target, region, identity, rate_cache, is_local, keys_are_fixed, simulator: None })
+        let concurrency = settings.concurrency;
+        Ok(Self {
+            client,
+            target,
+            region,
+            identity,
+            rate_cache,
+            is_local,
+            concurrency,
+            keys_are_fixed,
+            simulator: None,
+        })
     }
 
-    fn simulated(scenario: Option<&Path>, settings: &ServiceSettings) -> anyhow::Result<Self> {
-        let scenario = scenario.map_or_else(|| Ok(Scenario::default()), read_scenario)?;
-        let simulator = Simulator::start(scenario, (Ipv4Addr::LOCALHOST, 0).into())?;
-        let region = Region::parse("us-east-1")?;
+    /// The simulator, in an account and region of its own for each lane.
+    pub(super) fn simulated(
+        simulator: Arc<Simulator>,
+        lane: LaneName<'_>,
+        settings: &ServiceSettings,
+    ) -> anyhow::Result<Self> {
+        let region = Region::parse(if lane.region.is_empty() { "us-east-1" } else { lane.region })?;
         let endpoint = Endpoint::of_url(&simulator.url(), region, Variant::default(), false)?;
         let keys =
             Credentials::new(simulator::ACCESS_KEY_ID, simulator::SECRET_ACCESS_KEY, None, None, "simulator");
@@ -130,15 +156,26 @@ impl Service {
         let (target, simulator) = ("the simulator".to_owned(), Some(simulator));
         let (identity, rate_cache, is_local, keys_are_fixed) = (None, None, true, true);
         let region = None;
-        Ok(Self { client, target, region, identity, rate_cache, is_local, keys_are_fixed, simulator })
+        let concurrency = settings.concurrency;
+        Ok(Self {
+            client,
+            target,
+            region,
+            identity,
+            rate_cache,
+            is_local,
+            concurrency,
+            keys_are_fixed,
+            simulator,
+        })
     }
 
-    /// Tells the simulator which numbers there are, so that it can list them: those of an `input`, as it describes them. A
-    /// scenario that has connectors says so itself.
-    pub(crate) fn hold(&self, input: &Input) {
+    /// Tells the simulator which numbers there are, so that it can list them: those of a lane of an `input`, as it describes
+    /// them. A scenario that has connectors says so itself.
+    pub(crate) fn hold(&self, input: &Input, lane: LaneId) {
         let Some(simulator) = &self.simulator else { return };
         let (rows, action) = (&input.rows, input.layout.action);
-        for row in rows.ids() {
+        for row in rows.ids().filter(|row| rows.lane_of(*row) == Some(lane)) {
             let (Some(connector), Some(number)) = (rows.connector(row), rows.number(row)) else { continue };
             let is_done = rows.standing(row) == Standing::Finished;
             let is_on_connector = match action {
@@ -167,7 +204,7 @@ impl Service {
     /// The account and the region.
     #[must_use]
     pub(crate) fn place(&self) -> Place<'_> {
-        Place { account_id: self.account_id(), region: self.region.as_deref(), looked: false }
+        Place { account_id: self.account_id(), region: self.region.as_deref() }
     }
 
     /// The account, if it is known.
@@ -201,6 +238,15 @@ impl Service {
     pub(crate) fn is_simulated(&self) -> bool {
         self.simulator.is_some()
     }
+}
+
+/// Starts the simulator.
+///
+/// # Errors
+/// If the scenario cannot be read or understood, or no thread can be started.
+pub(super) fn simulator(scenario: Option<&Path>) -> anyhow::Result<Simulator> {
+    let scenario = scenario.map_or_else(|| Ok(Scenario::default()), read_scenario)?;
+    Ok(Simulator::start(scenario, (Ipv4Addr::LOCALHOST, 0).into())?)
 }
 
 /// Reads a scenario file.

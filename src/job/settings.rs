@@ -8,6 +8,7 @@ mod tests;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -21,11 +22,11 @@ use super::service::{ServiceChoice, ServiceSettings};
 use crate::action::Action;
 use crate::aws::AwsArgs;
 use crate::cli::{
-    AwsOptions, ChoiceArgs, InputArgs, JobArgs, MaxFailures, ReleaseArgs, RerunArgs, RunArgs, StopArgs,
-    UndoArgs,
+    AwsOptions, ChoiceArgs, InputArgs, JobArgs, LaneArgs, MaxFailures, ReleaseArgs, RerunArgs, RunArgs,
+    StopArgs, UndoArgs,
 };
 use crate::hint::Hinted;
-use crate::input::InputOptions;
+use crate::input::{InputOptions, NO_COLUMN};
 use crate::plan::Choice;
 use crate::pool::PoolSettings;
 use crate::pool::pace::PaceSettings;
@@ -218,7 +219,7 @@ impl JobSettings {
         let settings = Self {
             mode,
             input,
-            columns: columns(job.columns),
+            columns: columns_and_lanes(job.columns, job.lanes, &job.aws),
             derive: None,
             choice: choice(job.choice),
             report: ReportSettings { path: report, existing, unfinished },
@@ -257,6 +258,7 @@ impl JobSettings {
                 },
                 max_attempts: job.pace.max_attempts,
                 max_failures: None,
+                failed: Arc::default(),
                 doubts_list: false,
                 give_up_after: job.stop.give_up_after,
                 patience: UNATTENDED_PATIENCE,
@@ -316,15 +318,30 @@ impl JobSettings {
     }
 }
 
-/// How the input is read.
+/// How a file is read whose rows' accounts and regions do not matter.
 #[must_use]
 pub(crate) fn columns(args: InputArgs) -> InputOptions {
     InputOptions {
         connector_column: args.connector_column,
         number_column: args.number_column,
         connector: args.connector,
+        region_column: Some(NO_COLUMN.to_owned()),
+        who_column: Some(NO_COLUMN.to_owned()),
         delimiter: args.delimiter,
-        action: None,
+        ..InputOptions::default()
+    }
+}
+
+/// How an input is read.
+#[must_use]
+pub(crate) fn columns_and_lanes(args: InputArgs, lanes: LaneArgs, aws: &AwsOptions) -> InputOptions {
+    InputOptions {
+        region_column: lanes.region_column,
+        has_accounts: lanes.accounts.is_some(),
+        who_column: lanes.profile_column.or(lanes.account_column),
+        region: aws.region.clone(),
+        profile: aws.profile.clone(),
+        ..columns(args)
     }
 }
 

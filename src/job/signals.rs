@@ -16,7 +16,7 @@ pub(crate) async fn watch_for_stops(stop: &watch::Sender<Option<StopReason>>) ->
 }
 
 /// A stop only escalates.
-fn raise(stop: &watch::Sender<Option<StopReason>>, reason: StopReason) {
+pub(super) fn raise(stop: &watch::Sender<Option<StopReason>>, reason: StopReason) {
     stop.send_if_modified(|current| {
         let escalates = current.is_none_or(|current| current < reason);
         if escalates {

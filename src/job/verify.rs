@@ -10,11 +10,10 @@ use std::time::Duration;
 use indicatif::HumanCount;
 use serde_json::{Value, json};
 
-use super::beside::beside;
 use super::clock::wall_clock;
+use super::lanes;
 use super::reading::{self, Reader};
 use super::same_target;
-use super::service::Service;
 use super::settings;
 use super::status;
 use crate::aws::Environment;
@@ -22,7 +21,7 @@ use crate::cli::VerifyArgs;
 use crate::cli::exit::ExitStatus;
 use crate::files;
 use crate::input::{Input, RowId, Source, Standing, Status};
-use crate::inventory::{Found, Lister, Purpose, look_up};
+use crate::inventory::{Answers, Found, Lister, Purpose, look_up};
 use crate::report::{self, Seen};
 use crate::terminal::Screen;
 use crate::text::counted;
@@ -50,17 +49,16 @@ pub(super) fn execute(args: VerifyArgs, env: &Environment, screen: &Screen) -> a
     anyhow::ensure!(report != Path::new("-"), "`verify` updates the report, so it needs a file: name it");
     status::check_written(report)?;
     status::check_finished(report)?;
-    let columns = settings::columns(args.columns);
+    let columns = settings::columns_and_lanes(args.columns, args.lanes, &args.reading.aws);
     let (service, pool) = reading::settings(args.reading);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let source = Source::open(report)?;
-    let (input, service) =
-        beside(|| Input::read(&source, &columns), || Service::open(&service, env, &runtime));
-    let (input, service) = (input?, service?);
+    let is_called = |standing| matches!(standing, Standing::Finished | Standing::Pending { .. });
+    let (input, lanes) = lanes::open(&source, &columns, &service, is_called, env, &runtime)?;
     anyhow::ensure!(input.layout.is_report(), "`{}` is not a chime-sweep report", source.name());
-    same_target::check(&source, report, &columns, &service, None)?;
-    service.hold(&input);
-    let reader = Reader { service: &service, pool: &pool, runtime: &runtime, screen };
+    same_target::check(&source, report, &columns, &lanes, &input.rows, None)?;
+    lanes.hold(&input);
+    let reader = Reader { lanes: &lanes, pool: &pool, runtime: &runtime, screen };
     let verification = verify(&reader, report, &source, &input, args.recheck_after)?;
     screen.say_with(&verification, || Some(("verified", verification.json())));
     Ok(if verification.is_as_reported() { ExitStatus::Success } else { ExitStatus::SomeRowsFailed })
@@ -84,17 +82,23 @@ pub(super) fn verify(
     // Whether a number that is on no connector is in the deletion queue, or gone, matters to a release.
     let purpose = Purpose { in_detail: !action.needs_connector(), ..Purpose::default() };
     let judged = |row, found: &Found<&str>| Seen::of(action, rows.standing(row), found);
-    let look = async |lister: &mut Lister<'_>| {
-        let first = look_up(lister, rows, rows.ids().filter(is_verified), purpose).await?;
+    let look = async |lane, lister: &mut Lister<'_>| {
+        let first = look_up(lister, rows, lane, rows.ids().filter(is_verified), purpose).await?;
         let doubtful = first.rows().filter(|(row, found)| judged(*row, found).may_be_old());
         let again: Vec<_> = doubtful.map(|(row, _)| row).collect();
         if !again.is_empty() {
             tokio::time::sleep(recheck_after).await;
         }
-        let second = look_up(lister, rows, again.into_iter(), purpose).await?;
+        let second = look_up(lister, rows, lane, again.into_iter(), purpose).await?;
         Ok((first, second, lister.progress().requests))
     };
-    let (first, second, requests) = reader.read(look)?;
+    let (mut first, mut second, mut requests) = (Vec::new(), Vec::new(), 0);
+    for (of_first, of_second, asked) in reader.read(look)? {
+        first.push(of_first);
+        second.push(of_second);
+        requests += asked;
+    }
+    let (first, second) = (Answers::join(first), Answers::join(second));
     let seen = |row| second.found(row).or_else(|| first.found(row)).map(|found| judged(row, &found));
     files::replace(path, |file| report::annotate(file, source, input, wall_clock(), seen))?;
     let mut verification =

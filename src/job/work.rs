@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -14,7 +15,7 @@ use super::existing::Earlier;
 use super::hook::{self, Pause};
 use super::prepare::Run;
 use super::signals;
-use crate::event::{self};
+use crate::event::{self, Event, OfLane, StopReason};
 use crate::journal::entry::Entry;
 use crate::journal::writer::Journal;
 use crate::plan::Plan;
@@ -41,18 +42,32 @@ impl Run<'_> {
         earlier: Earlier,
         journal: &mut Journal,
         started_at: Timestamp,
-    ) -> (anyhow::Result<PoolEnd>, Worked) {
+    ) -> (anyhow::Result<Vec<PoolEnd>>, Worked) {
         let started = now();
         let mut tally = Tally::new(plan.number_count() as u64, started);
+        if self.lanes.only().is_none() {
+            let numbers = plan.numbers_of_lanes(&self.input.rows);
+            tally.lanes = self
+                .lanes
+                .names()
+                .iter()
+                .zip(numbers)
+                .map(|(name, numbers)| Tally::of_lane(name, numbers, started))
+                .collect();
+        }
         tally.stops_at.clone_from(&self.settings.stops_at);
         let tally = Arc::new(Mutex::new(tally));
         let mut timeline = Recorder::new(started_at, started);
         let mut states = Changes::default();
-        let watch = |events: &[event::Event]| {
+        let has_one_lane = self.lanes.only().is_some();
+        let watch = |events: &[OfLane]| {
             let (mut tally, now) = (tally.lock().unwrap_or_else(PoisonError::into_inner), now());
-            for event in events {
-                tally.apply(event, now);
-                timeline.apply(event, now);
+            for (lane, event) in events {
+                tally.apply(*lane, event, now);
+                // What holds one lane back is no pause of the run.
+                if has_one_lane || matches!(event, Event::Attempt(_)) {
+                    timeline.apply(event, now);
+                }
             }
             states.next(&tally).map(|is| Entry::State { is, at: wall_clock() })
         };
@@ -69,56 +84,84 @@ impl Run<'_> {
         (end, Worked { started_at, elapsed, tally, timeline: timeline.finish(ended) })
     }
 
-    /// Runs the pool, and the journal's thread, which passes events to `watch` once they are on disk.
+    /// Runs the pool of each lane, and the journal's thread, which passes events to `watch` once they are on disk. Returns
+    /// how each lane ended, by its index.
     pub(super) fn send(
         &self,
         plan: &Plan,
         earlier: Earlier,
         journal: &mut Journal,
-        mut watch: impl FnMut(&[event::Event]) -> Option<Entry<'static>> + Send,
-    ) -> anyhow::Result<PoolEnd> {
+        mut watch: impl FnMut(&[OfLane]) -> Option<Entry<'static>> + Send,
+    ) -> anyhow::Result<Vec<PoolEnd>> {
         let (settings, rows, action) = (self.settings, &self.input.rows, self.input.layout.action);
         let pool_settings = PoolSettings {
             action,
             max_failures: settings.max_failures.map(|max| max.of(plan.number_count() as u64)),
-            doubts_list: settings.max_failures.is_none() && !earlier.has_succeeded,
             patience: if Screen::is_attended() { Duration::ZERO } else { settings.pool.patience },
-            keys_are_fixed: self.service.keys_are_fixed,
-            pace: PaceSettings {
-                remembered: self.service.remembered_rate(wall_clock()),
-                ..settings.pool.pace.clone()
-            },
             ..settings.pool.clone()
         };
         let (outbox, inbox) = event::channel();
         let (stop, stopped) = watch::channel(None);
         let (pause, pauses) = watch::channel(None);
-        let observe = move |events: &[event::Event]| {
+        let names = self.lanes.names();
+        let mut paused: Vec<Option<Pause>> = vec![None; names.len()];
+        let observe = move |events: &[OfLane]| {
+            for (lane, event) in events {
+                if let Some(paused) = paused.get_mut(lane.index()) {
+                    *paused = Pause::after(paused.take(), event);
+                }
+            }
+            let first = paused.iter().zip(names).find_map(|(pause, name)| Some(pause.clone()?.of_lane(name)));
             pause.send_if_modified(|pause| {
-                let before = pause.clone();
-                *pause = Pause::after(pause.take(), events);
-                *pause != before
+                let is_new = *pause != first;
+                *pause = first;
+                is_new
             });
             watch(events)
         };
-        let submit = |submission: Submission| {
-            let client = Arc::clone(&self.service.client);
-            async move { client.submit(action, &submission.connector, &submission.numbers).await }
-        };
-        let renew = || {
-            let client = Arc::clone(&self.service.client);
-            async move { if client.renew().await { Renewal::Fresh } else { Renewal::Nothing } }
-        };
+        let mut batches: Vec<_> = plan.batches_of_lanes(rows).into_iter().map(Some).collect();
+        let lanes = self.lanes.iter().filter_map(|(lane, service)| {
+            let batches = batches.get_mut(lane.index())?.take()?;
+            let own = PoolSettings {
+                concurrency: service.concurrency,
+                doubts_list: settings.max_failures.is_none() && !earlier.has_succeeded(lane),
+                keys_are_fixed: service.keys_are_fixed,
+                pace: PaceSettings {
+                    remembered: service.remembered_rate(wall_clock()),
+                    seed: pool_settings.pace.seed.wrapping_add(lane.index() as u64),
+                    ..pool_settings.pace.clone()
+                },
+                ..pool_settings.clone()
+            };
+            let dispatcher =
+                Dispatcher::new(rows, batches, &earlier.in_doubt, &own, outbox.of_lane(lane), now());
+            let submit = |submission: Submission| {
+                let client = Arc::clone(&service.client);
+                async move { client.submit(action, &submission.connector, &submission.numbers).await }
+            };
+            let renew = || {
+                let client = Arc::clone(&service.client);
+                async move { if client.renew().await { Renewal::Fresh } else { Renewal::Nothing } }
+            };
+            let (stopped, stop) = (stopped.clone(), &stop);
+            Some(async move {
+                let end = pool::run(dispatcher, submit, renew, stopped, wall_clock).await;
+                if end.stop.as_ref().is_some_and(|stop| stop.reason == StopReason::TooManyFailures) {
+                    signals::raise(stop, StopReason::TooManyFailures); // the limit is that of all lanes
+                }
+                (lane, end)
+            })
+        });
+        let lanes: Vec<_> = lanes.collect();
+        drop(outbox);
         std::thread::scope(|scope| {
             let writer = std::thread::Builder::new().name("journal".into());
             let writer = writer
                 .spawn_scoped(scope, move || journal.record(inbox, observe))
                 .context("cannot start the journal's thread")?;
-            let dispatcher =
-                Dispatcher::new(rows, plan.batches(), earlier.in_doubt, &pool_settings, outbox, now());
-            let end = self.runtime.block_on(async {
+            let ended = self.runtime.block_on(async {
                 tokio::select! {
-                    end = pool::run(dispatcher, submit, renew, stopped, wall_clock) => end,
+                    ended = join_all(lanes) => ended,
                     never = signals::watch_for_stops(&stop) => match never {},
                     never = hook::watch_pauses(pauses, |begins, pause| self.tell_pause(begins, pause)) => match never {},
                 }
@@ -127,7 +170,9 @@ impl Run<'_> {
                 Ok(recorded) => recorded?,
                 Err(_panic) => anyhow::bail!("the journal's thread panicked"),
             }
-            Ok(end)
+            let mut ends = vec![PoolEnd::default(); names.len()];
+            ended.into_iter().for_each(|(lane, end)| ends[lane.index()] = end);
+            Ok(ends)
         })
     }
 }

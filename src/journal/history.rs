@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::event::{Outcome, Settlement};
+use crate::event::Settlement;
 use crate::input::{RowFlags, RowId};
 use crate::journal::entry::{Entry, FORMAT, Header, VERSION};
 use crate::plan::Choice;
@@ -269,12 +269,6 @@ impl History {
     pub fn in_doubt(&self) -> u64 {
         let rows = if self.is_foreign { 0 } else { self.header.rows };
         (0..rows).filter(|row| self.is_in_doubt(RowId::new(*row))).count() as u64
-    }
-
-    /// Whether a row has succeeded.
-    #[must_use]
-    pub(crate) fn has_succeeded(&self) -> bool {
-        self.outcomes.iter().any(|settlement| settlement.outcome == Outcome::Succeeded)
     }
 
     /// How many rows are settled.

@@ -9,7 +9,7 @@ use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::event::{Event, Inbox};
+use crate::event::{Inbox, OfLane};
 use crate::files::{open_private, sync_folder};
 use crate::hint::Hint;
 use crate::journal::copy;
@@ -202,10 +202,10 @@ impl Journal {
     pub fn record<'a>(
         &mut self,
         mut inbox: Inbox,
-        mut watch: impl FnMut(&[Event]) -> Option<Entry<'a>>,
+        mut watch: impl FnMut(&[OfLane]) -> Option<Entry<'a>>,
     ) -> Result<(), JournalError> {
         while let Some(group) = inbox.take(GATHER) {
-            let entries: Vec<Entry<'_>> = group.iter().filter_map(Entry::of).collect();
+            let entries: Vec<Entry<'_>> = group.iter().filter_map(|(_, event)| Entry::of(event)).collect();
             if !entries.is_empty() {
                 self.append(&entries)?;
             }

@@ -73,11 +73,15 @@ impl<'a> Selection<'a> {
     /// If the input does not have a connector.
     pub(crate) fn new(choice: &Choice, rows: &'a Rows) -> Result<Self, UnknownConnector> {
         let named = |option, ids: &[String]| {
-            let named = |id: &String| {
-                let unknown = || UnknownConnector { option, id: id.clone() };
-                rows.connector_named(id).ok_or_else(unknown)
-            };
-            ids.iter().map(named).collect::<Result<Vec<_>, _>>()
+            let mut named = Vec::new();
+            for id in ids {
+                let found = named.len();
+                named.extend(rows.connectors_named(id));
+                if named.len() == found {
+                    return Err(UnknownConnector { option, id: id.clone() });
+                }
+            }
+            Ok(named)
         };
         let only = named(LeftOut::OnlyConnector, &choice.only)?;
         let skip = named(LeftOut::SkipConnector, &choice.skip)?;

@@ -78,7 +78,7 @@ impl<'a> Dispatcher<'a> {
     pub(crate) fn new(
         rows: &'a Rows,
         planned: impl Iterator<Item = plan::Batch> + Send + 'a,
-        earlier: RowFlags,
+        earlier: &'a RowFlags,
         settings: &PoolSettings,
         outbox: Outbox,
         now: Instant,
@@ -233,9 +233,9 @@ impl<'a> Dispatcher<'a> {
         self.queue.delay(batch, now + backoff.max(rest));
     }
 
-    /// Waits for the next acknowledgment and applies it. Cancel safe.
+    /// Waits until the intent that was emitted last is durable, and applies that. Cancel safe.
     pub(crate) async fn acknowledged(&mut self) {
-        let durable = self.events.acknowledged().await;
+        let durable = self.events.durable(self.queue.intent().unwrap_or(u64::MAX)).await;
         self.queue.acknowledge(durable);
     }
 

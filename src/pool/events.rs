@@ -29,10 +29,15 @@ impl Events {
         })
     }
 
-    /// Waits for the next acknowledgment; returns the number of the last event that is durable. Cancel safe.
-    pub(crate) async fn acknowledged(&mut self) -> u64 {
-        self.is_broken |= self.outbox.acknowledged().await.is_err();
-        self.outbox.durable()
+    /// Waits until the event of this number is durable; returns the number of the last that is. Cancel safe.
+    pub(crate) async fn durable(&mut self, number: u64) -> u64 {
+        match self.outbox.durable(number).await {
+            Ok(durable) => durable,
+            Err(_) => {
+                self.is_broken = true;
+                0
+            }
+        }
     }
 
     /// Emits the pool's state if it changed: the pace's phase, the limit found, when it looks for credentials, and why

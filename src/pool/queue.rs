@@ -62,6 +62,11 @@ impl<'a> Queue<'a> {
         }
     }
 
+    /// The number of the intent that is not acknowledged yet, if there is one.
+    pub(crate) fn intent(&self) -> Option<u64> {
+        self.intended.as_ref().map(|(number, _)| *number)
+    }
+
     /// All events up to number `durable` are durable: the rows that they intend may be sent.
     pub(crate) fn acknowledge(&mut self, durable: u64) {
         if let Some((_, block)) = self.intended.take_if(|(number, _)| *number <= durable) {

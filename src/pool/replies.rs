@@ -32,7 +32,7 @@ pub(crate) struct Replies<'a> {
     /// The rows of the input.
     pub(crate) rows: &'a Rows,
     /// The rows for which an attempt of an earlier run may have worked.
-    pub(crate) earlier: RowFlags,
+    pub(crate) earlier: &'a RowFlags,
 }
 
 /// Settlements, and the batch to send again.

@@ -1,6 +1,8 @@
 //! How the pool works, and how a run of it ended. Must not decide anything.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -22,6 +24,8 @@ pub(crate) struct PoolSettings {
     pub(crate) max_attempts: NonZeroU32,
     /// How many rows may fail before the run stops.
     pub(crate) max_failures: Option<u64>,
+    /// How many have failed, in all lanes of the run.
+    pub(crate) failed: Arc<AtomicU64>,
     /// Whether nothing has shown yet that the list is right: then the run stops if nothing works.
     pub(crate) doubts_list: bool,
     /// How long the run continues without a successful request before it stops.

@@ -5,6 +5,8 @@
 //! a clock that only counts seconds stands still while the machine sleeps, and does not know that the wall clock was
 //! set. Must not know signals or clocks: those reach the pool as a [`StopReason`].
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -25,7 +27,7 @@ pub(crate) struct StopRules {
     give_up_after: Duration,
     patience: Duration,
     stop_at: Option<Timestamp>,
-    failures: u64,
+    failed: Arc<AtomicU64>,
     /// How many rows have failed, all with this code; `None` once one has ended differently, or if the rule is off.
     alike: Option<(u64, Box<str>)>,
     has_answered: bool,
@@ -43,7 +45,7 @@ impl StopRules {
             give_up_after: settings.give_up_after,
             patience: settings.patience.min(settings.give_up_after),
             stop_at: settings.stop_at,
-            failures: 0,
+            failed: Arc::clone(&settings.failed),
             alike: settings.doubts_list.then(Default::default),
             has_answered: false,
             needs_person: false,
@@ -67,7 +69,7 @@ impl StopRules {
     /// Rows were settled.
     pub(crate) fn settled(&mut self, settlement: &Settlement) {
         if settlement.outcome != Outcome::Succeeded {
-            self.failures += settlement.rows.len() as u64;
+            self.failed.fetch_add(settlement.rows.len() as u64, Ordering::Relaxed);
         }
     }
 
@@ -87,7 +89,7 @@ impl StopRules {
 
     /// The reason to stop at `now`, which is `wall` by the wall clock, if there is one.
     pub(crate) fn reason(&self, now: Instant, wall: Timestamp) -> Option<StopReason> {
-        if self.max_failures.is_some_and(|max| self.failures > max) {
+        if self.max_failures.is_some_and(|max| self.failed.load(Ordering::Relaxed) > max) {
             return Some(StopReason::TooManyFailures);
         }
         if self.wrong_list().is_some() {
@@ -150,6 +152,7 @@ mod tests {
             concurrency: std::num::NonZeroUsize::MIN,
             pace: crate::pool::pace::PaceSettings::default(),
             max_attempts: std::num::NonZeroU32::MIN,
+            failed: Arc::default(),
             max_failures: None,
             doubts_list: true,
             give_up_after: 10 * MINUTE,

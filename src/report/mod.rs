@@ -21,4 +21,4 @@ pub use read::{ReadError, Reported, read};
 pub(crate) use result::LEFT_OUT;
 pub use result::RowResult;
 pub use seen::Seen;
-pub use write::{Place, ReportError, Written, is_report, write};
+pub use write::{Place, Places, ReportError, Written, is_report, write};

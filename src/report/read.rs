@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use super::cell::disarmed;
 use crate::action::Action;
 use crate::input::{
-    Column, Connector, Header, InputError, InputOptions, Prior, RowKey, Source, Status, check_header,
-    check_record, is_ignored,
+    Column, Connector, Header, InputError, InputOptions, LaneName, Prior, RowKey, Source, Status,
+    check_header, check_record, is_ignored, lane_of,
 };
 use crate::number::PhoneNumber;
 use crate::text::plain;
@@ -40,6 +40,8 @@ pub struct Reported<'a> {
     pub account_id: Cow<'a, str>,
     /// `region`, as it is written.
     pub region: Cow<'a, str>,
+    /// Its account and region as its own columns name them.
+    pub lane: LaneName<'a>,
     /// The connector's cell, without white space around it.
     pub connector: Cow<'a, str>,
     /// The number's cell.
@@ -119,6 +121,7 @@ pub fn read(
             before: disarmed(cell(Column::Before)),
             account_id: cell(Column::AccountId),
             region: cell(Column::Region),
+            lane: lane_of(&layout, row).filter(|_| is_aligned).unwrap_or_default(),
             connector: match &layout.connector {
                 Connector::Given(connector) => Cow::Borrowed(connector),
                 Connector::Column(column) => match std::str::from_utf8(own(*column)) {

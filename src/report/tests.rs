@@ -40,7 +40,7 @@ fn report_on<'a>(csv: &[u8], result_of: impl FnMut(RowId) -> RowResult<'a>) -> (
     let source = Source::from_bytes("numbers.csv", csv.to_vec());
     let mut out = Vec::new();
     let mut statuses = Vec::new();
-    write(&mut out, &source, &read(&source), Place::default(), result_of, |row| statuses.push(row.status))
+    write(&mut out, &source, &read(&source), &Places::default(), result_of, |row| statuses.push(row.status))
         .unwrap();
     (out, statuses)
 }
@@ -209,14 +209,14 @@ fn a_source_that_changed_gives_no_report() {
         ["vc_id,phone\nvc,+21\nvc,1\n", "vc_id,phone\nvc,+20\n", "vc_id,phone\nvc,+20\nvc,1\nvc,2\n", ""]
     {
         let after = Source::from_bytes("numbers.csv", after.into());
-        let error = write(io::sink(), &after, &input, Place::default(), waiting, |_| {}).unwrap_err();
+        let error = write(io::sink(), &after, &input, &Places::default(), waiting, |_| {}).unwrap_err();
         assert!(matches!(error, ReportError::Changed { .. }), "{error:?}");
     }
     // Even with the same digest a row never gets another row's verdict.
     let after = Source::from_bytes("numbers.csv", b"vc_id,phone\nvc,+20\nvc,+21\n".to_vec());
     let input = Input { digest: read(&after).digest, ..input };
     assert!(matches!(
-        write(io::sink(), &after, &input, Place::default(), waiting, |_| {}),
+        write(io::sink(), &after, &input, &Places::default(), waiting, |_| {}),
         Err(ReportError::Changed { .. })
     ));
 }
@@ -230,7 +230,7 @@ fn a_report_that_cannot_be_written_leaves_the_old_one() {
     fs::write(&path, "old").unwrap();
     fs::write(directory.path().join("numbers.report.csv.partial"), "left by a crash").unwrap();
     let error = replace(&path, |file| {
-        write(file, &source, &input, Place::default(), waiting, |_| {})?;
+        write(file, &source, &input, &Places::default(), waiting, |_| {})?;
         Err::<(), _>(ReportError::Write(io::Error::other("disk full")))
     });
     let message = error.unwrap_err().to_string();
@@ -251,7 +251,7 @@ fn a_report_replaces_its_own_source_and_is_for_its_owner_alone() {
     let input = read(&source);
     let write_to = |file: &mut fs::File| {
         assert_eq!(fs::read_to_string(&path).unwrap(), "vc_id,phone\nvc,+20\n", "until it is whole");
-        write(file, &source, &input, Place::default(), waiting, |_| {})
+        write(file, &source, &input, &Places::default(), waiting, |_| {})
     };
     replace(&link, write_to).unwrap();
     assert_eq!(
@@ -336,7 +336,7 @@ fn a_delimiter_that_is_in_the_words_of_a_report_leaves_them_whole() {
     let source = Source::from_bytes("numbers.csv", b"phone_note\n+20_x\n+21_y\n".to_vec());
     let input = Input::read(&source, &options).unwrap();
     let mut out = Vec::new();
-    write(&mut out, &source, &input, Place::default(), waiting, |_| {}).unwrap();
+    write(&mut out, &source, &input, &Places::default(), waiting, |_| {}).unwrap();
     let mut statuses = Vec::new();
     super::read(&Source::from_bytes("r.csv", out), &options, |row| statuses.push(row.status)).unwrap();
     assert_eq!(statuses, [Some(Status::NotAttempted); 2]);

@@ -14,8 +14,8 @@ use super::cell::{armed, ascii, cells};
 use super::result::RowResult;
 use crate::action::Action;
 use crate::input::{
-    Column, Input, InputError, Layout, Prior, Record, Records, RowId, RowKey, Said, Source, Standing, Status,
-    Verdict, judge, text,
+    Column, Input, InputError, LaneId, Layout, Prior, Record, Records, RowId, RowKey, Said, Source, Standing,
+    Status, Verdict, judge, text,
 };
 
 /// A row as the report shows it, for counting.
@@ -50,18 +50,31 @@ pub enum ReportError {
     Write(#[from] io::Error),
 }
 
-/// Where the numbers of a run are.
+/// Where numbers are.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Place<'a> {
     /// The account, if it is known.
     pub account_id: Option<&'a str>,
     /// The region; `None` for the simulator.
     pub region: Option<&'a str>,
+}
+
+/// Where the numbers of a run are.
+#[derive(Debug, Clone, Default)]
+pub struct Places<'a> {
+    /// By the index of their lane.
+    pub lanes: Vec<Place<'a>>,
     /// Whether it was looked up where the service has them: the report has columns for that then.
     pub looked: bool,
 }
 
-/// Writes the report on `input`, which was read from `source`, after a run in `place`. `result_of` is called for each pending row, in
+impl<'a> Places<'a> {
+    fn of(&self, lane: Option<LaneId>) -> Place<'a> {
+        lane.and_then(|lane| self.lanes.get(lane.index()).copied()).unwrap_or_default()
+    }
+}
+
+/// Writes the report on `input`, which was read from `source`, after a run in these `places`. `result_of` is called for each pending row, in
 /// order; the input itself has the results of the others. `written` is called for every row.
 ///
 /// A row that was `unknown` in an earlier report and was not attempted again stays `unknown`, with all its cells; one
@@ -74,17 +87,18 @@ pub fn write<'a>(
     out: impl Write,
     source: &Source,
     input: &Input,
-    place: Place<'_>,
+    places: &Places<'_>,
     mut result_of: impl FnMut(RowId) -> RowResult<'a>,
     mut written: impl FnMut(Written<'_>),
 ) -> Result<(), ReportError> {
-    rewrite(out, source, input, place.looked, |lines, row, record, prior| {
+    rewrite(out, source, input, places.looked, |lines, row, record, prior| {
         if input.rows.standing(row) == Standing::Ignored {
             return Ok(lines.write(record, prior, &Cells::default())?);
         }
         let changed = || ReportError::Changed { name: source.name().into() };
         let shown = shown(input, row, record, &mut result_of).ok_or_else(changed)?;
         written(shown.written(row, prior));
+        let place = places.of(input.rows.lane_of(row));
         Ok(lines.write(record, prior, &shown.cells(prior, input.layout.action, place))?)
     })
 }

@@ -34,6 +34,8 @@ pub(crate) struct Overview<'a> {
     pub(crate) target: Option<&'a str>,
     /// The identity that would call it, if that is known.
     pub(crate) identity: Option<&'a Identity>,
+    /// The accounts and regions that the input names.
+    pub(crate) lanes: Vec<LaneOverview<'a>>,
     /// When the run stops, finished or not, and how long that is from now.
     pub(crate) stops_at: Option<(ZonedDateTime, Duration)>,
     /// Rows that an earlier run of the same job has settled.
@@ -52,6 +54,25 @@ pub(crate) struct Overview<'a> {
     pub(crate) shows_all: bool,
 }
 
+/// An account and region, and what would be sent there.
+#[derive(Debug)]
+pub(crate) struct LaneOverview<'a> {
+    /// As the input names it.
+    pub(crate) name: String,
+    /// The identity that would call it, if that is known.
+    pub(crate) identity: Option<&'a Identity>,
+    /// Numbers that are sent.
+    pub(crate) numbers: u64,
+}
+
+impl LaneOverview<'_> {
+    fn line(&self) -> String {
+        let identity =
+            self.identity.map(|identity| format!(" as {}, {}", identity.account(), identity.credentials));
+        format!("            {}: {}{}", self.name, HumanCount(self.numbers), identity.unwrap_or_default())
+    }
+}
+
 /// The maximum number of connectors named: if there are more, half are the largest and half the smallest.
 const NAMED: usize = 12;
 
@@ -67,6 +88,7 @@ impl<'a> Overview<'a> {
             plan,
             target: None,
             identity: None,
+            lanes: Vec::new(),
             stops_at: None,
             settled: 0,
             last_day: None,
@@ -185,6 +207,10 @@ impl<'a> Overview<'a> {
             ),
             None => identity.to_string(),
         }));
+        if !self.lanes.is_empty() {
+            lines.push(format!("accounts    {}, each in a region", HumanCount(self.lanes.len() as u64)));
+            lines.extend(self.lanes.iter().map(LaneOverview::line));
+        }
         lines.extend(self.forgets.iter().map(|forgets| format!("to forget   {forgets}")));
         let requests = counted(self.plan.batch_count() as u64, "request");
         let what = format!("to {}", self.action().verb());

@@ -206,9 +206,10 @@ impl Screen {
             // The warning that a pause began stays on the screen, but the state below the bar does not.
             states::ended(&mut pause, &tally, now).iter().for_each(|ended| self.say(ended));
             if let Some(bar) = &bar {
-                let width = usize::from(console::Term::stderr().size().1).saturating_sub(1);
+                let (height, width) = console::Term::stderr().size();
+                let (height, width) = (usize::from(height / 2), usize::from(width).saturating_sub(1));
                 bar.set_position(tally.settled());
-                bar.set_message(view::lines(&tally, &clock, width.max(1)).join("\n"));
+                bar.set_message(view::lines(&tally, &clock, width.max(1), height).join("\n"));
             }
             if (bar.is_none() || self.file.is_some()) && cadence.is_due(&tally, lasted) {
                 self.line(&tally, &clock);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::ZonedDateTime;
 
 use crate::event::{AttemptOutcome, Awaited, Event, Outcome, Phase, StopReason};
+use crate::input::LaneId;
 use crate::inventory::Progress;
 
 /// What has happened so far in this run.
@@ -41,8 +42,14 @@ pub(crate) struct Tally {
     pub(crate) stopping: Option<StopReason>,
     /// Of a command that lists numbers: how many pages, and how many numbers on them.
     pub(crate) listed: Option<(u64, u64)>,
+    /// What messages call its lane.
+    pub(crate) name: String,
+    /// Each lane by itself, by its index, if the input names them.
+    pub(crate) lanes: Vec<Self>,
     /// When the run began.
     pub(crate) started: Instant,
+    /// When the last request ended.
+    last: Instant,
     /// When it stops, finished or not.
     pub(crate) stops_at: Option<ZonedDateTime>,
     /// Requests that ended.
@@ -70,11 +77,19 @@ impl Tally {
             credentials_awaited: None,
             stopping: None,
             listed: None,
+            name: String::new(),
+            lanes: Vec::new(),
             started,
+            last: started,
             stops_at: None,
             recent_requests: Recent::default(),
             recent_rows: Recent::default(),
         }
+    }
+
+    /// The same for a lane.
+    pub(crate) fn of_lane(name: &str, rows: u64, started: Instant) -> Self {
+        Self { name: name.to_owned(), ..Self::new(rows, started) }
     }
 
     /// Takes the progress of a command that lists numbers into account.
@@ -90,8 +105,18 @@ impl Tally {
         self.listed = Some((progress.pages, progress.numbers));
     }
 
-    /// Takes an event into account.
-    pub(crate) fn apply(&mut self, event: &Event, now: Instant) {
+    /// Takes an event of a lane into account.
+    pub(crate) fn apply(&mut self, lane: LaneId, event: &Event, now: Instant) {
+        if let Some(lane) = self.lanes.get_mut(lane.index()) {
+            lane.apply(LaneId::default(), event, now);
+        }
+        let is_of_lane = matches!(
+            event,
+            Event::Phase(_) | Event::LimitFound(_) | Event::CredentialsAwaited(_) | Event::Stopped { .. }
+        );
+        if is_of_lane && !self.lanes.is_empty() {
+            return self.show_lanes();
+        }
         let second = self.second(now);
         match event {
             Event::Sent { again } => {
@@ -115,6 +140,7 @@ impl Tally {
             }
             Event::Attempt(outcome) => {
                 self.requests += 1;
+                self.last = now;
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.throttled += u64::from(*outcome == AttemptOutcome::Throttled);
                 self.recent_requests.count(second, 1);
@@ -130,6 +156,22 @@ impl Tally {
             Event::Stopped { reason, .. } => self.stopping = Some(*reason),
             Event::Intent { .. } | Event::Released { .. } | Event::Unavailable(_) => {}
         }
+    }
+
+    /// The state of the run is that of the first lane that has something to do and is not held up, if there is one.
+    fn show_lanes(&mut self) {
+        let is_at_work = |lane: &&Self| lane.settled() < lane.rows && lane.stopping.is_none();
+        let is_held = |lane: &&Self| {
+            lane.credentials_awaited.is_some()
+                || matches!(lane.phase, Some(Phase::Outage { .. } | Phase::Throttled { .. }))
+        };
+        let at_work = || self.lanes.iter().filter(is_at_work);
+        let all_stop = self.lanes.iter().all(|lane| lane.stopping.is_some() || lane.rows == 0);
+        let first = at_work().find(|lane| !is_held(lane)).or_else(|| at_work().next());
+        let state = first.map(|lane| (lane.phase, lane.credentials_awaited.clone()));
+        let stopping = self.lanes.iter().filter_map(|lane| lane.stopping).max().filter(|_| all_stop);
+        (self.phase, self.credentials_awaited) = state.unwrap_or_default();
+        self.stopping = stopping;
     }
 
     /// Rows settled.
@@ -151,10 +193,19 @@ impl Tally {
         }
     }
 
+    /// From the start to the end of the last request.
+    #[must_use]
+    pub(crate) fn lasted(&self) -> Duration {
+        self.last.saturating_duration_since(self.started)
+    }
+
     /// How long the rest will take at the rate of the last minute. `None` in the first seconds, and while the run is
     /// held back: it cannot be estimated then.
     #[must_use]
     pub(crate) fn remaining(&self, now: Instant) -> Option<Duration> {
+        if !self.lanes.is_empty() {
+            return self.lanes.iter().filter_map(|lane| lane.remaining(now)).max();
+        }
         let is_held = self.stopping.is_some()
             || self.credentials_awaited.is_some()
             || matches!(self.phase, Some(Phase::Outage { .. } | Phase::Throttled { .. }));
@@ -223,7 +274,7 @@ mod tests {
         for second in 0..20 {
             for _ in 0..if second < 10 { 50 } else { 10 } {
                 let now = start + Duration::from_secs(second) + Duration::from_millis(100);
-                tally.apply(&Event::Attempt(AttemptOutcome::Throttled), now);
+                tally.apply(LaneId::default(), &Event::Attempt(AttemptOutcome::Throttled), now);
             }
         }
         let rate = |second| tally.request_rate(start + Duration::from_secs(second));
@@ -257,7 +308,7 @@ mod tests {
             failed("Forbidden", Outcome::Failed, 3),
             failed("Forbidden", Outcome::Failed, 1),
         ] {
-            tally.apply(&event, later);
+            tally.apply(LaneId::default(), &event, later);
         }
         assert_eq!((tally.in_flight, tally.retries, tally.limit), (1, 1, Some(9.5)));
         let codes: Vec<_> = tally.failed_by_code.iter().map(|(code, rows)| (&**code, *rows)).collect();
@@ -269,8 +320,8 @@ mod tests {
         for (second, &rate) in (0..).zip(rates) {
             for request in 1..=rate {
                 let now = start + Duration::from_secs(second) + Duration::from_secs(1) * request / rate;
-                tally.apply(&Event::Attempt(AttemptOutcome::Answered), now);
-                tally.apply(&Event::Settled(two_rows()), now);
+                tally.apply(LaneId::default(), &Event::Attempt(AttemptOutcome::Answered), now);
+                tally.apply(LaneId::default(), &Event::Settled(two_rows()), now);
             }
         }
     }
@@ -324,7 +375,7 @@ mod tests {
             let mut tally = Tally::new(2 * u64::from(answers) + 1_600, start);
             let end = start + Duration::from_secs(rates.len() as u64);
             answer(&mut tally, start, &rates);
-            after.iter().for_each(|event| tally.apply(event, end));
+            after.iter().for_each(|event| tally.apply(LaneId::default(), event, end));
             let right = match (left(&tally, end), expected) {
                 (Some(left), Some(expected)) => (left / expected - 1.0_f64).abs() < 0.02,
                 (left, expected) => left == expected,
@@ -340,7 +391,7 @@ mod tests {
         answer(&mut tally, start, &[10; 15]);
         let closed = crate::event::Settlement { attempts: 0, ..two_rows() };
         let end = start + Duration::from_secs(15);
-        (0..100).for_each(|_| tally.apply(&Event::Settled(closed.clone()), end));
+        (0..100).for_each(|_| tally.apply(LaneId::default(), &Event::Settled(closed.clone()), end));
         let left = left(&tally, end).unwrap();
         assert!((left - 30.0).abs() < 0.5, "600 rows are left, at 20 rows/s: {left}");
     }

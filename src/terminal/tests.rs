@@ -6,7 +6,7 @@ use super::screen::{Cadence, now};
 use super::states::{self, Clock, state};
 use super::{record, view};
 use crate::event::{AttemptOutcome, Awaited, Cause, Event, Outcome, Phase, Settlement, StopReason};
-use crate::input::RowId;
+use crate::input::{LaneId, RowId};
 use crate::terminal::tally::Tally;
 use crate::text::span;
 
@@ -58,8 +58,8 @@ fn answered_lately(tally: &mut Tally, started: Instant) {
     };
     for answer in 0..400 {
         let at = started + seconds(LASTED - 4 * (399 - answer));
-        tally.apply(&Event::Attempt(AttemptOutcome::Answered), at);
-        tally.apply(&Event::Settled(settled.clone()), at);
+        tally.apply(LaneId::default(), &Event::Attempt(AttemptOutcome::Answered), at);
+        tally.apply(LaneId::default(), &Event::Settled(settled.clone()), at);
     }
 }
 
@@ -171,7 +171,7 @@ fn times_are_readable() {
 fn the_view_fits_its_width() {
     let (tally, clock) = night();
     let shown: String = [20, 40, 80, 120]
-        .map(|width| format!("{width}:\n{}\n", view::lines(&tally, &clock, width).join("\n")))
+        .map(|width| format!("{width}:\n{}\n", view::lines(&tally, &clock, width, 0).join("\n")))
         .concat();
     insta::assert_snapshot!(shown);
 }
@@ -182,7 +182,7 @@ fn no_line_is_wider_than_the_terminal() {
         tally.failed_by_code.insert("AnErrorWhoseNameIsWiderThanATerminal\x1b[2J\n".into(), 99);
         let clock = clock_of(&tally);
         for width in 1..=130 {
-            for line in view::lines(&tally, &clock, width) {
+            for line in view::lines(&tally, &clock, width, 0) {
                 assert!(console::measure_text_width(&line) <= width, "{width}: {line:?}");
                 assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
             }

@@ -2,6 +2,7 @@
 //!
 //! Pure: no line is wider than the given width. Must not print.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -18,17 +19,56 @@ const BETWEEN: &str = " · ";
 /// How many error codes are named; the rest are counted.
 const CODES: usize = 3;
 
-/// The lines below the bar: how far the run is, how fast, and what holds it back. No line is wider than `width`.
-pub(super) fn lines(tally: &Tally, clock: &Clock, width: usize) -> Vec<String> {
+/// The lines below the bar: how far the run is, how fast, and what holds it back; then its accounts and regions. There are
+/// no more lines than fit into `height`, and none is wider than `width`.
+pub(super) fn lines(tally: &Tally, clock: &Clock, width: usize, height: usize) -> Vec<String> {
     let mut lines = fit(&counts(tally), width);
     lines.extend(fit(&pace(tally, clock), width));
-    lines.extend(states::state(tally, clock).iter().flat_map(|state| wrap(state, width)));
+    let state = states::state(tally, clock).filter(|_| tally.lanes.is_empty() || tally.stopping.is_some());
+    lines.extend(state.iter().flat_map(|state| wrap(state, width)));
+    let room = height.saturating_sub(lines.len());
+    lines.extend(lanes(tally, clock, room).iter().map(|line| truncated(line, width)));
     lines
+}
+
+/// At most so many lanes, a line each: first those that are held up, then those that have most to do.
+fn lanes(tally: &Tally, clock: &Clock, room: usize) -> Vec<String> {
+    let is_at_work = |lane: &&Tally| lane.settled() < lane.rows;
+    let mut lanes: Vec<_> = tally.lanes.iter().filter(is_at_work).collect();
+    lanes.sort_by_key(|lane| (states::state(lane, clock).is_none(), Reverse(lane.rows - lane.settled())));
+    let shown = if lanes.len() > room { room.saturating_sub(1) } else { room };
+    let mut lines: Vec<_> = lanes.iter().take(shown).map(|lane| lane_line(lane, clock)).collect();
+    let rest = lanes.len().saturating_sub(shown);
+    lines.extend(
+        (rest > 0 && room > 0)
+            .then(|| format!("… and {} more accounts and regions", HumanCount(rest as u64))),
+    );
+    lines
+}
+
+fn lane_line(lane: &Tally, clock: &Clock) -> String {
+    let counts = format!("{}: {} of {}", lane.name, HumanCount(lane.settled()), HumanCount(lane.rows));
+    let failed = lane.failed + lane.unknown;
+    let failed = (failed > 0).then(|| format!("{} failed", HumanCount(failed)));
+    let state = states::state(lane, clock);
+    let pace = state.is_none().then(|| format!("{:.1} requests/s", lane.request_rate(clock.now)));
+    let end = states::end(lane, clock);
+    [Some(counts), failed, pace, end, state].into_iter().flatten().collect::<Vec<_>>().join(BETWEEN)
+}
+
+fn truncated(text: &str, width: usize) -> String {
+    console::truncate_str(text, width, "…").into_owned()
 }
 
 /// Everything on one line, for output that is not a terminal.
 pub(super) fn line(tally: &Tally, clock: &Clock) -> String {
-    let parts = [counts(tally), pace(tally, clock), states::state(tally, clock).into_iter().collect()];
+    let held = tally.lanes.iter().filter(|lane| lane.settled() < lane.rows);
+    let held = held.filter_map(|lane| Some(format!("{} {}", lane.name, states::state(lane, clock)?)));
+    let state = match tally.lanes.is_empty() {
+        true => states::state(tally, clock).into_iter().collect(),
+        false => held.collect(),
+    };
+    let parts = [counts(tally), pace(tally, clock), state];
     parts.concat().join(BETWEEN)
 }
 
@@ -59,7 +99,7 @@ fn counts(tally: &Tally) -> Vec<String> {
 /// `Forbidden 12, NotFound 3`: the most frequent first.
 pub(super) fn codes(failed_by_code: &BTreeMap<Box<str>, u64>) -> String {
     let mut codes: Vec<_> = failed_by_code.iter().map(|(code, rows)| (&**code, *rows)).collect();
-    codes.sort_by_key(|&(code, rows)| (std::cmp::Reverse(rows), code));
+    codes.sort_by_key(|&(code, rows)| (Reverse(rows), code));
     let mut named: Vec<String> = codes
         .iter()
         .take(CODES)
@@ -112,7 +152,7 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
                 line.push(' ');
                 line.push_str(word);
             }
-            _ => lines.push(console::truncate_str(word, width, "…").into_owned()),
+            _ => lines.push(truncated(word, width)),
         }
     }
     lines

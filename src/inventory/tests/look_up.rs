@@ -1,7 +1,7 @@
 //! Where numbers are, in as few requests as that takes.
 
 use super::*;
-use crate::input::{Input, InputOptions, Rows, Source};
+use crate::input::{Input, InputOptions, LaneId, Rows, Source};
 use crate::inventory::found::Asked;
 
 /// Rows of a connector and the index of a number.
@@ -19,8 +19,8 @@ fn purpose(in_detail: bool) -> Purpose {
 /// What is said of each row, and which connectors do not exist.
 fn answers(account: &Account, asked: &[(&str, usize)], in_detail: bool) -> (Vec<String>, Vec<String>) {
     let rows = rows(asked);
-    let (answers, _) =
-        account.with(async |lister| look_up(lister, &rows, rows.ids(), purpose(in_detail)).await);
+    let (answers, _) = account
+        .with(async |lister| look_up(lister, &rows, LaneId::default(), rows.ids(), purpose(in_detail)).await);
     let answers = answers.expect("answers");
     let found = answers.rows().map(|(_, found)| found.to_string()).collect();
     let missing = answers.missing().iter().map(|id| rows.connector_name(*id).to_owned()).collect();
@@ -60,7 +60,8 @@ fn every_place_of_a_number_is_told_apart() {
     assert_eq!(missing, ["c"]);
     assert_eq!(account.requests(), 2, "the inventory, and the connectors");
     let rows = rows(&asked);
-    let (answers, _) = account.with(async |lister| look_up(lister, &rows, rows.ids(), purpose(true)).await);
+    let (answers, _) = account
+        .with(async |lister| look_up(lister, &rows, LaneId::default(), rows.ids(), purpose(true)).await);
     let answers = answers.expect("answers");
     let of = |n: u32| answers.rows().find(|(row, _)| row.get() == n).expect("found").1;
     assert!(of(0) == Found::OnConnector && of(0).is_on_connector());
@@ -132,7 +133,8 @@ fn numbers_that_should_be_unassigned_are_looked_for_among_those() {
     let account = large();
     let rows = rows(&(1020..1030).map(|n| ("a", n)).chain([("b", 1010)]).collect::<Vec<_>>());
     let purpose = Purpose { in_detail: true, connectors: false, unassigned: true };
-    let (answers, _) = account.with(async |lister| look_up(lister, &rows, rows.ids(), purpose).await);
+    let (answers, _) =
+        account.with(async |lister| look_up(lister, &rows, LaneId::default(), rows.ids(), purpose).await);
     let found: Vec<_> = answers.expect("answers").rows().map(|(_, found)| found.to_string()).collect();
     assert_eq!(found[..10], ["on no connector"; 10]);
     assert_eq!(found[10], "on this connector");

@@ -6,6 +6,7 @@ mod look_up;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -73,6 +74,7 @@ impl Account {
                 concurrency: NonZeroUsize::MIN,
                 pace: PaceSettings { seed: 7, ..PaceSettings::default() },
                 max_attempts: NonZeroU32::MIN,
+                failed: Arc::default(),
                 max_failures: None,
                 give_up_after: Duration::from_secs(1800),
                 patience: Duration::from_secs(120),

@@ -24,8 +24,8 @@ use crate::aws::endpoint::{Endpoint, Variant};
 use crate::aws::protocol::ErrorKind;
 use crate::cli::{Cli, Command};
 use crate::event::{self, Inbox, StopReason};
-use crate::input::{Input, RowId, Source, Standing};
-use crate::inventory::{Lister, Rules};
+use crate::input::{Input, LaneId, RowId, Source, Standing};
+use crate::inventory::{Check, Lister, Rules};
 use crate::job::existing::{Existing, ExistingReport};
 use crate::job::settings::JobSettings;
 use crate::job::{checking, finish};
@@ -36,7 +36,7 @@ use crate::plan::Plan;
 use crate::pool::{self, Dispatcher, Renewal, Submission};
 use crate::region::Region;
 use crate::report::reconcile::Unsent;
-use crate::report::{self, Place, RowResult};
+use crate::report::{self, Places, RowResult};
 use crate::simulator::{self, Ledger, Scenario};
 use audit::Truth;
 use wire::Wire;
@@ -162,7 +162,7 @@ impl Trial {
         let input = Input::read(&source, &settings.columns).expect("reads");
         let rows = &input.rows;
         assert_eq!(input.layout.action, self.action);
-        let existing = Existing::look(&settings.report, &input, "a trial", None).expect("looks");
+        let existing = Existing::look(&settings.report, &input, "a trial".to_owned(), None).expect("looks");
         let start = tokio::time::Instant::now();
         let before = *self.clock.lock().expect("no panic");
         let wire = || Wire {
@@ -181,11 +181,11 @@ impl Trial {
             let rules = Rules { action: self.action, not_found_is_success: false };
             let is_pending = |row: &RowId| matches!(rows.standing(*row), Standing::Pending { .. });
             let wanted = || rows.ids().filter(is_pending).filter(|row| existing.is_outstanding(*row));
-            Some(
-                checking::look(&mut lister, rules, rows, wanted, &earlier, Some(RECHECK_AFTER))
-                    .await
-                    .expect("looks"),
-            )
+            let lane = LaneId::default();
+            let answers =
+                checking::look(&mut lister, rules, rows, lane, wanted, &earlier, Some(RECHECK_AFTER));
+            let answers = answers.await.expect("looks");
+            Some(Check::new(rules, rows, &answers, &earlier, lister.progress().requests, wall()))
         } else {
             None
         };
@@ -218,7 +218,7 @@ impl Trial {
             std::future::pending::<()>().await;
         };
         let dispatcher =
-            Dispatcher::new(rows, plan.batches(), earlier, &settings.pool, outbox, start.into_std());
+            Dispatcher::new(rows, plan.batches(), &earlier, &settings.pool, outbox, start.into_std());
         let renewals = Mutex::new(Vec::new());
         let renew = || {
             renewals.lock().expect("no panic").push(start.elapsed());
@@ -249,9 +249,9 @@ impl Trial {
         session.sent = sent.into_inner().expect("no panic");
         *self.clock.lock().expect("no panic") += start.elapsed();
         if let Some(end) = end.filter(|end| !end.stop.as_ref().is_some_and(|stop| stop.reason.is_abort())) {
-            let place = Place::default();
-            let unsent = Unsent { stop: end.stop.as_ref(), selection: None };
-            finish::finish(journal, &settings.report.path, &source, &input, place, unsent).expect("finishes");
+            let unsent = |_| Unsent { stop: end.stop.as_ref(), selection: None };
+            finish::finish(journal, &settings.report.path, &source, &input, Places::default(), unsent)
+                .expect("finishes");
             session.finished = true;
         }
         session
@@ -336,7 +336,7 @@ impl Disk<'_> {
     /// Writes what the pool emits, and acknowledges it, until the pool ends or the process dies.
     async fn record(&mut self, mut inbox: Inbox) {
         while let Some(events) = inbox.try_take() {
-            let entries: Vec<Entry<'_>> = events.iter().filter_map(Entry::of).collect();
+            let entries: Vec<Entry<'_>> = events.iter().filter_map(|(_, event)| Entry::of(event)).collect();
             if entries.is_empty() {
                 tokio::time::sleep(SYNC).await;
             } else if !self.append(&entries).await {

@@ -251,7 +251,7 @@ proptest! {
             let Ok(input) = Input::read(&source, &options) else { continue };
             let mut out = Vec::new();
             let mut rows = 0;
-            report::write(&mut out, &source, &input, Place::default(), |_| RowResult::NOT_ATTEMPTED, |_| rows += 1)
+            report::write(&mut out, &source, &input, &Places::default(), |_| RowResult::NOT_ATTEMPTED, |_| rows += 1)
                 .expect("what can be read can be reported");
             let ignored = u32::try_from(input.rows.count(Standing::Ignored)).expect("few");
             prop_assert_eq!(rows + ignored, input.rows.len());

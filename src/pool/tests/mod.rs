@@ -120,6 +120,7 @@ impl Night {
                 stop_at: None,
                 keys_are_fixed: false,
                 not_found_is_success: false,
+                failed: Arc::default(),
             },
             earlier: Vec::new(),
             stops: Vec::new(),
@@ -147,7 +148,7 @@ impl Night {
         let (outbox, inbox) = channel();
         let start = Instant::now();
         let dispatcher =
-            Dispatcher::new(&rows, plan.batches(), earlier, &self.settings, outbox, start.into_std());
+            Dispatcher::new(&rows, plan.batches(), &earlier, &self.settings, outbox, start.into_std());
         let (stop, stopped) = watch::channel(None);
         let patience = self.patience;
         let log = Arc::new(Mutex::new((Vec::new(), HashMap::<_, usize>::new(), 0usize, 0usize)));
@@ -217,7 +218,7 @@ async fn record(
         if group.is_empty() {
             continue;
         }
-        for event in group {
+        for (_, event) in group {
             if let Event::Intent { rows } = &event {
                 durable.lock().expect("no panic").extend(rows.iter().map(|row| number(row.get())));
             }

@@ -248,9 +248,9 @@ fn a_journal_that_fails_ends_the_run_at_once() {
         let plan = Plan::new(&rows, |_| true, NonZeroU32::MIN);
         let (outbox, inbox) = channel();
         drop(inbox);
-        let settings = Night::of(&[]).settings;
+        let (settings, none) = (Night::of(&[]).settings, RowFlags::default());
         let now = Instant::now().into_std();
-        let dispatcher = Dispatcher::new(&rows, plan.batches(), RowFlags::default(), &settings, outbox, now);
+        let dispatcher = Dispatcher::new(&rows, plan.batches(), &none, &settings, outbox, now);
         let (_stop, stopped) = watch::channel(None);
         let submit = |_| async { panic!("nothing may be sent without a record") };
         let end =
@@ -267,9 +267,8 @@ fn a_request_that_panics_loses_no_rows() {
         let plan = Plan::new(&rows, |_| true, NonZeroU32::new(10).expect("positive"));
         let (outbox, inbox) = channel();
         let journal = tokio::task::spawn_local(record(inbox, 20, Arc::default()));
-        let now = Instant::now().into_std();
-        let dispatcher =
-            Dispatcher::new(&rows, plan.batches(), RowFlags::default(), &night.settings, outbox, now);
+        let (now, none) = (Instant::now().into_std(), RowFlags::default());
+        let dispatcher = Dispatcher::new(&rows, plan.batches(), &none, &night.settings, outbox, now);
         let (_stop, stopped) = watch::channel(None);
         let submit = |submission: Submission| async move {
             assert!(submission.numbers[0] != number(0), "panics on purpose");

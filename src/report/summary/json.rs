@@ -73,9 +73,46 @@ pub struct Run {
     pub throttled: u64,
     /// The limit that the service was found to have, in requests per second.
     pub rate_found: Option<f64>,
+    /// Each account and region, if the input names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<Lane>,
     /// Its requests over time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeline: Option<Timeline>,
+}
+
+/// What a run did in one account and region.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lane {
+    /// As the input names it.
+    pub name: String,
+    /// The account, if it is known.
+    pub account_id: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// Endpoint and region.
+    pub target: String,
+    /// Rows that were to be sent by this process.
+    pub rows: u64,
+    /// Those of them that succeeded.
+    pub succeeded: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Those without a definite answer.
+    pub unknown: u64,
+    /// Requests, throttled ones included.
+    pub requests: u64,
+    /// Requests that the service throttled.
+    pub throttled: u64,
+    /// The limit that the service was found to have, in requests per second.
+    pub rate_found: Option<f64>,
+    /// From the start of the run to the last of its requests.
+    #[serde(rename = "elapsed_seconds", serialize_with = "seconds", deserialize_with = "from_seconds")]
+    pub elapsed: Duration,
+    /// Why it ended early, if it did.
+    pub stopped: Option<StopReason>,
+    /// What held it back by then, if anything did: the last error.
+    pub last_error: Option<Box<str>>,
 }
 
 impl Run {

@@ -12,5 +12,5 @@ pub mod text;
 mod tests;
 
 pub use counts::{Counted, Counts, ErrorCount};
-pub use json::{Run, Summary, VERSION, check_json, read_run, write_json};
+pub use json::{Lane, Run, Summary, VERSION, check_json, read_run, write_json};
 pub use record::{Record, Recorded};

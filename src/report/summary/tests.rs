@@ -13,7 +13,7 @@ use crate::input::Status;
 use crate::input::{InputOptions, RowId, Source};
 use crate::report;
 use crate::report::timeline::Recorder;
-use crate::report::{Place, RowResult};
+use crate::report::{Places, RowResult};
 
 #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
 fn run() -> Run {
@@ -34,6 +34,7 @@ fn run() -> Run {
         requests: 2_000,
         throttled: 31,
         rate_found: Some(20.25),
+        lanes: Vec::new(),
         timeline: Some(recorder.finish(now + Duration::from_secs(9))),
     }
 }
@@ -226,7 +227,7 @@ proptest! {
             before: "",
         };
         let (mut written, mut counter) = (Vec::new(), Counted::default());
-        report::write(&mut written, &source, &input, Place::default(), result_of, |row| counter.add_written(&row, &input)).unwrap();
+        report::write(&mut written, &source, &input, &Places::default(), result_of, |row| counter.add_written(&row, &input)).unwrap();
         let mut read = Counted::default();
         let source = Source::from_bytes("numbers.report.csv", written);
         report::read(&source, &options, |row| read.add(&row)).unwrap();

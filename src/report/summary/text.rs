@@ -8,7 +8,7 @@ use std::fmt;
 use indicatif::HumanCount;
 
 use super::counts::{Counted, Counts, ErrorCount};
-use super::json::{Run, Summary};
+use super::json::{Lane, Run, Summary};
 use super::masked::masked;
 use crate::action::Action;
 use crate::text::{counted, span};
@@ -70,6 +70,7 @@ fn lines(summary: &Summary) -> Vec<String> {
     for (name, count) in rows.named().into_iter().filter(|(_, count)| *count > 0) {
         lines.push(format!("  {:>9}  {name}{}", HumanCount(count).to_string(), meaning(name)));
     }
+    lines.extend(summary.run.iter().flat_map(|run| accounts(&run.lanes)));
     lines.extend(connectors(&summary.counted));
     lines.extend(errors(&summary.counted));
     match &summary.run {
@@ -103,6 +104,48 @@ pub fn worst_first<T>(
     let mut sorted: Vec<_> = all.iter().map(|(name, it)| (&**name, it)).collect();
     sorted.sort_by_key(|(_, it)| Reverse(rows(it)));
     sorted
+}
+
+/// The accounts and regions of the input; those that did not do everything come first.
+fn accounts(lanes: &[Lane]) -> Vec<String> {
+    let mut worst_first: Vec<_> = lanes.iter().collect();
+    worst_first.sort_by_key(|lane| (lane.stopped.is_none(), Reverse(lane.rows - lane.succeeded)));
+    let mut lines = heading("by account and region", lanes.len());
+    lines.extend(worst_first.iter().take(SHOWN).map(|lane| format!("  {}", lane.in_words())));
+    if let Some(rest) = lanes.len().checked_sub(SHOWN).filter(|rest| *rest > 0) {
+        lines.push(format!("  … and {} more", HumanCount(rest as u64)));
+    }
+    lines
+}
+
+impl Lane {
+    /// What was done there, on one line.
+    #[must_use]
+    pub(crate) fn in_words(&self) -> String {
+        let left = self.rows.saturating_sub(self.succeeded + self.failed + self.unknown);
+        let counts = [
+            (self.succeeded, "succeeded"),
+            (self.failed, "failed"),
+            (self.unknown, "unknown"),
+            (left, "not attempted"),
+        ];
+        let counts = counts.iter().filter(|(count, _)| *count > 0);
+        let counts: Vec<_> = counts.map(|(count, name)| format!("{} {name}", HumanCount(*count))).collect();
+        let account = self.account_id.as_ref().map(|id| format!(" (account {id})")).unwrap_or_default();
+        let found = self.rate_found.map(|found| format!(", limit found: {found:.1} requests a second"));
+        let stopped = self.stopped.map(|reason| format!("; stopped early: {}", reason.because()));
+        let error = self.last_error.as_ref().map(|error| format!("; last error: {error}"));
+        format!(
+            "{}{account}: {}; {}, {} throttled{}{}{}",
+            self.name,
+            counts.join(", "),
+            counted(self.requests, "request"),
+            HumanCount(self.throttled),
+            found.unwrap_or_default(),
+            stopped.unwrap_or_default(),
+            error.unwrap_or_default()
+        )
+    }
 }
 
 fn connectors(all: &Counted) -> Vec<String> {

@@ -85,7 +85,7 @@ proptest! {
         let mut out = Vec::new();
         let mut statuses = Vec::new();
         let result_of = |row| { sent.push(row); RowResult { status: Status::Failed, ..RowResult::NOT_ATTEMPTED } };
-        write(&mut out, &source, &input, Place::default(), result_of, |row| statuses.push(row.status)).expect("both passes agree");
+        write(&mut out, &source, &input, &Places::default(), result_of, |row| statuses.push(row.status)).expect("both passes agree");
         // Rows that ask for nothing have no status.
         let asks = |row: &RowId| input.rows.standing(*row) != Standing::Ignored;
         let asking = |records: Vec<(Vec<u8>, Vec<Vec<u8>>)>| -> Vec<_> {

@@ -7,7 +7,7 @@ use chime_sweep::event::StopReason;
 use chime_sweep::input::{Input, InputOptions, Source};
 use chime_sweep::job::finish;
 use chime_sweep::journal::writer::Journal;
-use chime_sweep::report::Place;
+use chime_sweep::report::Places;
 use chime_sweep::report::reconcile::Unsent;
 
 use super::*;
@@ -51,7 +51,7 @@ fn a_torn_journal_of_version_3_always_becomes_the_same_report() {
     let path = job.path("numbers.simulated.csv");
     let stop = StopReason::Interrupted.into();
     let unsent = Unsent { stop: Some(&stop), selection: None };
-    finish::finish(journal, &path, &source, &input, Place::default(), unsent).expect("finishes");
+    finish::finish(journal, &path, &source, &input, Places::default(), |_| unsent).expect("finishes");
     let report = fs::read_to_string(fixture("torn.report.csv")).expect("reads");
     assert_eq!(job.read("numbers.simulated.csv"), report);
 

@@ -9,7 +9,7 @@ use super::super::{Pace, PaceSettings, Permit, Rate, Wait};
 use super::eta::Looks;
 use super::{origin, seconds};
 use crate::event::{self, AttemptOutcome, Event as Told, Phase, Settlement};
-use crate::input::RowId;
+use crate::input::{LaneId, RowId};
 use crate::pool::events::{differ, moved};
 use crate::pool::retry;
 use crate::terminal::tally::Tally;
@@ -284,7 +284,7 @@ impl Simulation {
     }
 
     fn tell(&mut self, event: &Told, now: Duration) {
-        self.tally.apply(event, self.start + now);
+        self.tally.apply(LaneId::default(), event, self.start + now);
     }
 
     /// Looks at what somebody who watches would see.

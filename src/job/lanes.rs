@@ -1,0 +1,226 @@
+//! The services that a job calls: one for each account and region that its input names.
+//!
+//! Must not send anything to them.
+
+use std::sync::Arc;
+
+use anyhow::bail;
+use futures_util::stream::{self, StreamExt as _};
+use tokio::runtime::Runtime;
+
+use super::beside::beside;
+use super::failure::explained;
+use super::service::{Service, ServiceChoice, ServiceSettings, simulator};
+use crate::aws::credentials::Identity;
+use crate::aws::{AwsArgs, Environment};
+use crate::hint::Hinted;
+use crate::input::{Input, InputOptions, LaneId, LaneName, Rows, Source, Standing};
+use crate::plan::Plan;
+use crate::report::{Place, Places};
+use crate::terminal::overview::LaneOverview;
+
+/// How many lanes are opened at a time: each may ask STS.
+const AT_ONCE: usize = 32;
+
+/// The most requests in flight over all lanes, and at least in each.
+const MOST_IN_FLIGHT: usize = 2_048;
+const LEAST_IN_FLIGHT: usize = 16;
+
+/// The services of a job.
+pub(crate) struct Lanes {
+    /// By the index of their lane. `None`: it is not called.
+    services: Vec<Option<Service>>,
+    /// What messages call them.
+    names: Vec<String>,
+    /// Whether the input names them.
+    are_named: bool,
+}
+
+/// Reads an input, and opens the services that its rows need: at the same time, unless its rows name them. `is_called`: what
+/// a row's standing must be to need its service.
+///
+/// # Errors
+/// If the input cannot be read, or a service cannot be opened.
+pub(super) fn open(
+    source: &Source,
+    columns: &InputOptions,
+    settings: &ServiceSettings,
+    is_called: impl Fn(Standing) -> bool,
+    env: &Environment,
+    runtime: &Runtime,
+) -> anyhow::Result<(Input, Lanes)> {
+    if Input::has_lanes(source, columns)? {
+        let input = Input::read(source, columns)?;
+        let lanes = Lanes::open(settings, &input, is_called, env, runtime)?;
+        return Ok((input, lanes));
+    }
+    let (input, service) = beside(|| Input::read(source, columns), || Service::open(settings, env, runtime));
+    Ok((input?, Lanes::one(service?)))
+}
+
+impl Lanes {
+    /// The only one, of an input that does not name any.
+    pub(super) fn one(service: Service) -> Self {
+        Self { services: vec![Some(service)], names: vec![String::new()], are_named: false }
+    }
+
+    /// Opens those that the rows of `input` name, as far as a row of such a standing is in them.
+    ///
+    /// # Errors
+    /// If one cannot be opened, or two are the same account and region; names all that cannot.
+    pub(super) fn open(
+        settings: &ServiceSettings,
+        input: &Input,
+        is_called: impl Fn(Standing) -> bool,
+        env: &Environment,
+        runtime: &Runtime,
+    ) -> anyhow::Result<Self> {
+        let rows = &input.rows;
+        let mut first_lines = vec![None; rows.lanes().len()];
+        for row in rows.ids().filter(|row| is_called(rows.standing(*row))) {
+            if let Some(lane) = rows.lane_of(row) {
+                first_lines[lane.index()].get_or_insert_with(|| rows.line(row));
+            }
+        }
+        let called = first_lines.iter().flatten().count();
+        let share = (MOST_IN_FLIGHT / called.max(1)).max(LEAST_IN_FLIGHT);
+        let concurrency = settings.concurrency.min(share.try_into().unwrap_or(settings.concurrency));
+        let settings = &ServiceSettings { concurrency, ..settings.clone() };
+        let simulator = match &settings.choice {
+            ServiceChoice::Simulator { scenario } => Some(Arc::new(simulator(scenario.as_deref())?)),
+            ServiceChoice::Aws(_) => None,
+        };
+        let open = async |name: LaneName<'_>| match (&settings.choice, &simulator) {
+            (ServiceChoice::Aws(args), _) => Service::aws(&args_of(args, name), env, settings).await,
+            (_, Some(simulator)) => Service::simulated(Arc::clone(simulator), name, settings),
+            (ServiceChoice::Simulator { .. }, None) => bail!("the simulator did not start"),
+        };
+        let opened = stream::iter(rows.lanes().zip(&first_lines))
+            .map(async |(name, line)| if line.is_some() { Some(open(name).await) } else { None })
+            .buffered(AT_ONCE);
+        let opened: Vec<_> = runtime.block_on(opened.collect());
+        let names: Vec<_> = rows.lanes().map(|name| name.to_string()).collect();
+        let (mut services, mut failed) = (Vec::new(), Vec::new());
+        for ((service, name), line) in opened.into_iter().zip(&names).zip(&first_lines) {
+            let line = line.unwrap_or_default();
+            match service.transpose() {
+                Ok(service) => services.push(service),
+                Err(error) => failed.push(format!("{name} (line {line}): {}", explained(&error))),
+            }
+        }
+        if !failed.is_empty() {
+            bail!(failed.join("\n"));
+        }
+        let lanes = Self { services, names, are_named: true };
+        lanes.check_distinct()?;
+        Ok(lanes)
+    }
+
+    /// Two lanes in one account and region would compete for its limit.
+    fn check_distinct(&self) -> anyhow::Result<()> {
+        let mut seen = Vec::new();
+        for (lane, service) in self.iter() {
+            let Some(rates) = service.identity.as_ref().and_then(|identity| identity.rates.as_ref()) else {
+                continue;
+            };
+            if let Some((_, other)) = seen.iter().find(|(known, _)| *known == rates) {
+                let (other, name) = (self.name(*other), self.name(lane));
+                bail!(Hinted::new(
+                    format!("`{other}` and `{name}` are the same account and region, which have one limit"),
+                    "name them alike in the input"
+                ));
+            }
+            seen.push((rates, lane));
+        }
+        Ok(())
+    }
+
+    /// Those that are called.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (LaneId, &Service)> {
+        let services = self.services.iter().enumerate();
+        services.filter_map(|(at, service)| Some((LaneId::new(at), service.as_ref()?)))
+    }
+
+    pub(super) fn get(&self, lane: LaneId) -> Option<&Service> {
+        self.services.get(lane.index())?.as_ref()
+    }
+
+    /// The only one, if the input does not name any.
+    pub(super) fn only(&self) -> Option<&Service> {
+        self.services.first()?.as_ref().filter(|_| !self.are_named)
+    }
+
+    /// What messages call a lane; empty if it is the only one.
+    pub(super) fn name(&self, lane: LaneId) -> &str {
+        self.names.get(lane.index()).map_or("", |name| name)
+    }
+
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// How many of the numbers of a plan are in each, for the user's consent; empty for the only one.
+    pub(super) fn overview(&self, plan: &Plan, rows: &Rows) -> Vec<LaneOverview<'_>> {
+        let numbers = plan.numbers_of_lanes(rows);
+        let lanes = self.iter().filter(|_| self.are_named).map(|(lane, service)| LaneOverview {
+            name: self.name(lane).to_owned(),
+            identity: service.identity.as_ref(),
+            numbers: numbers.get(lane.index()).copied().unwrap_or_default(),
+        });
+        lanes.collect()
+    }
+
+    /// Where they are, in words; part of the journal's header.
+    pub(super) fn target(&self) -> String {
+        match self.only() {
+            Some(service) => service.target.clone(),
+            None => {
+                let target =
+                    |(lane, service): (_, &Service)| format!("{}: {}", self.name(lane), service.target);
+                self.iter().map(target).collect::<Vec<_>>().join("; ")
+            }
+        }
+    }
+
+    /// Their accounts, if all are known; part of the journal's header.
+    pub(super) fn account_ids(&self) -> Option<String> {
+        let known: Option<Vec<_>> = self.iter().map(|(_, service)| service.account_id()).collect();
+        known.filter(|known| !known.is_empty()).map(|known| known.join("; "))
+    }
+
+    /// Their accounts and regions.
+    pub(super) fn places(&self) -> Places<'_> {
+        let services = self.services.iter().map(Option::as_ref);
+        let lanes = services.map(|service| service.map_or_else(Place::default, Service::place));
+        Places { lanes: lanes.collect(), looked: false }
+    }
+
+    /// Whether nothing leaves this machine.
+    pub(super) fn is_simulated(&self) -> bool {
+        self.iter().any(|(_, service)| service.is_simulated())
+    }
+
+    /// Tells the simulator which numbers there are.
+    pub(super) fn hold(&self, input: &Input) {
+        self.iter().for_each(|(lane, service)| service.hold(input, lane));
+    }
+}
+
+/// The AWS options for the rows of a lane.
+pub(super) fn args_of(args: &AwsArgs, name: LaneName<'_>) -> AwsArgs {
+    let given = |cell: &str, option: &Option<String>| match cell {
+        "" => option.clone(),
+        cell => Some(cell.to_owned()),
+    };
+    AwsArgs {
+        region: given(name.region, &args.region),
+        profile: given(name.who, &args.profile),
+        ..args.clone()
+    }
+}
+
+/// Who would call each lane that the rows of `input` name; cannot fail.
+pub(super) async fn planned(args: &AwsArgs, input: &Input, env: &Environment) -> Vec<Identity> {
+    let planned = async |name| Identity::planned(&args_of(args, name), env).await;
+    stream::iter(input.rows.lanes()).map(planned).buffered(AT_ONCE).collect().await
+}

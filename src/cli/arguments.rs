@@ -13,7 +13,9 @@ use jiff::Timestamp;
 
 use super::job::{ChoiceArgs, InputArgs, JobArgs, LaneArgs, ReadArgs};
 use super::topics;
-use super::values::{ColorWhen, LogFormat, one_or_more, parse_address, parse_duration, parse_moment};
+use super::values::{
+    ColorWhen, LogFormat, ShardArg, one_or_more, parse_address, parse_duration, parse_moment,
+};
 
 /// The command line. The display orders put the shared options after each command's own.
 #[derive(Debug, Parser)]
@@ -79,6 +81,9 @@ pub enum Command {
     /// Put numbers into the deletion queue, which ends their bill
     #[command(after_long_help = topics::RELEASE_EXAMPLES)]
     Release(ReleaseArgs),
+    /// Put the reports on parts of an input together, as one report in its order
+    #[command(after_long_help = topics::MERGE_EXAMPLES)]
+    Merge(MergeArgs),
     /// Serve a simulator of the service on this machine until stopped
     #[command(after_long_help = topics::SIMULATE_EXAMPLES)]
     Simulate(SimulateArgs),
@@ -133,12 +138,20 @@ pub struct RunArgs {
     #[arg(value_name = "INPUT")]
     pub(crate) input: PathBuf,
     /// Where the report goes; `-` also copies the default one to standard output [default: INPUT.report.csv, or
-    /// INPUT.simulated.csv with --simulate]
+    /// INPUT.simulated.csv with --simulate, or INPUT.shard-K-of-N.report.csv with --shard]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Replace an existing report
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// Go on with whatever is there: begin, resume a run that was cut short, or send the rows of the report that did not
+    /// succeed; may be repeated
+    #[arg(long = "continue", conflicts_with_all = ["resume", "discard", "overwrite"])]
+    pub(crate) continues: bool,
+    /// Take only the lanes of shard K of N, or of this task of a Slurm array, an array job of AWS Batch (`auto`), or an
+    /// Indexed Job of Kubernetes (`auto/N`); `merge` puts the reports together
+    #[arg(long, value_name = "K/N|auto", help_heading = "Some of the rows")]
+    pub(crate) shard: Option<ShardArg>,
     /// See [`JobArgs`].
     #[command(flatten)]
     pub(crate) job: JobArgs,
@@ -224,6 +237,10 @@ pub struct PlanArgs {
     /// A CSV file with a header, or `-` for standard input; a report is one too
     #[arg(value_name = "INPUT")]
     pub(crate) input: PathBuf,
+    /// Take only the lanes of shard K of N, or of this task of a Slurm array, an array job of AWS Batch (`auto`), or an
+    /// Indexed Job of Kubernetes (`auto/N`); `merge` puts the reports together
+    #[arg(long, value_name = "K/N|auto", help_heading = "Some of the rows")]
+    pub(crate) shard: Option<ShardArg>,
     /// Maximum phone numbers per request
     #[arg(long, value_name = "N", default_value = "50", value_parser = one_or_more::<NonZeroU32>)]
     pub(crate) batch_size: NonZeroU32,
@@ -282,6 +299,26 @@ pub struct SummaryArgs {
     /// Show whole phone numbers on that page instead of only their last four digits
     #[arg(long, requires = "html")]
     pub(crate) html_full_numbers: bool,
+    /// See [`InputArgs`].
+    #[command(flatten)]
+    pub(crate) columns: InputArgs,
+}
+
+/// `merge`.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// The input that the reports are of
+    #[arg(value_name = "INPUT")]
+    pub(crate) input: PathBuf,
+    /// The reports: together they have every row of the input, and each row once
+    #[arg(value_name = "REPORT", required = true)]
+    pub(crate) reports: Vec<PathBuf>,
+    /// Where the merged report goes [default: INPUT.report.csv, or INPUT.simulated.csv for reports of that name]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace an existing report
+    #[arg(long)]
+    pub(crate) overwrite: bool,
     /// See [`InputArgs`].
     #[command(flatten)]
     pub(crate) columns: InputArgs,

@@ -12,10 +12,10 @@ pub(crate) mod manual;
 
 pub use arguments::{Cli, Command};
 pub(crate) use arguments::{
-    ExportArgs, PlanArgs, ReleaseArgs, RerunArgs, RunArgs, SimulateArgs, StatusArgs, SummaryArgs, UndoArgs,
-    VerifyArgs,
+    ExportArgs, MergeArgs, PlanArgs, ReleaseArgs, RerunArgs, RunArgs, SimulateArgs, StatusArgs, SummaryArgs,
+    UndoArgs, VerifyArgs,
 };
 pub use environment::{parse, unknown_variables, wants_json};
 pub(crate) use job::{AwsOptions, ChoiceArgs, InputArgs, JobArgs, LaneArgs, ReadArgs, StopArgs};
-pub(crate) use values::MaxFailures;
 pub use values::{ColorWhen, LogFormat};
+pub(crate) use values::{MaxFailures, ShardArg};

@@ -49,6 +49,8 @@ Examples:
       a rehearsal on a service that misbehaves
   chime-sweep run numbers.csv --resume
       continues after a crash, from the journal next to the report
+  chime-sweep run numbers.csv --yes --continue
+      for cron, systemd and job engines: begins, or goes on with what is there; the exit code is 0 once all is done
   cut -d';' -f2 export.csv | chime-sweep run - --connector abcdef1ghij2klmno3pqr4 --yes -o out.csv
       reads the numbers from standard input; all are on one connector";
 
@@ -103,12 +105,26 @@ Examples:
       the same for a monitor; the exit code is 0 if the run is going on or has succeeded, 3 if some rows did not
       succeed, 4 if it stopped early or was cut short, and 1 if there is nothing";
 
+pub(super) const MERGE_EXAMPLES: &str = "\
+Examples:
+  chime-sweep run numbers.csv --shard 1/2; chime-sweep run numbers.csv --shard 2/2
+  chime-sweep merge numbers.csv numbers.shard-*.report.csv
+      writes numbers.report.csv, as one run would have; nothing is written if a row is in none of the reports or in two,
+      or if one of them is not finished
+  chime-sweep rerun numbers.report.csv
+      then retries what did not succeed";
+
 pub(super) const SIMULATE_EXAMPLES: &str = "\
 Examples:
   chime-sweep simulate
       prints the environment that other clients need, and serves until Ctrl-C
   chime-sweep simulate --listen 127.0.0.1:8080 --scenario fixtures/scenarios/throttled.toml
-      on a known port, with a limit";
+      on a known port, with a limit
+
+Each account has its own numbers and limit in each region. The key of an account is AKIASIMU and its 12 digits, with
+the secret that is printed; `aws sts assume-role` lends the keys of a role in any account. In a scenario, a table
+[[lane]] with `account`, `region` or both overrides `latency`, `throttle`, `fault` or `outage` there, and [sts] says
+how long a role's keys last (`keys_last`) and which roles are `denied`: see fixtures/scenarios/lanes.toml.";
 
 pub(super) const CSV: &str = "\
 The input is a CSV file with a header, in UTF-8. So is the report that a run writes.
@@ -176,7 +192,7 @@ pub(super) fn exit_codes() -> String {
     }
     text.push_str(
         "\n\nAfter 3, 4, 130 and 143, `chime-sweep rerun` continues from the report, or `--resume` from the journal if \
-         there is no report. The message says what is safe, and which command to go on with.\n\n\
+         there is no report; `run --continue` does either. The message says what is safe, and which command to go on with.\n\n\
          `chime-sweep status` also says 0 while the run is going on, and 4 if it was cut short.",
     );
     text

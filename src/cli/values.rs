@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 
-use crate::input::can_delimit;
+use crate::input::{Shard, can_delimit};
 use crate::pool::pace::Rate;
 
 /// Requests per second, positive, or `auto`.
@@ -72,6 +72,31 @@ impl FromStr for MaxFailures {
                 Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Self::Share(percent / 100.0)),
                 _ => Err(error()),
             },
+        }
+    }
+}
+
+/// `--shard`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ShardArg {
+    /// This one.
+    Given(Shard),
+    /// The one that the engine's variables say, of this many if they are to be as many.
+    Auto(Option<u32>),
+}
+
+impl FromStr for ShardArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let error = || "expected `K/N`, such as `2/4` with K from 1, `auto` or `auto/N`; N is at most 10,000";
+        let number = |text: &str| text.parse::<u32>().map_err(|_| error().to_owned());
+        let shard = |number, count| Shard::new(number, count).ok_or_else(|| error().to_owned());
+        match text.split_once('/') {
+            None if text == "auto" => Ok(Self::Auto(None)),
+            None => Err(error().to_owned()),
+            Some(("auto", count)) => Ok(Self::Auto(Some(shard(1, number(count)?)?.count()))),
+            Some((index, count)) => Ok(Self::Given(shard(number(index)?, number(count)?)?)),
         }
     }
 }
@@ -192,6 +217,12 @@ mod tests {
         assert_eq!(one_or_more("16"), Ok(std::num::NonZeroU32::MIN.saturating_add(15)));
         for bad in ["0", "-1", "many", "4294967296"] {
             assert!(one_or_more::<std::num::NonZeroU32>(bad).is_err(), "{bad}");
+        }
+        assert_eq!("auto".parse(), Ok(ShardArg::Auto(None)));
+        assert_eq!("auto/7".parse(), Ok(ShardArg::Auto(Some(7))));
+        assert_eq!("2/4".parse().ok(), Shard::new(2, 4).map(ShardArg::Given));
+        for bad in ["", "2", "0/4", "5/4", "1/0", "1/10001", "auto/0", "auto/x", "-1/4", "1/2/3", "AUTO"] {
+            assert!(bad.parse::<ShardArg>().is_err_and(|error| error.contains("such as `2/4`")), "{bad}");
         }
         assert!(parse_account("012345678901").is_ok());
         for bad in ["", "1234", "0123-4567-8901", "0123456789012"] {

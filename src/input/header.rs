@@ -144,7 +144,12 @@ pub(crate) struct Header<'a> {
     fields: Vec<String>,
     /// Where the columns of an earlier report are.
     prior: Option<Columns>,
+    /// Whether the column that is called `region` has what may be meant as an AWS region.
+    has_regions: bool,
 }
+
+/// How many rows are searched for a region: a column of that name is often about something else.
+const SAMPLE: usize = 1_000;
 
 /// One of the two columns that an input needs.
 struct Wanted {
@@ -213,7 +218,8 @@ impl<'a> Header<'a> {
             }
         }
         let (_, found) = best.ok_or_else(|| InputError::Empty { name: source.name().into() })?;
-        let found = found?;
+        let mut found = found?;
+        found.0.has_regions = found.0.looks_for_regions(source);
         if matches!(found.0.layout(options), Err(InputError::MissingColumn { .. })) {
             for dialect in Dialect::below_a_title(source, options.delimiter)? {
                 if let Ok((header, _)) = Self::read_as(source, dialect)
@@ -238,7 +244,19 @@ impl<'a> Header<'a> {
         let lines = header.spans_lines.then(|| header.raw.to_vec());
         let fields: Vec<String> = header.fields.iter().map(|field| text(field).trim().to_owned()).collect();
         let prior = Columns::find(&fields).map_err(|unclear| Self::unclear(name, unclear))?;
-        Ok((Self { name, dialect, line, lines, fields, prior }, records))
+        Ok((Self { name, dialect, line, lines, fields, prior, has_regions: false }, records))
+    }
+
+    /// Whether a column called `region` has what may be meant as an AWS region in its first rows.
+    fn looks_for_regions(&self, source: &Source) -> bool {
+        let columns = self.positions(|header| REGION.headers.contains(&folded(header).as_str()));
+        let Ok(mut records) = Records::open(source, self.dialect) else { return false };
+        let is_like_one = |cell: &[u8]| cell.contains(&b'-') && cell.iter().any(u8::is_ascii_digit);
+        !columns.is_empty()
+            && (0..SAMPLE).any(|_| {
+                let record = records.next().ok().flatten(); // what is wrong with it, the reader of rows will say
+                record.is_some_and(|it| columns.iter().filter_map(|at| it.fields.get(*at)).any(is_like_one))
+            })
     }
 
     fn unclear(name: &str, unclear: Unclear) -> InputError {
@@ -286,7 +304,10 @@ impl<'a> Header<'a> {
         }
         let who_column = options.who_column.as_deref();
         let lane = LaneColumns {
-            region: self.find_any(&REGION, options.region_column.as_deref())?,
+            region: match options.region_column.as_deref() {
+                None if !self.has_regions => None,
+                named => self.find_any(&REGION, named)?,
+            },
             who: match options.has_accounts {
                 true => Some(self.find(&ACCOUNT, who_column)?),
                 false => self.find_any(&PROFILE, who_column)?,

@@ -9,7 +9,8 @@ use super::error::InputError;
 use super::header::{Header, InputOptions, Layout};
 use super::notes::{NoteTaker, Notes};
 use super::row::{Verdict, judge};
-use super::rows::{EXAMPLES, Rows};
+use super::rows::{EXAMPLES, RowId, Rows, Standing};
+use super::shard::{Part, Shard};
 use super::source::Source;
 use super::status::Status;
 use super::swallowed::{check_header, check_record};
@@ -28,6 +29,8 @@ pub struct Input {
     pub invalid: Vec<InvalidRow>,
     /// How it is understood, and what is odd about it.
     pub notes: Notes,
+    /// What of it this process takes, if others take the rest.
+    pub(crate) part: Option<Part>,
 }
 
 /// A row that cannot be sent.
@@ -88,7 +91,25 @@ impl Input {
             rows.push(&verdict, record.line).map_err(too_large)?;
         }
         rows.compare();
-        Ok(Self { rows, digest: records.digest(), layout, invalid, notes: notes.finish() })
+        Ok(Self { rows, digest: records.digest(), layout, invalid, notes: notes.finish(), part: None })
+    }
+
+    /// Leaves to other processes what is not this shard's: it takes whole lanes, by the numbers that can be sent.
+    pub(crate) fn take(&mut self, shard: Shard) {
+        let mut sizes = vec![0; self.rows.lanes().len()];
+        let is_pending = |row: &RowId| matches!(self.rows.standing(*row), Standing::Pending { .. });
+        for lane in self.rows.ids().filter(is_pending).filter_map(|row| self.rows.lane_of(row)) {
+            sizes[lane.index()] += 1;
+        }
+        let own = shard.own(&sizes);
+        self.rows.keep(|lane| lane.map_or(shard.takes_the_rest(), |lane| own[lane.index()]));
+        if !shard.takes_the_rest() {
+            self.invalid.clear();
+        }
+        let (lanes, elsewhere) =
+            (own.iter().filter(|own| **own).count(), self.rows.count(Standing::Elsewhere));
+        let rows = u64::from(self.rows.len()) - elsewhere as u64;
+        self.part = Some(Part { shard, lanes, of_lanes: own.len(), rows });
     }
 
     /// What the report `source` says was done with its numbers; `None` if it is not a report, or does not say it.

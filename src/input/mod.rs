@@ -25,6 +25,7 @@ mod swallowed;
 mod rows;
 mod flags;
 mod notes;
+mod shard;
 mod load;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -52,5 +53,6 @@ pub(crate) use row::RowError;
 pub(crate) use row::{Verdict, judge, lane_of};
 pub(crate) use row_key::RowKey;
 pub(crate) use rows::EXAMPLES;
+pub(crate) use shard::Shard;
 pub(crate) use status::{Said, text};
 pub(crate) use swallowed::{check_header, check_record};

@@ -43,6 +43,8 @@ pub enum Standing {
     Duplicate,
     /// It is empty or a comment, and asks for nothing.
     Ignored,
+    /// Another process takes it, and reports it.
+    Elsewhere,
 }
 
 /// The rows of an input.
@@ -231,6 +233,19 @@ impl Rows {
         let repeated = |row: RowId| done(row).or(equal.first).filter(|first| *first != row);
         equal.duplicates = open.clone().filter_map(|row| Some((row, repeated(row)?))).collect();
         equal
+    }
+
+    /// Leaves to other processes the rows that are not in a lane that `is_own` accepts, and all that ask for nothing.
+    pub(super) fn keep(&mut self, is_own: impl Fn(Option<LaneId>) -> bool) {
+        for row in self.ids() {
+            if self.standing(row) == Standing::Ignored || !is_own(self.lane_of(row)) {
+                self.standings[row.0 as usize] = Standing::Elsewhere;
+            }
+        }
+        let Self { standings, duplicates, suspects, shared, .. } = self;
+        for pairs in [duplicates, suspects, shared] {
+            pairs.retain(|(row, _)| standings[row.0 as usize] != Standing::Elsewhere);
+        }
     }
 
     /// The number of rows.

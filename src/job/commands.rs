@@ -11,23 +11,23 @@ use tokio::sync::watch;
 
 use super::clock::wall_clock;
 use super::failure::UsageError;
-use super::next_steps;
-use super::outputs::{Outputs, print};
+use super::outputs::print;
 use super::service::read_scenario;
 use super::settings::{self, JobSettings, Mode};
 use super::signals;
-use super::{derive, existing, export, failure, limits, names, planning, run, status, verify};
+use super::{
+    derive, existing, export, failure, merging, names, planning, run, shard, status, summary, verify,
+};
 use crate::action::Action;
 use crate::aws::Environment;
 use crate::cli::exit::ExitStatus;
-use crate::cli::{Command, InputArgs, SimulateArgs, StopArgs, SummaryArgs, UndoArgs, manual};
+use crate::cli::{Command, InputArgs, SimulateArgs, StopArgs, UndoArgs, manual};
 use crate::hint::Hinted;
 use crate::input::{Input, InputOptions, Source};
-use crate::report::summary::{self, Counted, Record, Summary};
+use crate::report::summary::Counted;
 use crate::report::{self, Reported};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::terminal::Screen;
-use crate::text::printable;
 
 /// Runs a command.
 ///
@@ -38,7 +38,9 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
         Command::Run(args) => {
             status::check_written(&args.input).map_err(failure::nothing_sent)?;
             let now = local_time(&args.job.stop, env)?;
-            let settings = JobSettings::of_run(args, &now).map_err(failure::nothing_sent)?;
+            let shard = args.shard.map(|shard| shard::resolve(shard, |name| env.get(name)));
+            let shard = shard.transpose().map_err(|error| failure::nothing_sent(error.into()))?;
+            let settings = JobSettings::of_run(args, shard, &now).map_err(failure::nothing_sent)?;
             return run::execute(&settings, env, screen);
         }
         Command::Rerun(args) => {
@@ -58,7 +60,8 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
         Command::Export(args) => export::execute(args, env, screen)?,
         Command::Plan(args) => return planning::execute(args, env, screen),
         Command::Status(args) => return status::execute(args),
-        Command::Summary(args) => summary(args)?,
+        Command::Summary(args) => summary::execute(args)?,
+        Command::Merge(args) => return merging::execute(args),
         Command::Simulate(args) => simulate(&args)?,
         Command::Completions(args) => print(&manual::completions(args.shell))?,
         Command::Man(args) => print(&manual::page(args.command.as_deref())?)?,
@@ -141,58 +144,18 @@ fn is_restored(restored: &Path, release: &UndoArgs) -> anyhow::Result<bool> {
     Ok(last(restored, &InputOptions::default())? >= last(&release.report, &columns)?)
 }
 
-/// Prints the summary of a job, from its report alone.
-fn summary(args: SummaryArgs) -> anyhow::Result<()> {
-    let (html, html_full_numbers) = (args.html, args.html_full_numbers);
-    let outputs = Outputs { html, html_full_numbers, ..Outputs::default() };
-    outputs.check()?;
-    limits::survive_size_limit();
-    let columns = settings::columns(args.columns);
-    let (mut counted, mut is_simulated, mut action) = (Counted::default(), false, None);
-    anyhow::ensure!(
-        args.report != Path::new("-"),
-        "`summary` does not read standard input, because the commands that it suggests need a file: name its file"
-    );
-    status::check_written(&args.report)?;
-    let source = Source::open(&args.report)?;
-    report::read(&source, &columns, |row| {
-        is_simulated |= row.is_simulated();
-        action = action.or(row.action);
-        counted.add(&row);
-    })?;
-    let run = args.run.as_deref().map(|path| summary::read_run(path, &counted.rows)).transpose()?;
-    // A record that is gone, or is about the report before it was edited, takes nothing from the counts.
-    let recorded = || Record::of(&args.report, &[]).ok()?.latest(&counted.rows);
-    let run = run.or_else(|| recorded().map(|recorded| (recorded.run, recorded.simulated || is_simulated)));
-    let (run, simulated) = run.map_or((None, is_simulated), |(run, simulated)| (Some(run), simulated));
-    let all_succeeded = counted.all_succeeded();
-    let summary = Summary {
-        version: summary::VERSION,
-        simulated,
-        action: action.unwrap_or_default(),
-        next_command: (!all_succeeded).then(|| next_steps::rerun_of(&args.report, &columns, simulated)),
-        all_succeeded,
-        counted,
-        run,
-        report: args.report,
-    };
-    outputs.write(&summary, &source, &columns)?;
-    match args.json {
-        true => print(&serde_json::to_string_pretty(&summary)?),
-        false => print(&printable(&summary.to_string())),
-    }
-}
-
 /// Serves the simulator until a signal comes.
 fn simulate(args: &SimulateArgs) -> anyhow::Result<()> {
     let scenario = args.scenario.as_deref().map_or_else(|| Ok(Scenario::default()), read_scenario)?;
     let simulator = Simulator::start(scenario, args.listen)?;
     let exports = format!(
         "# a simulator of the Amazon Chime SDK Voice service; Ctrl-C stops it\n\
+         # another account: AWS_ACCESS_KEY_ID={}, with its own 12 digits, or `aws sts assume-role`\n\
          export AWS_ENDPOINT_URL={}\n\
          export AWS_ACCESS_KEY_ID={}\n\
          export AWS_SECRET_ACCESS_KEY={}\n\
          export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1",
+        simulator::keys_of("111111111111").0,
         simulator.url(),
         simulator::ACCESS_KEY_ID,
         simulator::SECRET_ACCESS_KEY

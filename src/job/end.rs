@@ -186,7 +186,9 @@ impl Run<'_> {
         };
         let tally = &worked.tally;
         let settled = Counts {
-            total: u64::from(self.input.rows.len()) - self.input.rows.count(Standing::Ignored) as u64,
+            total: u64::from(self.input.rows.len())
+                - (self.input.rows.count(Standing::Ignored) + self.input.rows.count(Standing::Elsewhere))
+                    as u64,
             succeeded: tally.succeeded,
             failed: tally.failed,
             unknown: tally.unknown,

@@ -81,6 +81,8 @@ pub(crate) enum UnfinishedRun {
     Resume,
     /// Delete it, once the user has consented.
     Discard,
+    /// Continue from whatever is there: see [`continuing`](super::continuing), which decides what that means.
+    Continue,
 }
 
 /// What a job starts from: nothing, or a run that was cut short.
@@ -88,6 +90,8 @@ pub(crate) enum UnfinishedRun {
 pub(crate) struct Existing {
     header: Header,
     path: PathBuf,
+    /// The report, and what to do with an existing one.
+    report: (PathBuf, ExistingReport),
     unfinished: Option<(Journal, History)>,
     /// A run that is to be forgotten.
     discarded: Option<(Journal, History)>,
@@ -123,10 +127,12 @@ impl Existing {
     ) -> anyhow::Result<Self> {
         let digest = input.digest.to_string();
         let action = input.layout.action;
-        let header = Header::new(digest, input.rows.len(), target, account_id, action);
+        let mut header = Header::new(digest, input.rows.len(), target, account_id, action);
+        header.shard = input.part.map(|part| part.shard.to_string());
         let path = settings.journal();
         files::check_regular("the journal", &path, "move it away, or name another report with --output")?;
-        let mut existing = Self { header, path, unfinished: None, discarded: None };
+        let report = (settings.path.clone(), settings.existing);
+        let mut existing = Self { header, path, report, unfinished: None, discarded: None };
         if let Some((journal, replayed)) = Journal::open(&existing.path, input.rows.len())? {
             existing.judge(settings, journal, replayed)?;
         }
@@ -146,7 +152,8 @@ impl Existing {
         let Some(history) = replayed.history else {
             return Ok(journal.remove()?); // not even its header was complete: nothing had been sent
         };
-        let job = |header: &Header| (header.input_xxh3.clone(), header.rows, header.action);
+        let job =
+            |header: &Header| (header.input_xxh3.clone(), header.rows, header.action, header.shard.clone());
         let same_input = job(&history.header) == job(&self.header);
         // A complete report can be written again, and the rows that it left out can be sent, unless it has replaced
         // its own input.
@@ -178,6 +185,15 @@ impl Existing {
                     HumanCount(history.header.rows.into())
                 ),
                 "use --resume to continue it, or --discard to delete its journal"
+            ));
+        }
+        let (was, is) = (&history.header.shard, &self.header.shard);
+        if was != is {
+            let [was, is] =
+                [was, is].map(|it| it.as_ref().map_or("all of it".to_owned(), |it| format!("shard {it}")));
+            bail!(Hinted::new(
+                format!("the run recorded in `{own}` takes of its input {was}, but this one would take {is}"),
+                "give the same --shard, or name another report with --output"
             ));
         }
         if !same_input {
@@ -307,7 +323,7 @@ impl Existing {
             return Ok((journal, source));
         }
         let journal = Journal::create(&self.path, &[Entry::Header(self.header), session])?;
-        match keep() {
+        match check_same(&self.report, &digest).and_then(|()| keep()) {
             Ok(source) => Ok((journal, source)),
             Err(error) => {
                 journal.remove()?;
@@ -317,8 +333,30 @@ impl Existing {
     }
 }
 
+/// Checks, once this process alone has the journal, that no other has begun and ended since the report was looked at. One
+/// that is the input has this `digest`.
+fn check_same((report, existing): &(PathBuf, ExistingReport), digest: &str) -> anyhow::Result<()> {
+    let is_same = match existing {
+        ExistingReport::Keep => !report.exists(),
+        ExistingReport::Replace => true,
+        ExistingReport::Update => File::open(report).and_then(Digest::of).is_ok_and(|is| *is == *digest),
+    };
+    let shown = report.display();
+    anyhow::ensure!(
+        is_same,
+        Hinted::new(
+            format!("another process has written the report `{shown}` in the meantime"),
+            "give the command again"
+        )
+    );
+    Ok(())
+}
+
 /// Checks that the report may be written: a report is replaced only if the settings say so, any other file never.
-fn check_report(settings: &ReportSettings) -> anyhow::Result<()> {
+///
+/// # Errors
+/// If it may not.
+pub(super) fn check_report(settings: &ReportSettings) -> anyhow::Result<()> {
     let (path, shown) = (&settings.path, settings.path.display());
     let looked = || format!("cannot access `{shown}`");
     if settings.existing == ExistingReport::Update || !path.try_exists().with_context(looked)? {

@@ -14,7 +14,7 @@ use super::service::{Service, ServiceChoice, ServiceSettings, simulator};
 use crate::aws::credentials::Identity;
 use crate::aws::{AwsArgs, Environment};
 use crate::hint::Hinted;
-use crate::input::{Input, InputOptions, LaneId, LaneName, Rows, Source, Standing};
+use crate::input::{Input, InputError, InputOptions, LaneId, LaneName, Rows, Shard, Source, Standing};
 use crate::plan::Plan;
 use crate::report::{Place, Places};
 use crate::terminal::overview::LaneOverview;
@@ -32,11 +32,11 @@ pub(crate) struct Lanes {
     services: Vec<Option<Service>>,
     /// What messages call them.
     names: Vec<String>,
-    /// Whether the input names them.
+    /// Whether there are several.
     are_named: bool,
 }
 
-/// Reads an input, and opens the services that its rows need: at the same time, unless its rows name them. `is_called`: what
+/// Reads an input, or its `shard`, and opens the services that its rows need: at the same time, unless its rows name them. `is_called`: what
 /// a row's standing must be to need its service.
 ///
 /// # Errors
@@ -44,17 +44,23 @@ pub(crate) struct Lanes {
 pub(super) fn open(
     source: &Source,
     columns: &InputOptions,
+    shard: Option<Shard>,
     settings: &ServiceSettings,
     is_called: impl Fn(Standing) -> bool,
     env: &Environment,
     runtime: &Runtime,
 ) -> anyhow::Result<(Input, Lanes)> {
+    let read = || {
+        let mut input = Input::read(source, columns)?;
+        shard.into_iter().for_each(|shard| input.take(shard));
+        Ok::<_, InputError>(input)
+    };
     if Input::has_lanes(source, columns)? {
-        let input = Input::read(source, columns)?;
+        let input = read()?;
         let lanes = Lanes::open(settings, &input, is_called, env, runtime)?;
         return Ok((input, lanes));
     }
-    let (input, service) = beside(|| Input::read(source, columns), || Service::open(settings, env, runtime));
+    let (input, service) = beside(read, || Service::open(settings, env, runtime));
     Ok((input?, Lanes::one(service?)))
 }
 
@@ -99,19 +105,22 @@ impl Lanes {
             .map(async |(name, line)| if line.is_some() { Some(open(name).await) } else { None })
             .buffered(AT_ONCE);
         let opened: Vec<_> = runtime.block_on(opened.collect());
-        let names: Vec<_> = rows.lanes().map(|name| name.to_string()).collect();
+        let are_named = rows.lanes().len() > 1;
+        let name = |name: LaneName<'_>| if are_named { name.to_string() } else { String::new() };
+        let names: Vec<_> = rows.lanes().map(name).collect();
         let (mut services, mut failed) = (Vec::new(), Vec::new());
         for ((service, name), line) in opened.into_iter().zip(&names).zip(&first_lines) {
             let line = line.unwrap_or_default();
             match service.transpose() {
                 Ok(service) => services.push(service),
+                Err(error) if !are_named => return Err(error),
                 Err(error) => failed.push(format!("{name} (line {line}): {}", explained(&error))),
             }
         }
         if !failed.is_empty() {
             bail!(failed.join("\n"));
         }
-        let lanes = Self { services, names, are_named: true };
+        let lanes = Self { services, names, are_named };
         lanes.check_distinct()?;
         Ok(lanes)
     }
@@ -145,7 +154,7 @@ impl Lanes {
         self.services.get(lane.index())?.as_ref()
     }
 
-    /// The only one, if the input does not name any.
+    /// The only one, if there are not several.
     pub(super) fn only(&self) -> Option<&Service> {
         self.services.first()?.as_ref().filter(|_| !self.are_named)
     }
@@ -202,7 +211,10 @@ impl Lanes {
 
     /// Tells the simulator which numbers there are.
     pub(super) fn hold(&self, input: &Input) {
-        self.iter().for_each(|(lane, service)| service.hold(input, lane));
+        for row in input.rows.ids() {
+            let lane = input.rows.lane_of(row).and_then(|lane| self.get(lane));
+            lane.into_iter().for_each(|service| service.hold(input, row));
+        }
     }
 }
 

@@ -34,6 +34,19 @@ pub(super) fn check(connections: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Makes sure that this many `reports` can be open at once.
+///
+/// # Errors
+/// If they cannot; names the limit.
+pub(super) fn check_reports(reports: usize) -> anyhow::Result<()> {
+    let needed = FILES + reports as u64;
+    allow_files(needed).map_err(|allowed| {
+        let error =
+            format!("this process may open only {allowed} files at once; {reports} reports need {needed}");
+        Hinted::new(error, format!("`ulimit -n {needed}`")).into()
+    })
+}
+
 /// Raises the limit to `needed` files if the system permits that; otherwise, what is allowed.
 #[cfg(unix)]
 fn allow_files(needed: u64) -> Result<(), u64> {

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::action::Action;
+use crate::input::Shard;
 
 /// Whether a path stands for standard input or output.
 pub(super) fn is_stream(path: &Path) -> bool {
@@ -15,6 +16,29 @@ pub(super) fn is_stream(path: &Path) -> bool {
 pub(super) fn report_of(input: &Path, simulated: bool) -> PathBuf {
     let input = if is_stream(input) { Path::new("chime-sweep") } else { input };
     input.with_extension(if simulated { "simulated.csv" } else { "report.csv" })
+}
+
+/// The same for a shard: `numbers.csv` → `numbers.shard-2-of-4.report.csv`.
+pub(super) fn report_of_shard(input: &Path, shard: Option<Shard>, simulated: bool) -> PathBuf {
+    let report = report_of(input, simulated);
+    let Some(shard) = shard else { return report };
+    let kind = if simulated { "simulated" } else { "report" };
+    report.with_extension("").with_extension(format!(
+        "shard-{}-of-{}.{kind}.csv",
+        shard.number(),
+        shard.count()
+    ))
+}
+
+/// The report itself, unless it would be replaced by that of a rehearsal: `numbers.report.csv` →
+/// `numbers.report.simulated.csv`.
+pub(super) fn report_of_rerun(report: &Path, simulated: bool) -> PathBuf {
+    if simulated && !is_rehearsals(report) { report_of(report, true) } else { report.to_owned() }
+}
+
+/// Whether a report has the name of a rehearsal's.
+pub(super) fn is_rehearsals(report: &Path) -> bool {
+    report.with_extension("").extension().is_some_and(|extension| extension == "simulated")
 }
 
 /// `numbers.report.csv` → `numbers.report.undo.csv`; `numbers.simulated.csv` → `numbers.undo.simulated.csv`.
@@ -29,8 +53,7 @@ pub(super) fn report_of_action(report: &Path, action: Action, simulated: bool) -
         return report.with_extension(format!("{kind}.csv"));
     }
     let stem = report.with_extension("");
-    let is_simulated = stem.extension().is_some_and(|extension| extension == "simulated");
-    if is_simulated { &stem } else { report }.with_extension(format!("{kind}.simulated.csv"))
+    if is_rehearsals(report) { &stem } else { report }.with_extension(format!("{kind}.simulated.csv"))
 }
 
 /// Whether two files, which need not exist, have the same name in the same directory.

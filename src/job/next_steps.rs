@@ -72,6 +72,7 @@ pub(crate) fn resume(settings: &JobSettings) -> String {
     } else if settings.report.path != settings.default_report() {
         push(&mut command, "--output", &quoted_path(&settings.report.path));
     }
+    settings.shard.iter().for_each(|shard| push(&mut command, "--shard", &shard.to_string()));
     push_columns(&mut command, &settings.columns);
     push_service(&mut command, settings);
     command.push_str(" --resume");

@@ -10,13 +10,13 @@ use super::lanes::{self, Lanes};
 use super::outputs::print;
 use super::reading::{self, Reader};
 use super::service::Service;
-use super::{settings, status};
+use super::{settings, shard, status};
 use crate::aws::Environment;
 use crate::aws::credentials::Identity;
 use crate::aws::rate_cache::RateCache;
 use crate::cli::PlanArgs;
 use crate::cli::exit::ExitStatus;
-use crate::input::{EXAMPLES, Input, RowFlags, RowId, Rows, Source, Standing};
+use crate::input::{EXAMPLES, Input, InputError, RowFlags, RowId, Rows, Source, Standing};
 use crate::inventory::Rules;
 use crate::plan::{Plan, Selection};
 use crate::pool::pace::Rate;
@@ -31,6 +31,7 @@ use crate::text::printable;
 /// If the input cannot be read, or the service cannot be asked.
 pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> anyhow::Result<ExitStatus> {
     status::check_written(&args.input)?;
+    let shard = args.shard.map(|shard| shard::resolve(shard, |name| env.get(name))).transpose()?;
     let source = Source::open(&args.input)?;
     let shows_all = args.all || args.json;
     let shown = if shows_all { usize::MAX } else { EXAMPLES };
@@ -39,7 +40,11 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let rate = args.reading.calls.rate;
     let (service_settings, pool) = reading::settings(args.reading);
-    let read = || Input::read_showing(&source, &columns, shown);
+    let read = || {
+        let mut input = Input::read_showing(&source, &columns, shown)?;
+        shard.into_iter().for_each(|shard| input.take(shard));
+        Ok::<_, InputError>(input)
+    };
     let has_lanes = Input::has_lanes(&source, &columns)?;
     let (input, asked) = match (args.check, has_lanes) {
         (true, true) => {
@@ -141,7 +146,7 @@ impl Asked {
                     identity: Some(identity),
                     numbers,
                 });
-                lanes.collect()
+                lanes.filter(|lane| lane.numbers > 0).collect()
             }
         }
     }

@@ -86,7 +86,8 @@ impl<'a> Run<'a> {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let is_called = |standing| matches!(standing, Standing::Pending { .. });
-        let (input, lanes) = lanes::open(&source, &columns, &settings.service, is_called, env, &runtime)?;
+        let (input, lanes) =
+            lanes::open(&source, &columns, settings.shard, &settings.service, is_called, env, &runtime)?;
         limits::check(lanes.iter().map(|(_, service)| service.concurrency.get()).sum())?;
         anyhow::ensure!(
             settings.mode != Mode::Rerun || input.layout.is_report(),

@@ -6,7 +6,9 @@ use std::num::NonZeroU32;
 
 use super::checking;
 use super::clock::wall_clock;
+use super::continuing::{self, Next};
 use super::end::tell_hook;
+use super::existing::UnfinishedRun;
 use super::failure::{UsageError, exit_status, explained, nothing_sent};
 use super::prepare::Run;
 use super::settings::JobSettings;
@@ -32,6 +34,18 @@ pub(super) fn execute(
             tell_hook(settings, ExitStatus::Error, &explained(&error), Counts::default(), None);
         }
         error
+    };
+    let decided;
+    let settings = if settings.report.unfinished == UnfinishedRun::Continue {
+        match continuing::decide(settings).map_err(could_not_begin)? {
+            Next::Run(settings) => decided = settings,
+            Next::Nothing(report, summary) => {
+                return continuing::finish(settings, screen, &report, &summary).map_err(could_not_begin);
+            }
+        }
+        &*decided
+    } else {
+        settings
     };
     let run = Run::open(settings, env, screen).map_err(could_not_begin)?;
     let existing = run.look().map_err(could_not_begin)?;

@@ -22,7 +22,7 @@ use crate::aws::proxy;
 use crate::aws::rate_cache::{RateCache, RateKey};
 use crate::aws::transport;
 use crate::aws::{AwsArgs, AwsSettings, Environment, Sts};
-use crate::input::{Input, LaneId, LaneName, Standing};
+use crate::input::{Input, LaneName, RowId, Standing};
 use crate::region::Region;
 use crate::report::Place;
 use crate::simulator::{self, Scenario, Simulator};
@@ -80,8 +80,15 @@ pub(crate) struct Service {
     pub(crate) concurrency: NonZeroUsize,
     /// Whether its keys are in this process's environment, so that nothing can renew them.
     pub(crate) keys_are_fixed: bool,
-    /// The simulator, which stops when the last lane is dropped.
-    simulator: Option<Arc<Simulator>>,
+    /// If it is simulated: the simulator, and what is its part of it.
+    simulated: Option<Simulated>,
+}
+
+/// An account and region of the simulator, which stops when the last of them is dropped.
+struct Simulated {
+    simulator: Arc<Simulator>,
+    account: String,
+    region: String,
 }
 
 impl Service {
@@ -138,7 +145,7 @@ impl Service {
             is_local,
             concurrency,
             keys_are_fixed,
-            simulator: None,
+            simulated: None,
         })
     }
 
@@ -148,12 +155,20 @@ impl Service {
         lane: LaneName<'_>,
         settings: &ServiceSettings,
     ) -> anyhow::Result<Self> {
-        let region = Region::parse(if lane.region.is_empty() { "us-east-1" } else { lane.region })?;
-        let endpoint = Endpoint::of_url(&simulator.url(), region, Variant::default(), false)?;
-        let keys =
-            Credentials::new(simulator::ACCESS_KEY_ID, simulator::SECRET_ACCESS_KEY, None, None, "simulator");
+        let region = if lane.region.is_empty() { "us-east-1" } else { lane.region };
+        let (account, (key, secret)) = match lane.who {
+            "" => (
+                simulator::ACCOUNT.to_owned(),
+                (simulator::ACCESS_KEY_ID.to_owned(), simulator::SECRET_ACCESS_KEY),
+            ),
+            who => (simulator::account_of(who), simulator::keys_of(who)),
+        };
+        let simulated = Simulated { simulator, account, region: region.to_owned() };
+        let endpoint =
+            Endpoint::of_url(&simulated.simulator.url(), Region::parse(region)?, Variant::default(), false)?;
+        let keys = Credentials::new(key, secret, None, None, "simulator");
         let client = client(settings, &endpoint, None, CredentialSource::fixed(keys))?;
-        let (target, simulator) = ("the simulator".to_owned(), Some(simulator));
+        let (target, simulated) = ("the simulator".to_owned(), Some(simulated));
         let (identity, rate_cache, is_local, keys_are_fixed) = (None, None, true, true);
         let region = None;
         let concurrency = settings.concurrency;
@@ -166,32 +181,30 @@ impl Service {
             is_local,
             concurrency,
             keys_are_fixed,
-            simulator,
+            simulated,
         })
     }
 
-    /// Tells the simulator which numbers there are, so that it can list them: those of a lane of an `input`, as it describes
-    /// them. A scenario that has connectors says so itself.
-    pub(crate) fn hold(&self, input: &Input, lane: LaneId) {
-        let Some(simulator) = &self.simulator else { return };
-        let (rows, action) = (&input.rows, input.layout.action);
-        for row in rows.ids().filter(|row| rows.lane_of(*row) == Some(lane)) {
-            let (Some(connector), Some(number)) = (rows.connector(row), rows.number(row)) else { continue };
-            let is_done = rows.standing(row) == Standing::Finished;
-            let is_on_connector = match action {
-                Action::Disassociate => !is_done,
-                Action::Associate => is_done,
-                Action::Delete if is_done => continue,
-                Action::Restore if !is_done => continue,
-                Action::Delete | Action::Restore => false,
-            };
-            // The connector exists, whether the number is on it or not.
-            if action.needs_connector() {
-                simulator.hold(rows.connector_name(connector), is_on_connector.then_some(number));
-            }
-            if !is_on_connector {
-                simulator.hold_unassigned([number]);
-            }
+    /// Tells the simulator of the number of a row, as `input` describes it, so that it can list it. A scenario that has
+    /// connectors says so itself.
+    pub(crate) fn hold(&self, input: &Input, row: RowId) {
+        let Some(Simulated { simulator, account, region }) = &self.simulated else { return };
+        let (rows, action, lane) = (&input.rows, input.layout.action, (&**account, &**region));
+        let (Some(connector), Some(number)) = (rows.connector(row), rows.number(row)) else { return };
+        let is_done = rows.standing(row) == Standing::Finished;
+        let is_on_connector = match action {
+            Action::Disassociate => !is_done,
+            Action::Associate => is_done,
+            Action::Delete if is_done => return,
+            Action::Restore if !is_done => return,
+            Action::Delete | Action::Restore => false,
+        };
+        // The connector exists, whether the number is on it or not.
+        if action.needs_connector() {
+            simulator.hold(lane, rows.connector_name(connector), is_on_connector.then_some(number));
+        }
+        if !is_on_connector {
+            simulator.hold_unassigned(lane, [number]);
         }
     }
 
@@ -236,7 +249,7 @@ impl Service {
     /// Whether nothing leaves this machine.
     #[must_use]
     pub(crate) fn is_simulated(&self) -> bool {
-        self.simulator.is_some()
+        self.simulated.is_some()
     }
 }
 

@@ -16,7 +16,7 @@ use jiff::{ToSpan, ZonedDateTime};
 
 use super::existing::{ExistingReport, ReportSettings, UnfinishedRun};
 use super::hook::HookSettings;
-use super::names::{is_stream, report_of, report_of_action, same_file, same_place};
+use super::names::{is_stream, report_of_action, report_of_rerun, report_of_shard, same_file, same_place};
 use super::outputs::Outputs;
 use super::service::{ServiceChoice, ServiceSettings};
 use crate::action::Action;
@@ -26,7 +26,7 @@ use crate::cli::{
     StopArgs, UndoArgs,
 };
 use crate::hint::Hinted;
-use crate::input::{InputOptions, NO_COLUMN};
+use crate::input::{InputOptions, NO_COLUMN, Shard};
 use crate::plan::Choice;
 use crate::pool::PoolSettings;
 use crate::pool::pace::PaceSettings;
@@ -48,6 +48,8 @@ pub(crate) struct JobSettings {
     /// What is to be done with the numbers of the file, if they are not its rows as they stand; how it is read is the
     /// file's own then.
     pub(crate) derive: Option<Action>,
+    /// What of it this process takes, if others take the rest.
+    pub(crate) shard: Option<Shard>,
     /// Which of its rows are sent.
     pub(crate) choice: Choice,
     /// Where the report goes.
@@ -115,7 +117,7 @@ impl JobSettings {
     ///
     /// # Errors
     /// If the arguments contradict each other.
-    pub(crate) fn of_run(args: RunArgs, now: &ZonedDateTime) -> anyhow::Result<Self> {
+    pub(crate) fn of_run(args: RunArgs, shard: Option<Shard>, now: &ZonedDateTime) -> anyhow::Result<Self> {
         let report_copy = args.output.as_deref().is_some_and(is_stream);
         let report = match args.output {
             Some(output) if !report_copy => output,
@@ -123,7 +125,7 @@ impl JobSettings {
                 "standard input has no name to derive the report's from: name the report with --output, or show it \
                  with `--output -`"
             ),
-            _ => report_of(&args.input, args.job.simulate),
+            _ => report_of_shard(&args.input, shard, args.job.simulate),
         };
         if !args.input.is_dir() && same_file(&report, &args.input) {
             bail!(Hinted::new(
@@ -134,7 +136,13 @@ impl JobSettings {
         // Replacing a simulated report loses no result.
         let replace = args.overwrite || args.job.simulate;
         let existing = if replace { ExistingReport::Replace } else { ExistingReport::Keep };
-        Self::of_job(Mode::Run, args.job, args.input, (report, existing), report_copy, now)
+        let mut settings =
+            Self::of_job(Mode::Run, args.job, args.input, (report, existing), report_copy, now)?;
+        settings.shard = shard;
+        if args.continues {
+            settings.report.unfinished = UnfinishedRun::Continue;
+        }
+        Ok(settings)
     }
 
     /// For `rerun`, at `now`.
@@ -146,8 +154,7 @@ impl JobSettings {
         let report_copy = args.output.as_deref().is_some_and(is_stream);
         let report = match args.output {
             Some(output) if !report_copy && !same_file(&output, &args.report) => output,
-            _ if args.job.simulate => report_of(&args.report, true),
-            _ => args.report.clone(),
+            _ => report_of_rerun(&args.report, args.job.simulate),
         };
         let existing = match (report == args.report, args.job.simulate) {
             (true, _) => ExistingReport::Update,
@@ -221,6 +228,7 @@ impl JobSettings {
             input,
             columns: columns_and_lanes(job.columns, job.lanes, &job.aws),
             derive: None,
+            shard: None,
             choice: choice(job.choice),
             report: ReportSettings { path: report, existing, unfinished },
             outputs: Outputs {
@@ -306,8 +314,8 @@ impl JobSettings {
     pub(crate) fn default_report(&self) -> PathBuf {
         match (self.mode, self.derive, self.service.choice.is_simulated()) {
             (_, Some(action), simulated) => report_of_action(&self.input, action, simulated),
-            (Mode::Rerun, _, false) => self.input.clone(),
-            (.., simulated) => report_of(&self.input, simulated),
+            (Mode::Rerun, _, simulated) => report_of_rerun(&self.input, simulated),
+            (.., simulated) => report_of_shard(&self.input, self.shard, simulated),
         }
     }
 

@@ -54,7 +54,7 @@ pub(super) fn execute(args: VerifyArgs, env: &Environment, screen: &Screen) -> a
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let source = Source::open(report)?;
     let is_called = |standing| matches!(standing, Standing::Finished | Standing::Pending { .. });
-    let (input, lanes) = lanes::open(&source, &columns, &service, is_called, env, &runtime)?;
+    let (input, lanes) = lanes::open(&source, &columns, None, &service, is_called, env, &runtime)?;
     anyhow::ensure!(input.layout.is_report(), "`{}` is not a chime-sweep report", source.name());
     same_target::check(&source, report, &columns, &lanes, &input.rows, None)?;
     lanes.hold(&input);

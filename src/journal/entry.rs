@@ -49,6 +49,9 @@ pub struct Header {
     /// What is done with the numbers.
     #[serde(default)]
     pub action: Action,
+    /// Which shard of the input, if it is not all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<String>,
 }
 
 impl Header {
@@ -61,7 +64,16 @@ impl Header {
         account_id: Option<String>,
         action: Action,
     ) -> Self {
-        Self { format: FORMAT.into(), version: VERSION, input_xxh3, rows, target, account_id, action }
+        Self {
+            format: FORMAT.into(),
+            version: VERSION,
+            input_xxh3,
+            rows,
+            target,
+            account_id,
+            action,
+            shard: None,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod read;
 mod write;
 mod seen;
 mod annotate;
+mod merge;
 pub mod reconcile;
 pub mod timeline;
 pub mod summary;
@@ -17,6 +18,7 @@ pub(crate) mod export;
 mod tests;
 
 pub use annotate::annotate;
+pub(crate) use merge::merge;
 pub use read::{ReadError, Reported, read};
 pub(crate) use result::LEFT_OUT;
 pub use result::RowResult;

@@ -341,3 +341,38 @@ fn a_delimiter_that_is_in_the_words_of_a_report_leaves_them_whole() {
     super::read(&Source::from_bytes("r.csv", out), &options, |row| statuses.push(row.status)).unwrap();
     assert_eq!(statuses, [Some(Status::NotAttempted); 2]);
 }
+
+proptest! {
+    /// However an input is split, as long as equal rows stay together.
+    #[test]
+    fn the_reports_of_parts_are_merged_into_that_of_the_whole(
+        header in prop::sample::select(vec!["phone,vc_id\n", "\u{feff}vc_id,phone,\"no\nte\"\r\n"]),
+        rows in nasty(),
+        parts in 1..4_u64,
+        seed in any::<u64>(),
+    ) {
+        let csv = [header.as_bytes(), &rows].concat();
+        let source = Source::from_bytes("x", csv.clone());
+        prop_assume!(Input::read(&source, &InputOptions::default()).is_ok());
+        let input = read(&source);
+        let (whole, _) = report_on(&csv, in_turn);
+        let whole_source = Source::from_bytes("whole", whole.clone());
+        let mut records = Records::open(&whole_source, input.layout.dialect).unwrap();
+        let (mut split, mut at) = (vec![Vec::new(); usize::try_from(parts).unwrap()], None);
+        while let Some(record) = records.next().unwrap() {
+            let line = [record.raw, if header.ends_with("\r\n") { b"\r\n" } else { b"\n" }].concat();
+            let own: Vec<_> = record.fields.iter().take(2).collect();
+            let hash = own.concat().iter().fold(seed, |hash, byte| hash.wrapping_mul(31) + u64::from(*byte));
+            let part = usize::try_from(hash % parts).unwrap();
+            match at {
+                None => split.iter_mut().for_each(|part| part.extend(&line)),
+                Some(_) => split[part].extend(&line),
+            }
+            at = Some(part);
+        }
+        let split: Vec<_> = split.into_iter().map(|part| Source::from_bytes("part", part)).collect();
+        let mut merged = Vec::new();
+        merge(&mut merged, &source, &input, &split, &InputOptions::default()).unwrap();
+        prop_assert_eq!(merged, whole);
+    }
+}

@@ -10,9 +10,12 @@ use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use csv::ByteRecord;
+
 use super::cell::{armed, ascii, cells};
 use super::result::RowResult;
 use crate::action::Action;
+use crate::hint::Hinted;
 use crate::input::{
     Column, Input, InputError, LaneId, Layout, Prior, Record, Records, RowId, RowKey, Said, Source, Standing,
     Status, Verdict, judge, text,
@@ -48,6 +51,17 @@ pub enum ReportError {
     /// The report's own file fails.
     #[error("cannot write")]
     Write(#[from] io::Error),
+    /// One of the reports that are merged cannot be read.
+    #[error("cannot read a report")]
+    Part(#[source] InputError),
+    /// Those reports are not the parts of one on this input.
+    #[error("the reports are not those of `{name}`, or not all of them")]
+    Parts {
+        /// What messages call the input.
+        name: String,
+        /// The first row that does not fit.
+        source: Hinted,
+    },
 }
 
 /// Where numbers are.
@@ -92,8 +106,10 @@ pub fn write<'a>(
     mut written: impl FnMut(Written<'_>),
 ) -> Result<(), ReportError> {
     rewrite(out, source, input, places.looked, |lines, row, record, prior| {
-        if input.rows.standing(row) == Standing::Ignored {
-            return Ok(lines.write(record, prior, &Cells::default())?);
+        match input.rows.standing(row) {
+            Standing::Elsewhere => return Ok(()),
+            Standing::Ignored => return Ok(lines.write(record, prior, &Cells::default())?),
+            _ => {}
         }
         let changed = || ReportError::Changed { name: source.name().into() };
         let shown = shown(input, row, record, &mut result_of).ok_or_else(changed)?;
@@ -192,7 +208,7 @@ fn shown<'a>(
             Verdict::Invalid(error) => of_report(Status::Invalid, error.code(), error.to_string(), None),
             _ => return None,
         },
-        (Standing::Ignored, _) => return None,
+        (Standing::Ignored | Standing::Elsewhere, _) => return None,
     })
 }
 
@@ -269,6 +285,26 @@ impl Shown<'_> {
     }
 }
 
+/// The fields of a row that a report leaves out: those of an earlier report, and empty ones beyond the header's.
+fn dropped(layout: &Layout, row: &ByteRecord, prior: Option<&Prior<'_>>) -> Vec<usize> {
+    let empty = row.iter().skip(layout.width).rev().take_while(|field| field.is_empty()).count();
+    let is_dropped = |at: &usize| match prior {
+        Some(prior) => prior.contains(*at) || prior.is_aligned() && *at >= layout.width,
+        None => *at >= row.len() - empty,
+    };
+    (0..row.len()).filter(is_dropped).collect()
+}
+
+/// The fields of a row that are the input's own. Empty ones at the end do not count, because a report adds them to a row
+/// that is too short.
+pub(super) fn own(layout: &Layout, row: &ByteRecord, prior: Option<&Prior<'_>>) -> Vec<Box<[u8]>> {
+    let dropped = dropped(layout, row, prior);
+    let mut own: Vec<Box<[u8]>> =
+        (0..row.len()).filter(|at| !dropped.contains(at)).map(|at| row[at].into()).collect();
+    while own.pop_if(|field| field.is_empty()).is_some() {}
+    own
+}
+
 /// Writes lines of the report; the buffer is reused.
 pub(super) struct Lines<'a, W: Write> {
     out: BufWriter<W>,
@@ -299,21 +335,14 @@ impl<'a, W: Write> Lines<'a, W> {
         line.clear();
         line.extend_from_slice(record.raw);
         line.push(delimiter);
-        let fields = record.fields.len();
-        let empty =
-            record.fields.iter().skip(layout.width).rev().take_while(|field| field.is_empty()).count();
-        let is_dropped = |at: usize| match prior {
-            Some(prior) => prior.contains(at) || prior.is_aligned() && at >= layout.width,
-            None => at >= fields - empty,
-        };
-        let dropped: Vec<usize> = (0..fields).filter(|at| is_dropped(*at)).collect();
+        let dropped = dropped(layout, record.fields, prior);
         if !dropped.is_empty() {
             let starts = layout.dialect.field_starts(line);
             for at in dropped.iter().rev() {
                 line.drain(starts[*at]..starts[at + 1]);
             }
         }
-        let own = fields - dropped.len();
+        let own = record.fields.len() - dropped.len();
         line.resize(line.len() + layout.own_width().saturating_sub(own), delimiter);
         let mut end = line.len();
         line.resize(end + cells.iter().map(|cell| 2 * cell.len() + 8).sum::<usize>(), 0); // if every byte is a quote

@@ -29,16 +29,20 @@ pub enum Action {
 pub struct Ledger {
     /// Every change that was made, in order.
     pub applications: Vec<Application>,
-    /// Every number that is or was associated with a connector, or was requested to be off it; in order of connector
-    /// and number.
+    /// Every number that is or was associated with a connector, or was requested to be off it; in order of account,
+    /// region, connector and number.
     pub numbers: Vec<NumberRecord>,
-    /// Every number of the account, in order.
+    /// Every number of the accounts, in order of account, region and number.
     pub inventory: Vec<InventoryRecord>,
 }
 
 /// A change that was made to a number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Application {
+    /// The account.
+    pub account: Arc<str>,
+    /// The region.
+    pub region: Arc<str>,
     /// What was done.
     pub action: Action,
     /// The id of the connector or group that it was done to; none for `delete` and `restore`.
@@ -55,6 +59,10 @@ pub struct Application {
 /// What happened to a number of a connector.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct NumberRecord {
+    /// The account.
+    pub account: Arc<str>,
+    /// The region.
+    pub region: Arc<str>,
     /// The connector's id.
     pub connector: Arc<str>,
     /// The number.
@@ -71,6 +79,10 @@ pub struct NumberRecord {
 /// Where a number of the account is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InventoryRecord {
+    /// The account.
+    pub account: Arc<str>,
+    /// The region.
+    pub region: Arc<str>,
     /// The number.
     #[serde(serialize_with = "e164")]
     pub number: PhoneNumber,
@@ -85,6 +97,23 @@ pub struct InventoryRecord {
 }
 
 impl Ledger {
+    /// What happened in an account and region.
+    #[must_use]
+    pub fn of(mut self, account: &str, region: &str) -> Self {
+        let is_here = |a: &Arc<str>, r: &Arc<str>| (&**a, &**r) == (account, region);
+        self.applications.retain(|made| is_here(&made.account, &made.region));
+        self.numbers.retain(|record| is_here(&record.account, &record.region));
+        self.inventory.retain(|record| is_here(&record.account, &record.region));
+        self
+    }
+
+    /// Adds what happened elsewhere.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.applications.extend(other.applications);
+        self.numbers.extend(other.numbers);
+        self.inventory.extend(other.inventory);
+    }
+
     /// How often something was done to a number.
     #[must_use]
     pub fn count(&self, action: Action, number: PhoneNumber) -> usize {

@@ -104,10 +104,10 @@ impl Line {
         shape
     }
 
-    pub(super) fn record(&self) -> InventoryRecord {
+    pub(super) fn record(&self, account: Arc<str>, region: Arc<str>) -> InventoryRecord {
         let State { connectors, group, sip_rule, .. } = self.state.clone();
-        let (number, status) = (self.number, self.state.status());
-        InventoryRecord { number, status, connector: connectors.into_iter().next(), group, sip_rule }
+        let (number, status, connector) = (self.number, self.state.status(), connectors.into_iter().next());
+        InventoryRecord { account, region, number, status, connector, group, sip_rule }
     }
 }
 

@@ -6,26 +6,23 @@ use serde_json::{Value, json};
 
 use super::call::{Call, no_number, parameter};
 use super::line::{CREATED, Line, State};
-use super::sts::ACCOUNT;
 use super::wire::Refusal;
-
-/// The region of connectors, unless the scenario names one.
-const REGION: &str = "us-east-1";
+use super::world::World;
 
 /// `ListVoiceConnectors`.
 pub(super) fn connectors(call: &mut Call<'_>) -> Result<Value, Refusal> {
     let (after, limit) = page(call)?;
-    let region = call.scenario.region.as_deref().unwrap_or(REGION);
+    let World { account, region, .. } = &*call.world;
     let connector = |id: &str| {
         json!({
             "VoiceConnectorId": id,
-            "AwsRegion": region,
+            "AwsRegion": **region,
             "Name": id,
             "OutboundHostName": format!("{id}.voiceconnector.invalid"),
             "RequireEncryption": true,
             "CreatedTimestamp": CREATED,
             "UpdatedTimestamp": CREATED,
-            "VoiceConnectorArn": format!("arn:aws:chime:{region}:{ACCOUNT}:vc/{id}"),
+            "VoiceConnectorArn": format!("arn:aws:chime:{region}:{account}:vc/{id}"),
         })
     };
     let start = usize::try_from(after).unwrap_or(usize::MAX);

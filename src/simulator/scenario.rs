@@ -5,23 +5,22 @@
 //! Must not decide anything: each setting is implemented by the module that it configures.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::Deserialize;
+use toml::Spanned;
 
 use super::bucket::Throttle;
 use super::faults::{Fault, Outage};
+use super::keys::{ACCESS_KEY_ID, Key};
+use super::lane::{Lane, Latency, Settings};
 use super::ledger::Action;
-use super::values::{Secret, Share, duration, numbers, optional_duration, optional_number, signed_duration};
+use super::role::RoleArn;
+use super::values::{Share, duration, numbers, optional_duration, optional_number, signed_duration};
 use crate::number::PhoneNumber;
-
-/// The access key that every scenario accepts, unless it lists keys of its own.
-pub const ACCESS_KEY_ID: &str = "AKIDSIMULATED";
-
-/// The secret of [`ACCESS_KEY_ID`]. It opens nothing but a simulator.
-pub const SECRET_ACCESS_KEY: &str = "simulated-secret-that-opens-nothing";
 
 /// The service's largest page.
 const PAGE: usize = 100;
@@ -43,9 +42,15 @@ pub struct Scenario {
     pub(super) latency: Latency,
     /// The rate limit; none if absent.
     pub(super) throttle: Option<Throttle>,
-    /// The access keys that are known; only [`ACCESS_KEY_ID`] if this is empty.
+    /// Overrides of latency, rate limit, faults and outages for some accounts and regions.
+    #[serde(rename = "lane")]
+    lanes: Vec<Spanned<Lane>>,
+    /// The access keys that are known; only [`ACCESS_KEY_ID`] if this is empty. Those of
+    /// [`keys_of`](super::keys_of) any account are known besides.
     #[serde(rename = "key")]
     pub(super) keys: Vec<Key>,
+    /// What STS answers.
+    pub(super) sts: Sts,
     /// The connectors that exist, with their numbers. If this is empty, the world is open: every connector
     /// exists, and a number that no table names is wherever a call needs it to be: on the connector it is asked for
     /// until it is disassociated, unassigned for `associate` and `delete`, in the deletion queue for `restore`.
@@ -99,34 +104,15 @@ pub struct Scenario {
     pub expect: Option<Expect>,
 }
 
-/// How long an answer takes: evenly distributed over `mean` ± `jitter`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+/// What STS answers to `AssumeRole`.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Latency {
-    /// The mean.
-    #[serde(deserialize_with = "duration")]
-    pub(super) mean: Duration,
-    /// The largest difference from the mean.
-    #[serde(deserialize_with = "duration")]
-    pub(super) jitter: Duration,
-}
-
-/// An access key that the service knows.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(clippy::struct_field_names, reason = "AWS's names")]
-pub(super) struct Key {
-    /// Its id.
-    pub(super) access_key_id: String,
-    /// Its secret.
-    pub(super) secret_access_key: Secret,
-    /// The session token that requests must carry; any or none if absent.
-    pub(super) session_token: Option<Secret>,
-    /// When it stops working: `ExpiredTokenException` from then on.
-    #[serde(default, deserialize_with = "optional_duration")]
-    pub(super) expires_after: Option<Duration>,
-    /// After how many requests it stops working.
-    pub(super) requests: Option<u64>,
+pub(super) struct Sts {
+    /// How long the keys of a role last; as long as the request says (`DurationSeconds`, or 1 hour) if absent.
+    #[serde(deserialize_with = "optional_duration")]
+    pub(super) keys_last: Option<Duration>,
+    /// The ARNs of the roles that cannot be assumed, as if they did not exist: 403 `AccessDenied`.
+    pub(super) denied: HashSet<RoleArn>,
 }
 
 /// Numbers that are in one place, such as on a connector, and the place's id. A number may be in two of them: on a
@@ -267,10 +253,16 @@ impl Scenario {
     /// # Errors
     /// If the text is not a scenario, if it contradicts itself, or if a file that it names cannot be read.
     pub fn from_toml(text: &str, file: &Path) -> Result<Self, ScenarioError> {
-        let mut scenario: Self = toml::from_str(text).map_err(|error| {
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
-            ScenarioError::at(file, before.matches('\n').count() + 1, error.message())
-        })?;
+        let at = |span: Option<Range<usize>>, message: &str| {
+            let before = span.and_then(|span| text.get(..span.start)).unwrap_or("");
+            ScenarioError::at(file, before.matches('\n').count() + 1, message)
+        };
+        let mut scenario: Self = toml::from_str(text).map_err(|error| at(error.span(), error.message()))?;
+        for lane in &scenario.lanes {
+            if let Some(message) = lane.get_ref().over(Settings::default()).contradiction() {
+                return Err(at(Some(lane.span()), &message));
+            }
+        }
         if let Some(message) = scenario.contradiction() {
             return Err(ScenarioError::Invalid { place: file.display().to_string(), message });
         }
@@ -286,16 +278,21 @@ impl Scenario {
         self.page_limit.unwrap_or(PAGE)
     }
 
-    /// The access keys that are known.
+    /// The access keys that are known, besides those of any account.
     pub(super) fn keys(&self) -> Vec<Key> {
-        let usual = || Key {
-            access_key_id: ACCESS_KEY_ID.to_owned(),
-            secret_access_key: Secret(SECRET_ACCESS_KEY.to_owned()),
-            session_token: None,
-            expires_after: None,
-            requests: None,
-        };
-        if self.keys.is_empty() { vec![usual()] } else { self.keys.clone() }
+        if self.keys.is_empty() { vec![Key::usual(ACCESS_KEY_ID)] } else { self.keys.clone() }
+    }
+
+    /// What applies in an account and region.
+    pub(super) fn settings(&self, account: &str, region: &str) -> Settings<'_> {
+        let lanes = self.lanes.iter().map(Spanned::get_ref).filter(|lane| lane.fits(account, region));
+        lanes.rev().fold(self.usual(), |settings, lane| lane.over(settings))
+    }
+
+    /// What applies where no `lane` says otherwise.
+    fn usual(&self) -> Settings<'_> {
+        let Self { latency, throttle, faults, outages, .. } = self;
+        Settings { latency: *latency, throttle: throttle.as_ref(), faults, outages }
     }
 
     /// Describes two settings that contradict each other, if there are any.
@@ -314,19 +311,7 @@ impl Scenario {
         if self.page_limit.is_some_and(|limit| !(1..=PAGE).contains(&limit)) {
             return Some(format!("`page_limit` is not from 1 to {PAGE}"));
         }
-        if self.latency.jitter > self.latency.mean {
-            return Some("`latency.jitter` is more than `latency.mean`".to_owned());
-        }
-        if let Some(outage) = self.outages.iter().position(|outage| outage.from >= outage.to) {
-            return Some(format!("`outage` {} ends before it begins", outage + 1));
-        }
-        let hides = |fault: &Fault| fault.applied == Some(false) && fault.does.alters_the_reply();
-        let fault = self.faults.iter().position(hides)?;
-        Some(format!(
-            "`fault` {}: `{}` alters the reply to a call that was applied, so it cannot have `applied = false`",
-            fault + 1,
-            self.faults[fault].does.name()
-        ))
+        self.usual().contradiction()
     }
 }
 

@@ -30,7 +30,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::faults::{Answer, Delivery};
 use super::ledger::Ledger;
 use super::scenario::Scenario;
-use super::service::{Service, Tally};
+use super::service::Service;
+use super::tally::Tally;
 use crate::number::PhoneNumber;
 
 /// How long a stop waits for replies that are being sent. Stalled requests never end by themselves.
@@ -123,15 +124,21 @@ impl Simulator {
         self.shared.service().ledger()
     }
 
-    /// Puts numbers on a connector before the first request, so that a listing shows them. Does nothing if the scenario
-    /// has connectors: it says itself what there is.
-    pub fn hold(&self, connector: &str, numbers: impl IntoIterator<Item = PhoneNumber>) {
-        self.shared.service().hold(Some(connector), numbers);
+    /// The counts of the requests for an account and region.
+    #[must_use]
+    pub fn tally_of(&self, account: &str, region: &str) -> Tally {
+        self.shared.service().tally_of(account, region)
+    }
+
+    /// Puts numbers on a connector of an account and region before the first request, so that a listing shows them. Does
+    /// nothing if the scenario has connectors: it says itself what there is.
+    pub fn hold(&self, lane: (&str, &str), connector: &str, numbers: impl IntoIterator<Item = PhoneNumber>) {
+        self.shared.service().hold(lane, Some(connector), numbers);
     }
 
     /// Adds numbers that are associated with nothing, as [`hold`](Self::hold).
-    pub fn hold_unassigned(&self, numbers: impl IntoIterator<Item = PhoneNumber>) {
-        self.shared.service().hold(None, numbers);
+    pub fn hold_unassigned(&self, lane: (&str, &str), numbers: impl IntoIterator<Item = PhoneNumber>) {
+        self.shared.service().hold(lane, None, numbers);
     }
 
     /// Stops it, and waits until its thread is gone. Replies that are being sent have a moment to finish.

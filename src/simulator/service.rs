@@ -4,59 +4,53 @@
 //! hits before or after the call's change. Must not read a clock, sleep or open a socket.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Uri};
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::bucket::{Bucket, RetryAfter};
 use super::call::{Body, Call, parameter, subjects};
 use super::faults::{self, Answer, Attempt, Delivery};
+use super::keys::ACCOUNT;
+use super::lane::Settings;
 use super::ledger::{Action, Ledger};
 use super::operations;
 use super::scenario::Scenario;
 use super::seed;
-use super::signature::{self, Verifier};
+use super::signature::{self, Authorization, Verifier};
 use super::sts;
+use super::tally::{Seen, Tally};
 use super::wire::{Refusal, Stamp, reply, to_json};
 use super::world::{Cause, World};
 use crate::number::PhoneNumber;
 
-/// What the service has seen and done, for tests and for users who want to check.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
-    /// Requests that arrived, except those about the simulator itself.
-    pub requests: u64,
-    /// Replies by HTTP status. A request whose connection was broken has none.
-    pub statuses: BTreeMap<u16, u64>,
-    /// Requests that the rate limit refused.
-    pub throttled: u64,
-    /// Disassociations that were made.
-    pub applied: u64,
-    /// Changes that were made, by what was done.
-    pub changes: BTreeMap<Action, u64>,
-    /// Requests that a fault or an outage hit, by its name.
-    pub faults: BTreeMap<&'static str, u64>,
-    /// The most requests that were waiting for their reply at one time.
-    pub max_in_flight: u32,
-    /// Requests by second since the first one.
-    pub per_second: Vec<u32>,
-}
+/// The region that a ledger shows before the first request, unless the scenario names one.
+const REGION: &str = "us-east-1";
 
 /// The simulated service.
 pub(crate) struct Service {
     scenario: Scenario,
     verifier: Verifier,
-    /// By connector if each has a limit of its own, else a single one.
-    buckets: HashMap<String, Bucket>,
-    world: World,
-    /// How often each batch, and each page, was seen.
-    attempts: HashMap<u64, u32>,
+    /// By account and region.
+    lanes: BTreeMap<(Arc<str>, Arc<str>), Lane>,
     tally: Tally,
     /// When the first request arrived.
     started: Option<Duration>,
+}
+
+/// The state of an account in a region.
+#[derive(Default)]
+struct Lane {
+    /// By connector if each has a limit of its own, else a single one.
+    buckets: HashMap<String, Bucket>,
+    /// Made for the first request with a right signature.
+    world: Option<World>,
+    /// How often each batch, and each page, was seen.
+    attempts: HashMap<u64, u32>,
+    tally: Tally,
 }
 
 impl Service {
@@ -64,9 +58,7 @@ impl Service {
     pub(crate) fn new(scenario: Scenario) -> Self {
         Self {
             verifier: Verifier::new(&scenario),
-            buckets: HashMap::new(),
-            world: World::new(&scenario),
-            attempts: HashMap::new(),
+            lanes: BTreeMap::new(),
             tally: Tally::default(),
             started: None,
             scenario,
@@ -85,25 +77,30 @@ impl Service {
             return Answer { delay: Duration::ZERO, delivery: Delivery::Reply(response) };
         }
         if request.uri().path() == "/" {
-            let verified = self.verifier.verify(request, now, Duration::ZERO, signature::STS);
-            let response = sts::answer(request, verified, &Stamp::new(now, 0));
+            let stamp = Stamp::new(now, 0);
+            let response = sts::answer(request, &mut self.verifier, &self.scenario.sts, now, &stamp);
             return Answer { delay: Duration::ZERO, delivery: Delivery::Reply(response) };
         }
         let elapsed = elapsed.saturating_sub(*self.started.get_or_insert(elapsed));
-        self.tally.count(elapsed);
-        let stamp = Stamp::new(now, self.tally.requests);
-        let answer = if let Some(delivery) = self.outage(elapsed, &stamp) {
-            Answer { delay: Duration::ZERO, delivery }
-        } else {
-            let delivery = self.serve(request, now, elapsed, &stamp);
-            let delivery = delivery.unwrap_or_else(|refusal| Delivery::Reply(refusal.reply(&stamp)));
-            Answer { delay: self.delay(), delivery }
+        let authorization = Authorization::parse(request.headers());
+        let (account, region) = authorization.as_ref().map_or(("", ""), Authorization::lane);
+        let number = self.tally.requests + 1;
+        let mut arrival = Arrival {
+            scenario: &self.scenario,
+            settings: self.scenario.settings(account, region),
+            verifier: &mut self.verifier,
+            lane: self.lanes.entry((account.into(), region.into())).or_default(),
+            name: (account, region),
+            number,
+            now,
+            elapsed,
+            stamp: Stamp::new(now, number),
+            seen: Seen::default(),
         };
-        self.tally.changes.clone_from(self.world.applied());
-        self.tally.applied = self.tally.changes.get(&Action::Disassociate).copied().unwrap_or(0);
-        if let Some(status) = answer.delivery.status() {
-            *self.tally.statuses.entry(status.as_u16()).or_default() += 1;
-        }
+        let answer = arrival.answer(request, authorization);
+        let Arrival { lane, seen, .. } = arrival;
+        self.tally.count(elapsed, &seen);
+        lane.tally.count(elapsed, &seen);
         answer
     }
 
@@ -117,21 +114,41 @@ impl Service {
         &self.tally
     }
 
+    /// What was seen and done so far for an account and region.
+    pub(super) fn tally_of(&self, account: &str, region: &str) -> Tally {
+        self.lanes.get(&(account.into(), region.into())).map(|lane| lane.tally.clone()).unwrap_or_default()
+    }
+
     /// Puts numbers on a connector, or into the account if there is none, as [`Simulator::hold`](super::Simulator::hold)
     /// says.
-    pub(super) fn hold(&mut self, connector: Option<&str>, numbers: impl IntoIterator<Item = PhoneNumber>) {
-        let index = connector.map(|id| self.world.connector(id));
+    pub(super) fn hold(
+        &mut self,
+        (account, region): (&str, &str),
+        connector: Option<&str>,
+        numbers: impl IntoIterator<Item = PhoneNumber>,
+    ) {
+        let lane = self.lanes.entry((account.into(), region.into())).or_default();
+        let world = lane.world.get_or_insert_with(|| World::new(&self.scenario, (account, region)));
+        let index = connector.map(|id| world.connector(id));
         for number in numbers {
             match index {
-                None => self.world.suppose_unassigned(number),
-                Some(index) => index.into_iter().for_each(|index| self.world.suppose(index, number)),
+                None => world.suppose_unassigned(number),
+                Some(index) => index.into_iter().for_each(|index| world.suppose(index, number)),
             }
         }
     }
 
-    /// What happened to the numbers.
+    /// What happened to the numbers. Before anything could, it shows what the usual account has.
     pub(crate) fn ledger(&self) -> Ledger {
-        self.world.ledger()
+        let mut worlds = self.lanes.values().filter_map(|lane| lane.world.as_ref()).peekable();
+        if worlds.peek().is_none() {
+            let region = self.scenario.region.as_deref().unwrap_or(REGION);
+            return World::new(&self.scenario, (ACCOUNT, region)).ledger();
+        }
+        let mut ledger = Ledger::default();
+        worlds.for_each(|world| ledger.extend(world.ledger()));
+        ledger.applications.sort_by_key(|made| made.request);
+        ledger
     }
 
     fn introspect(&self, question: &str, stamp: &Stamp) -> Response<Bytes> {
@@ -141,45 +158,75 @@ impl Service {
             _ => Refusal::not_found("ask for `/_simulator/tally` or `/_simulator/ledger`").reply(stamp),
         }
     }
+}
 
-    fn outage(&mut self, elapsed: Duration, stamp: &Stamp) -> Option<Delivery> {
-        let outage = faults::outage(&self.scenario.outages, elapsed)?;
-        *self.tally.faults.entry(outage.does.name()).or_default() += 1;
+/// A request, and what decides how it is answered.
+struct Arrival<'a> {
+    scenario: &'a Scenario,
+    settings: Settings<'a>,
+    verifier: &'a mut Verifier,
+    lane: &'a mut Lane,
+    /// The account and region.
+    name: (&'a str, &'a str),
+    /// The `n` of request id `sim-n`.
+    number: u64,
+    /// What the service's clock shows.
+    now: Timestamp,
+    /// Since the first request.
+    elapsed: Duration,
+    stamp: Stamp,
+    seen: Seen,
+}
+
+impl Arrival<'_> {
+    fn answer(
+        &mut self,
+        request: &Request<Bytes>,
+        authorization: Result<Authorization<'_>, Refusal>,
+    ) -> Answer {
+        let answer = if let Some(delivery) = self.outage() {
+            Answer { delay: Duration::ZERO, delivery }
+        } else {
+            let delivery = authorization.and_then(|authorization| self.serve(request, &authorization));
+            let delivery = delivery.unwrap_or_else(|refusal| Delivery::Reply(refusal.reply(&self.stamp)));
+            Answer { delay: self.delay(), delivery }
+        };
+        self.seen.status = answer.delivery.status();
+        self.seen.changes = self.lane.world.as_mut().map(World::take_changes).unwrap_or_default();
+        answer
+    }
+
+    fn outage(&mut self) -> Option<Delivery> {
+        let outage = faults::outage(self.settings.outages, self.elapsed)?;
+        self.seen.fault = Some(outage.does.name());
         let unavailable = Refusal::named(StatusCode::SERVICE_UNAVAILABLE, "the service is in an outage");
-        Some(outage.does.deliver(unavailable.reply(stamp), stamp, self.tally.requests))
+        Some(outage.does.deliver(unavailable.reply(&self.stamp), &self.stamp, self.number))
     }
 
     fn serve(
         &mut self,
         request: &Request<Bytes>,
-        now: Timestamp,
-        elapsed: Duration,
-        stamp: &Stamp,
+        authorization: &Authorization<'_>,
     ) -> Result<Delivery, Refusal> {
-        self.verifier.verify(request, now, elapsed, signature::SERVICE)?;
-        self.throttle(request, elapsed)?;
+        let Self { scenario, settings, now, elapsed, .. } = *self;
+        self.verifier.verify(request, authorization, (now, elapsed), signature::SERVICE)?;
+        self.throttle(request)?;
         let (operation, id) = operations::find(request)?;
         let body = Body::parse(request.body())?;
         let (action, force) = (operation.action, body.force == Some(true));
         let numbers = subjects(action, body, &id)?;
         let batch = batch_key(action, &id, &numbers, request.uri());
-        let nth = self.attempts.entry(batch).or_insert(0);
+        let nth = self.lane.attempts.entry(batch).or_insert(0);
         *nth += 1;
-        let cause = Cause { request: self.tally.requests, attempt: *nth, now, elapsed };
+        let cause = Cause { request: self.number, attempt: *nth, now, elapsed };
         let listed = parameter(request.uri(), "filter-value").filter(|_| action == Action::List);
         let connector = listed.as_ref().unwrap_or(&id);
         let attempt = Attempt { action, connector, numbers: &numbers, batch, nth: *nth };
-        let fault = faults::choose(&self.scenario.faults, self.scenario.seed, &attempt);
-        let mut call = Call {
-            scenario: &self.scenario,
-            world: &mut self.world,
-            action,
-            uri: request.uri(),
-            id: &id,
-            numbers: &numbers,
-            force,
-            cause,
-        };
+        let fault = faults::choose(settings.faults, scenario.seed, &attempt);
+        let world = self.lane.world.get_or_insert_with(|| World::new(scenario, self.name));
+        let uri = request.uri();
+        let mut call = Call { scenario, world, action, uri, id: &id, numbers: &numbers, force, cause };
+        let stamp = &self.stamp;
         let ok = |body| reply(StatusCode::OK, to_json(&body), stamp);
         let response = if fault.is_some_and(|fault| !fault.applies()) {
             Refusal::named(StatusCode::SERVICE_UNAVAILABLE, "").reply(stamp)
@@ -187,18 +234,18 @@ impl Service {
             (operation.run)(&mut call).map_or_else(|refusal| refusal.reply(stamp), ok)
         };
         let Some(fault) = fault else { return Ok(Delivery::Reply(response)) };
-        *self.tally.faults.entry(fault.does.name()).or_default() += 1;
-        let draw = seed::bits(self.scenario.seed, format_args!("place {batch} {}", attempt.nth));
+        self.seen.fault = Some(fault.does.name());
+        let draw = seed::bits(scenario.seed, format_args!("place {batch} {}", attempt.nth));
         Ok(fault.does.deliver(response, stamp, draw))
     }
 
-    fn throttle(&mut self, request: &Request<Bytes>, elapsed: Duration) -> Result<(), Refusal> {
-        let Some(throttle) = &self.scenario.throttle else { return Ok(()) };
+    fn throttle(&mut self, request: &Request<Bytes>) -> Result<(), Refusal> {
+        let Some(throttle) = self.settings.throttle else { return Ok(()) };
         let connector = Some(operations::connector(request)).filter(|_| throttle.per_connector);
-        let bucket = self.buckets.entry(connector.unwrap_or_default().into_owned());
+        let bucket = self.lane.buckets.entry(connector.unwrap_or_default().into_owned());
         let bucket = bucket.or_insert_with(|| Bucket::new(throttle));
-        let Err(wait) = bucket.take(elapsed) else { return Ok(()) };
-        self.tally.throttled += 1;
+        let Err(wait) = bucket.take(self.elapsed) else { return Ok(()) };
+        self.seen.throttled = true;
         let mut refusal = Refusal::named(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
         let header = match throttle.retry_after {
             RetryAfter::Silent => None,
@@ -211,20 +258,9 @@ impl Service {
     }
 
     fn delay(&self) -> Duration {
-        let latency = self.scenario.latency;
-        let draw = seed::chance(self.scenario.seed, format_args!("latency {}", self.tally.requests));
+        let latency = self.settings.latency;
+        let draw = seed::chance(self.scenario.seed, format_args!("latency {}", self.number));
         latency.mean.saturating_sub(latency.jitter) + latency.jitter.mul_f64(2.0 * draw)
-    }
-}
-
-impl Tally {
-    fn count(&mut self, elapsed: Duration) {
-        self.requests += 1;
-        let second = usize::try_from(elapsed.as_secs()).unwrap_or(usize::MAX);
-        if self.per_second.len() <= second {
-            self.per_second.resize(second + 1, 0);
-        }
-        self.per_second[second] += 1;
     }
 }
 

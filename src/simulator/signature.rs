@@ -13,7 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
-use super::scenario::{Key, Scenario};
+use super::keys::{Key, PREFIX, account_of_key, is_account};
+use super::role::Session;
+use super::scenario::Scenario;
 use super::wire::Refusal;
 use crate::files::hexadecimal;
 
@@ -27,36 +29,77 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// The characters encoded in a path, which is already encoded once: `%` becomes `%25`.
 const RESERVED_IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
 
-/// The keys that the service knows, and how many requests each was accepted for.
+/// The keys that the service knows.
 #[derive(Debug)]
 pub(super) struct Verifier {
     region: Option<String>,
-    keys: Vec<(Key, u64)>,
+    keys: Vec<Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    key: Key,
+    /// How many requests it was accepted for.
+    requests: u64,
+    /// The use of a role that it is for, if STS has lent it.
+    session: Option<Session>,
+}
+
+/// Whose key has signed a request.
+pub(super) struct Caller<'a> {
+    pub(super) account: &'a str,
+    session: Option<&'a Session>,
+}
+
+impl Caller<'_> {
+    /// `UserId` and `Arn`.
+    pub(super) fn names(&self) -> (String, String) {
+        let user = || ("AIDASIMULATED".to_owned(), format!("arn:aws:iam::{}:user/simulated", self.account));
+        self.session.map_or_else(user, |session| (session.user_id(), session.arn()))
+    }
 }
 
 impl Verifier {
     pub(super) fn new(scenario: &Scenario) -> Self {
-        let keys = scenario.keys().into_iter().map(|key| (key, 0)).collect();
-        Self { region: scenario.region.clone(), keys }
+        let mut verifier = Self { region: scenario.region.clone(), keys: Vec::new() };
+        scenario.keys().into_iter().for_each(|key| verifier.learn(key, None));
+        verifier
     }
 
-    /// Checks a request to `service` that arrived at `now`, by the simulator's clock, `elapsed` after the first one.
+    /// How many keys are known.
+    pub(super) fn key_count(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// From now on, this key is known.
+    pub(super) fn learn(&mut self, key: Key, session: Option<Session>) {
+        self.keys.push(Known { key, requests: 0, session });
+    }
+
+    /// The key of this id. That of an account is known without having been learned.
+    fn find(&mut self, id: &str, token: Option<&str>) -> Option<&mut Known> {
+        let is_of_account = || id.strip_prefix(PREFIX).is_some_and(is_account);
+        if self.keys.iter().all(|known| known.key.access_key_id != id) && is_of_account() {
+            self.learn(Key::usual(id), None);
+        }
+        self.keys.iter_mut().find(|known| known.key.admits(id, token))
+    }
+
+    /// Checks a request to `service` that arrived at a time by the simulator's clock, and so long after the first one.
     ///
     /// # Errors
     /// The service's refusal.
-    pub(super) fn verify(
-        &mut self,
+    pub(super) fn verify<'a>(
+        &'a mut self,
         request: &Request<Bytes>,
-        now: Timestamp,
-        elapsed: Duration,
+        authorization: &Authorization<'a>,
+        (now, elapsed): (Timestamp, Duration),
         service: &str,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Caller<'a>, Refusal> {
         let headers = request.headers();
-        let authorization = Authorization::parse(headers)?;
         let token = text(headers, "x-amz-security-token");
-        let Some((key, requests)) =
-            self.keys.iter_mut().find(|(key, _)| key.admits(authorization.access_key, token))
-        else {
+        let region = self.region.clone();
+        let Some(Known { key, requests, session }) = self.find(authorization.access_key, token) else {
             let message = "The security token included in the request is invalid.";
             return Err(forbidden("UnrecognizedClientException", message));
         };
@@ -65,10 +108,10 @@ impl Verifier {
         let time =
             timestamp(date).ok_or_else(|| incomplete("its date is not in the form `20260131T235959Z`"))?;
         check_date(date, time, now)?;
-        authorization.check_scope(date, service, self.region.as_deref())?;
+        authorization.check_scope(date, service, region.as_deref())?;
         authorization.check_signed_headers(headers)?;
 
-        let Authorization { region, scope_date, signed_headers, .. } = authorization;
+        let Authorization { region, scope_date, signed_headers, .. } = *authorization;
         let canonical = sha256(canonical_request(request, signed_headers).as_bytes());
         let text =
             format!("AWS4-HMAC-SHA256\n{date}\n{scope_date}/{region}/{service}/aws4_request\n{canonical}");
@@ -81,13 +124,14 @@ impl Verifier {
                  Access Key and signing method. Consult the service documentation for details.",
             ));
         }
-        let too_late = key.expires_after.is_some_and(|after| elapsed >= after);
+        let too_late = key.expires_after.is_some_and(|after| elapsed >= after)
+            || session.as_ref().is_some_and(|session| now >= session.until);
         if too_late || key.requests.is_some_and(|limit| *requests >= limit) {
             let message = "The security token included in the request is expired";
             return Err(forbidden("ExpiredTokenException", message));
         }
         *requests += u64::from(service == SERVICE);
-        Ok(())
+        Ok(Caller { account: authorization.account(), session: session.as_ref() })
     }
 }
 
@@ -99,7 +143,7 @@ impl Key {
 }
 
 /// The parts of an `Authorization` header.
-struct Authorization<'a> {
+pub(super) struct Authorization<'a> {
     access_key: &'a str,
     scope_date: &'a str,
     region: &'a str,
@@ -109,7 +153,9 @@ struct Authorization<'a> {
 }
 
 impl<'a> Authorization<'a> {
-    fn parse(headers: &'a HeaderMap) -> Result<Self, Refusal> {
+    /// # Errors
+    /// The service's refusal if there is none, or if it is of another form.
+    pub(super) fn parse(headers: &'a HeaderMap) -> Result<Self, Refusal> {
         let value = text(headers, "authorization").ok_or_else(|| {
             forbidden("MissingAuthenticationTokenException", "Missing Authentication Token")
         })?;
@@ -128,6 +174,15 @@ impl<'a> Authorization<'a> {
         };
         let (signed_headers, signature) = (parameter("SignedHeaders")?, parameter("Signature")?);
         Ok(Self { access_key, scope_date, region, service, signed_headers, signature })
+    }
+
+    /// The account and region that it is for, if the signature is right.
+    pub(super) fn lane(&self) -> (&'a str, &'a str) {
+        (self.account(), self.region)
+    }
+
+    fn account(&self) -> &'a str {
+        account_of_key(self.access_key)
     }
 
     fn check_scope(&self, date: &str, service: &str, region: Option<&str>) -> Result<(), Refusal> {

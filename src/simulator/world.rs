@@ -1,4 +1,4 @@
-//! The simulated account: its connectors, its numbers and where each is, and every change that was made.
+//! An account in a region: its connectors, its numbers and where each is, and every change that was made.
 //!
 //! Must not know of faults: what is recorded here has happened, whatever reply the client got.
 
@@ -19,8 +19,9 @@ use crate::number::PhoneNumber;
 pub(super) type Index = usize;
 
 /// Not `Debug`: it would show whole numbers.
-#[derive(Default)]
 pub(super) struct World {
+    pub(super) account: Arc<str>,
+    pub(super) region: Arc<str>,
     /// Whether connectors and numbers are created when they are first requested.
     is_open: bool,
     /// How late listings are.
@@ -33,7 +34,8 @@ pub(super) struct World {
     /// How often it was requested to do this, to the connector or group of this id, with the number of these digits.
     asked: HashMap<(Action, String, u64), u32>,
     applications: Vec<Application>,
-    applied: BTreeMap<Action, u64>,
+    /// How many changes of each kind were made since they were last counted.
+    uncounted: BTreeMap<Action, u64>,
 }
 
 /// The call that makes a change.
@@ -51,9 +53,19 @@ pub(super) struct Cause {
 
 impl World {
     /// An open world if there are no connectors.
-    pub(super) fn new(scenario: &Scenario) -> Self {
-        let (is_open, stale) = (scenario.connectors.is_empty(), scenario.stale_listing);
-        let mut world = Self { is_open, stale, ..Self::default() };
+    pub(super) fn new(scenario: &Scenario, (account, region): (&str, &str)) -> Self {
+        let mut world = Self {
+            account: account.into(),
+            region: region.into(),
+            is_open: scenario.connectors.is_empty(),
+            stale: scenario.stale_listing,
+            connectors: IndexSet::new(),
+            lines: BTreeMap::new(),
+            pairs: BTreeSet::new(),
+            asked: HashMap::new(),
+            applications: Vec::new(),
+            uncounted: BTreeMap::new(),
+        };
         for connector in &scenario.connectors {
             let (index, _) = world.connectors.insert_full(connector.id.as_str().into());
             connector.numbers.iter().for_each(|number| world.hold(index, *number));
@@ -144,8 +156,9 @@ impl World {
         let times = (cause.elapsed, self.stale);
         self.line(number).change(times, cause.now, change);
         let Cause { request, attempt, .. } = cause;
-        self.applications.push(Application { action, connector, number, request, attempt });
-        *self.applied.entry(action).or_default() += 1;
+        let (account, region) = self.lane();
+        self.applications.push(Application { account, region, action, connector, number, request, attempt });
+        *self.uncounted.entry(action).or_default() += 1;
     }
 
     /// Takes a number off a connector.
@@ -279,9 +292,13 @@ impl World {
         (page, more)
     }
 
-    /// How many changes of each kind were made.
-    pub(super) fn applied(&self) -> &BTreeMap<Action, u64> {
-        &self.applied
+    /// How many changes of each kind were made since this was last called.
+    pub(super) fn take_changes(&mut self) -> BTreeMap<Action, u64> {
+        std::mem::take(&mut self.uncounted)
+    }
+
+    fn lane(&self) -> (Arc<str>, Arc<str>) {
+        (Arc::clone(&self.account), Arc::clone(&self.region))
     }
 
     pub(super) fn ledger(&self) -> Ledger {
@@ -293,7 +310,10 @@ impl World {
         }
         let record = |(connector, digits): &(Index, u64)| {
             let (line, id) = (self.lines.get(digits)?, &self.connectors[*connector]);
+            let (account, region) = self.lane();
             Some(NumberRecord {
+                account,
+                region,
                 connector: Arc::clone(id),
                 number: line.number,
                 asked: self.asked.get(&(Action::Disassociate, id.to_string(), *digits)).copied().unwrap_or(0),
@@ -303,7 +323,11 @@ impl World {
         };
         let mut numbers: Vec<NumberRecord> = self.pairs.iter().filter_map(record).collect();
         numbers.sort_unstable();
-        let inventory = self.lines.values().map(Line::record).collect();
+        let inventory = self.lines.values().map(|line| {
+            let (account, region) = self.lane();
+            line.record(account, region)
+        });
+        let inventory = inventory.collect();
         Ledger { applications: self.applications.clone(), numbers, inventory }
     }
 }

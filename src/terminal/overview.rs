@@ -192,6 +192,7 @@ impl<'a> Overview<'a> {
         let changed = changed.map(|age| format!(", changed {} ago", span(age))).unwrap_or_default();
         let mut lines =
             vec![format!("input       {}, {}{changed}", self.source.name(), counted(rows, "row"))];
+        lines.extend(self.input.part.map(|part| format!("shard       {part}")));
         lines.extend(self.directory.iter().map(|directory| format!("directory   {}", directory.display())));
         lines.extend(
             self.lines_of.map(|file| format!("lines       of {}, which is to be written", file.display())),
@@ -293,6 +294,7 @@ impl<'a> Overview<'a> {
         json!({
             "version": 1,
             "input": self.source.name(),
+            "shard": self.input.part,
             "account_id": caller.map(|caller| &caller.account_id),
             "arn": caller.map(|caller| &caller.arn),
             "rows": rows.len(),

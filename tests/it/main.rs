@@ -16,6 +16,8 @@ mod command_line;
 #[cfg(unix)]
 mod consent;
 #[cfg(unix)]
+mod continues;
+#[cfg(unix)]
 mod durability;
 mod edited;
 #[cfg(unix)]
@@ -24,6 +26,8 @@ mod export;
 mod errors;
 mod input;
 mod memory;
+#[cfg(unix)]
+mod merge;
 mod odd_inputs;
 mod readme;
 #[cfg(unix)]
@@ -35,6 +39,8 @@ mod resume;
 mod scenarios;
 #[cfg(unix)]
 mod screen;
+#[cfg(unix)]
+mod shard;
 #[cfg(unix)]
 mod simulate;
 mod some_rows;

@@ -76,7 +76,7 @@ fn every_option_that_is_named_exists() {
         let is_ours =
             first.starts_with('-') || first == "chime-sweep" || cli.find_subcommand(first).is_some();
         for option in span.split(' ').filter(|word| is_ours && word.starts_with("--")) {
-            assert!(known.contains(option), "`{span}`");
+            assert!(known.contains(option.split('=').next().unwrap_or_default()), "`{span}`");
             named += 1;
         }
     }

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 import boto3
@@ -23,6 +23,7 @@ ENDPOINT = sys.argv[1] if len(sys.argv) == 2 else sys.exit(__doc__)
 KEY = "AKIDSIMULATED"
 SECRET = "simulated-secret-that-opens-nothing"
 REGION = "eu-central-1"
+ACCOUNT = "000000000000"
 failures = 0
 
 
@@ -32,12 +33,12 @@ def check(name, got, wanted):
     print(f"ok    {name}" if got == wanted else f"FAIL  {name}\n      got    {got!r}\n      wanted {wanted!r}")
 
 
-def client(key=KEY, secret=SECRET, token=None):
+def client(key=KEY, secret=SECRET, token=None, region=REGION):
     config = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
     return boto3.client(
         "chime-sdk-voice",
         endpoint_url=ENDPOINT,
-        region_name=REGION,
+        region_name=region,
         aws_access_key_id=key,
         aws_secret_access_key=secret,
         aws_session_token=token,
@@ -227,16 +228,17 @@ def check_boto3_errors():
     check("boto3: with token", len(with_token.list_phone_numbers()["PhoneNumbers"]), 100)
 
 
-def aws(*arguments, secret=SECRET, service="chime-sdk-voice"):
+def aws(*arguments, key=KEY, secret=SECRET, service="chime-sdk-voice", **variables):
     beside = Path(sys.executable).parent / "aws"
     environment = {
         **os.environ,
-        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_ACCESS_KEY_ID": key,
         "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_ENDPOINT_URL": ENDPOINT,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,  # what version 1 of the CLI reads
         "AWS_MAX_ATTEMPTS": "1",
+        **variables,
     }
     command = [beside if beside.exists() else shutil.which("aws"), service, *arguments, "--output", "json"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -277,8 +279,13 @@ def check_cli():
             check(f"aws: {arguments[0]}, {name}", f"({name})" in str(refused), True)
 
 
+def sts_client(key=KEY, secret=SECRET, token=None):
+    keys = {"aws_access_key_id": key, "aws_secret_access_key": secret, "aws_session_token": token}
+    return boto3.client("sts", endpoint_url=ENDPOINT, region_name=REGION, **keys)
+
+
 def check_sts():
-    sts = boto3.client("sts", endpoint_url=ENDPOINT, region_name=REGION, aws_access_key_id=KEY, aws_secret_access_key=SECRET)
+    sts = sts_client()
     caller = sts.get_caller_identity()
     check("boto3: caller", (caller["Account"], caller["Arn"]), ("000000000000", "arn:aws:iam::000000000000:user/simulated"))
     check("boto3: no other action", error_of(sts.get_session_token)[1], "InvalidAction")
@@ -288,10 +295,52 @@ def check_sts():
     check("aws: caller, wrong secret", "(InvalidSignatureException)" in str(forged), True)
 
 
+def check_lanes():
+    """A role's keys, in an account that has its own numbers in each region."""
+    role = "arn:aws:iam::111111111111:role/team/cleaner"
+    lent = sts_client().assume_role(RoleArn=role, RoleSessionName="night@1")
+    session = "arn:aws:sts::111111111111:assumed-role/cleaner/night@1"
+    check("boto3: assume a role", lent["AssumedRoleUser"]["Arn"], session)
+    life = lent["Credentials"]["Expiration"] - datetime.now(timezone.utc)
+    check("boto3: its keys last an hour", 3500 < life.total_seconds() <= 3600, True)
+    keys = [lent["Credentials"][name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
+    check("boto3: caller with a role's keys", sts_client(*keys).get_caller_identity()["Arn"], session)
+    check("boto3: a role's keys without token", error_of(client(*keys[:2]).list_phone_numbers)[1:], ("UnrecognizedClientException", 403))
+
+    def held(region):
+        return sum(len(page["PhoneNumbers"]) for page in list_by_pages(client(*keys, region=region), "calm"))
+
+    check("boto3: numbers in two regions", [held("eu-central-1"), held("us-east-1")], [2, 2])
+    here = client(*keys, region="us-east-1")
+    check("boto3: disassociate in one", disassociate(here, "calm", "+12065550100")["PhoneNumberErrors"], [])
+    check("boto3: numbers in each region", [held("eu-central-1"), held("us-east-1")], [2, 1])
+    connector = here.list_voice_connectors()["VoiceConnectors"][0]
+    check("boto3: connector's ARN", connector["VoiceConnectorArn"], "arn:aws:chime:us-east-1:111111111111:vc/calm")
+
+    denied = error_of(sts_client().assume_role, RoleArn="arn:aws:iam::111111111111:role/denied", RoleSessionName="night")
+    check("boto3: a denied role", denied, ("ClientError", "AccessDenied", 403))
+    forged = error_of(sts_client(secret="wrong").assume_role, RoleArn=role, RoleSessionName="night")
+    check("boto3: assume a role, wrong secret", forged, ("ClientError", "InvalidSignatureException", 403))
+
+    cli = aws("assume-role", "--role-arn", role.replace("1" * 12, "2" * 12), "--role-session-name", "night", service="sts")["Credentials"]
+    cli = {"key": cli["AccessKeyId"], "secret": cli["SecretAccessKey"], "AWS_SESSION_TOKEN": cli["SessionToken"]}
+    batch = ["disassociate-phone-numbers-from-voice-connector", "--voice-connector-id", "calm", "--e164-phone-numbers", "+12065550100"]
+    check("aws: with a role's keys", aws(*batch, **cli), {"PhoneNumberErrors": []})
+    calm = ["list-phone-numbers", "--filter-name", "VoiceConnectorId", "--filter-value", "calm"]
+    for region, wanted in [(REGION, 1), ("us-west-2", 2)]:
+        listed = aws(*calm, "--region", region, **cli)["PhoneNumbers"]
+        check(f"aws: numbers in {region}", len(listed), wanted)
+    caller = aws("get-caller-identity", service="sts", key="AKIASIMU333333333333")
+    check("aws: the key of any account", caller["Account"], "333333333333")
+
+
 def check_ledger():
     with urllib.request.urlopen(f"{ENDPOINT}/_simulator/ledger") as reply:
         ledger = json.load(reply)
-    made = [(entry["action"], entry["connector"], entry["number"][-3:]) for entry in ledger["applications"]]
+    lanes = [tuple(entry[key] for key in ("account", "region", "number")) for entry in ledger["applications"] if entry["account"] != ACCOUNT]
+    check("the ledger tells the account and the region", lanes, [("1" * 12, "us-east-1", "+12065550100"), ("2" * 12, REGION, "+12065550100")])
+    own = [entry for entry in ledger["applications"] if entry["account"] == ACCOUNT]
+    made = [(entry["action"], entry["connector"], entry["number"][-3:]) for entry in own]
     wanted = [
         ("disassociate", "calm", "100"),
         ("disassociate", "per number", "110"),
@@ -311,7 +360,7 @@ def check_ledger():
         ("associate", "calm", "101"),
     ]
     check("the ledger holds these changes and no others", made, wanted)
-    places = {it["number"]: (it["status"], it["connector"], it["group"], it["sip_rule"]) for it in ledger["inventory"]}
+    places = {it["number"]: (it["status"], it["connector"], it["group"], it["sip_rule"]) for it in ledger["inventory"] if it["account"] == ACCOUNT}
     check("inventory: connector", places["+12065550101"], ("Assigned", "calm", None, None))
     check("inventory: SIP rule", places["+12065550122"], ("Assigned", None, None, "rule"))
     check("inventory: nowhere", places["+12065550121"], ("Unassigned", None, None, None))
@@ -324,5 +373,6 @@ check_boto3_filters()
 check_boto3_errors()
 check_cli()
 check_sts()
+check_lanes()
 check_ledger()
 sys.exit(1 if failures else 0)

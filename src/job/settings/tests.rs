@@ -9,7 +9,7 @@ fn now() -> ZonedDateTime {
 fn job(args: &[&str]) -> anyhow::Result<JobSettings> {
     let cli = Cli::try_parse_from([&["chime-sweep"], args].concat()).expect("parses");
     match cli.command {
-        crate::cli::Command::Run(args) => JobSettings::of_run(args, &now()),
+        crate::cli::Command::Run(args) => JobSettings::of_run(args, None, &now()),
         crate::cli::Command::Rerun(args) => JobSettings::of_rerun(args, &now()),
         other => panic!("{other:?}"),
     }

@@ -137,7 +137,7 @@ impl Trial {
         let cli = Cli::try_parse_from(words.into_iter().chain(self.args.iter().map(String::as_str)));
         let Command::Run(args) = cli.expect("parses").command else { panic!("not a run") };
         let time = "2026-11-23T22:00:00[UTC]".parse().expect("a time");
-        let mut settings = JobSettings::of_run(args, &time).expect("resolves");
+        let mut settings = JobSettings::of_run(args, None, &time).expect("resolves");
         settings.columns.action = Some(self.action).filter(|_| !self.reruns);
         settings.pool.action = self.action;
         let most = self.action.batch_limit().unwrap_or(settings.batch_size);

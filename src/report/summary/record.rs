@@ -98,6 +98,18 @@ impl Record {
         self.runs.pop().filter(|latest| latest.rows == *rows)
     }
 
+    /// Adds the runs of `other`, without those that both have, in the order in which they ended.
+    pub(crate) fn add_all(&mut self, other: Self) {
+        for run in other.runs {
+            let at = self.runs.partition_point(|earlier| earlier.ended_at <= run.ended_at);
+            let mut at_once =
+                self.runs[..at].iter().rev().take_while(|earlier| earlier.ended_at == run.ended_at);
+            if !at_once.any(|earlier| *earlier == run) {
+                self.runs.insert(at, run);
+            }
+        }
+    }
+
     /// Writes it.
     ///
     /// # Errors

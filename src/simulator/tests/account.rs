@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 
 use super::{Bench, Signer, body, codes, noon, pair, seen};
 use crate::number::PhoneNumber;
-use crate::simulator::{Action, Delivery};
+use crate::simulator::{ACCOUNT, Action, Delivery};
 
+/// Where [`Signer`] sends its requests.
+const HERE: (&str, &str) = (ACCOUNT, "eu-west-1");
 const A: &str = "+12065550100";
 const B: &str = "+12065550101";
 const C: &str = "+12065550102";
@@ -206,8 +208,8 @@ fn what_an_open_world_is_told_is_listed_and_a_closed_one_knows_better() {
     };
     for (text, all) in [("", vec![A, B, C]), ("[[connector]]\nid = 'x'", vec![])] {
         let mut bench = Bench::new(text);
-        bench.0.hold(Some("a"), [A, B].map(number));
-        bench.0.hold(None, [A, C].map(number));
+        bench.0.hold(HERE, Some("a"), [A, B].map(number));
+        bench.0.hold(HERE, None, [A, C].map(number));
         assert_eq!(listed(&mut bench, ""), all);
         assert_eq!(
             listed(&mut bench, "?filter-name=VoiceConnectorId&filter-value=a"),
@@ -215,8 +217,8 @@ fn what_an_open_world_is_told_is_listed_and_a_closed_one_knows_better() {
         );
     }
     let mut bench = Bench::new("");
-    bench.0.hold(Some("a"), [A].map(number));
-    bench.0.hold(None, [C].map(number));
+    bench.0.hold(HERE, Some("a"), [A].map(number));
+    bench.0.hold(HERE, None, [C].map(number));
     assert_eq!(bench.refused(OFF_A, &[A, B, C]), ["NotFound"], "only what is unassigned is not removed");
     assert_eq!([A, B, C].map(|number| bench.place(number)), ["Unassigned"; 3]);
     assert_eq!(bench.0.tally().requests, 1, "to tell is not to request");

@@ -2,11 +2,13 @@
 
 mod account;
 mod faults;
+mod lanes;
 mod listing;
 mod scenarios;
 mod server;
 mod service;
 mod signature;
+mod sts;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -34,16 +36,16 @@ fn scenario(text: &str) -> Scenario {
 }
 
 /// How a request is signed; the default is valid for the simulator.
-struct Signer {
-    key: &'static str,
-    secret: &'static str,
-    token: Option<&'static str>,
+struct Signer<'a> {
+    key: &'a str,
+    secret: &'a str,
+    token: Option<&'a str>,
     time: Timestamp,
-    region: &'static str,
-    service: &'static str,
+    region: &'a str,
+    service: &'a str,
 }
 
-impl Default for Signer {
+impl Default for Signer<'_> {
     fn default() -> Self {
         Self {
             key: ACCESS_KEY_ID,
@@ -56,7 +58,7 @@ impl Default for Signer {
     }
 }
 
-impl Signer {
+impl Signer<'_> {
     fn sign(&self, method: &str, address: &str, body: &str) -> Request<Bytes> {
         let url = format!("http://localhost{address}");
         let token = self.token.map(str::to_owned);

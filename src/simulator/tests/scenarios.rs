@@ -94,7 +94,7 @@ fn shipped() -> BTreeMap<String, Scenario> {
 /// The outcome of a number whose client never gives up, and sends it alone.
 fn outcome(
     service: &mut Service,
-    signer: &Signer,
+    signer: &Signer<'_>,
     connector: &str,
     number: &str,
     time: &mut Duration,
@@ -142,6 +142,7 @@ fn every_shipped_scenario_ends_as_it_says_for_a_patient_client() {
         "errors",
         "expired-credentials",
         "expiring-credentials",
+        "lanes",
         "outage",
         "rough-night",
         "throttled",

@@ -49,7 +49,7 @@ fn requests_signed_by_aws_code_are_accepted() {
 
 #[test]
 fn every_wrong_signature_is_refused_with_the_right_error() {
-    let signed = |signer: &Signer| signer.sign("POST", ADDRESS, BODY);
+    let signed = |signer: &Signer<'_>| signer.sign("POST", ADDRESS, BODY);
     let right = Signer::default;
     let altered = |name: &'static str, value: &'static str| {
         let mut request = signed(&right());

@@ -11,6 +11,7 @@ use super::error::InputError;
 use super::reader::Records;
 use super::source::Source;
 use super::status::text;
+use super::wanted::{ACCOUNT, CONNECTOR, NUMBER, PROFILE, REGION, Wanted};
 use crate::action::Action;
 use crate::number::{NumberError, PhoneNumber};
 use crate::text::{escaped, is_invisible};
@@ -150,49 +151,6 @@ pub(crate) struct Header<'a> {
 
 /// How many rows are searched for a region: a column of that name is often about something else.
 const SAMPLE: usize = 1_000;
-
-/// One of the two columns that an input needs.
-struct Wanted {
-    what: &'static str,
-    option: &'static str,
-    /// The headers understood without being named, as [`folded`] leaves them.
-    headers: &'static [&'static str],
-    /// Those understood where there is none of `headers`.
-    others: &'static [&'static str],
-}
-
-const CONNECTOR: Wanted = Wanted {
-    what: "voice connector",
-    option: "`--connector-column`, or all rows' with `--connector`",
-    headers: &["voiceconnectorid", "connector", "connectorid", "vcid"],
-    others: &["voiceconnector"],
-};
-const NUMBER: Wanted = Wanted {
-    what: "phone number",
-    option: "`--number-column`",
-    headers: &["phonenumber", "e164phonenumber", "telephonenumber", "telephone", "phone", "number", "e164"],
-    // Beside `E164PhoneNumber` in what AWS lists.
-    others: &["phonenumberid"],
-};
-
-const REGION: Wanted = Wanted {
-    what: "region",
-    option: "`--region-column`, where `none` is for none of them",
-    headers: &["region", "awsregion"],
-    others: &[],
-};
-const PROFILE: Wanted = Wanted {
-    what: "profile",
-    option: "`--profile-column`, where `none` is for none of them",
-    headers: &["profile", "awsprofile"],
-    others: &[],
-};
-const ACCOUNT: Wanted = Wanted {
-    what: "account",
-    option: "`--account-column`",
-    headers: &["account", "awsaccount", "accountid", "awsaccountid", "accountname"],
-    others: &[],
-};
 
 impl<'a> Header<'a> {
     /// Reads the header of `source`, in the first of the ways in which `options` find its columns; else as a report, or a

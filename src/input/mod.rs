@@ -18,6 +18,7 @@ mod dialect;
 mod reader;
 mod connector;
 mod lane;
+mod wanted;
 mod header;
 mod ignored;
 mod row;

@@ -11,13 +11,14 @@ use tokio::runtime::Runtime;
 use super::beside::beside;
 use super::failure::explained;
 use super::service::{Service, ServiceChoice, ServiceSettings, simulator};
+use crate::aws::credentials::CredentialSources;
 use crate::aws::credentials::Identity;
 use crate::aws::{AwsArgs, Environment};
 use crate::hint::Hinted;
 use crate::input::{Input, InputError, InputOptions, LaneId, LaneName, Rows, Shard, Source, Standing};
 use crate::plan::Plan;
 use crate::report::{Place, Places};
-use crate::terminal::overview::LaneOverview;
+use crate::terminal::lane_overview::LaneOverview;
 
 /// How many lanes are opened at a time: each may ask STS.
 const AT_ONCE: usize = 32;
@@ -96,8 +97,9 @@ impl Lanes {
             ServiceChoice::Simulator { scenario } => Some(Arc::new(simulator(scenario.as_deref())?)),
             ServiceChoice::Aws(_) => None,
         };
+        let shared = &CredentialSources::default();
         let open = async |name: LaneName<'_>| match (&settings.choice, &simulator) {
-            (ServiceChoice::Aws(args), _) => Service::aws(&args_of(args, name), env, settings).await,
+            (ServiceChoice::Aws(args), _) => Service::aws(&args_of(args, name), env, settings, shared).await,
             (_, Some(simulator)) => Service::simulated(Arc::clone(simulator), name, settings),
             (ServiceChoice::Simulator { .. }, None) => bail!("the simulator did not start"),
         };

@@ -22,7 +22,8 @@ use crate::plan::{Plan, Selection};
 use crate::pool::pace::Rate;
 use crate::terminal::Screen;
 use crate::terminal::expected::Expected;
-use crate::terminal::overview::{LaneOverview, Overview};
+use crate::terminal::lane_overview::LaneOverview;
+use crate::terminal::overview::Overview;
 use crate::text::printable;
 
 /// Runs the command.

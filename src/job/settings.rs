@@ -372,6 +372,7 @@ pub(crate) fn aws_args(options: AwsOptions) -> AwsArgs {
         allow_http: options.allow_http,
         no_sts: options.no_sts,
         expected_account: options.expect_account,
+        ..AwsArgs::default()
     }
 }
 

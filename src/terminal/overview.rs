@@ -17,6 +17,7 @@ use crate::input::{ConnectorId, EXAMPLES, Input, InvalidRow, RowId, Source, Stan
 use crate::inventory::Check;
 use crate::plan::{LeftOut, Plan};
 use crate::terminal::expected::Expected;
+use crate::terminal::lane_overview::LaneOverview;
 use crate::text::{counted, span};
 
 /// What would be sent, and what would not.
@@ -52,25 +53,6 @@ pub(crate) struct Overview<'a> {
     pub(crate) forgets: Option<String>,
     /// Whether the details are all, and not only examples.
     pub(crate) shows_all: bool,
-}
-
-/// An account and region, and what would be sent there.
-#[derive(Debug)]
-pub(crate) struct LaneOverview<'a> {
-    /// As the input names it.
-    pub(crate) name: String,
-    /// The identity that would call it, if that is known.
-    pub(crate) identity: Option<&'a Identity>,
-    /// Numbers that are sent.
-    pub(crate) numbers: u64,
-}
-
-impl LaneOverview<'_> {
-    fn line(&self) -> String {
-        let identity =
-            self.identity.map(|identity| format!(" as {}, {}", identity.account(), identity.credentials));
-        format!("            {}: {}{}", self.name, HumanCount(self.numbers), identity.unwrap_or_default())
-    }
 }
 
 /// The maximum number of connectors named: if there are more, half are the largest and half the smallest.

@@ -93,9 +93,12 @@ def main():
         code, said = result(words, variables)
         check(f"{name} is understood", (code, said if code != 1 else ""), (1, ""))
         check(f"{name} would not be, with an option that does not exist", result([*words, "--no-such-option"], variables)[0], 2)
-    actions = [action for _, document in documents("aws-batch") for found in values(document, "Action")
-               for action in ([found] if isinstance(found, str) else found) if action.startswith("chime:")]
-    check("the role may do what `run` needs, and no more", actions, permissions("run, rerun"))
+    allowed = {policy["PolicyName"]: [action for found in values(policy, "Action") for action in ([found] if isinstance(found, str) else found)]
+               for _, document in documents("aws-batch") for policies in values(document, "Policies") for policy in policies}
+    check("the role in each account may do what `run` needs, and no more", allowed["run"], permissions("run, rerun"))
+    check("the role of the jobs may do what --accounts needs, and no more", allowed["accounts"],
+          permissions("any of them with --accounts, beside what the roles need"))
+    check("no other policy is about them", sorted(allowed), ["accounts", "files", "run"])
     roles = {name for _, document in documents("aws-batch") for key in ("MemberRoleName", "RoleName")
              for name in [document["Parameters"].get(key, {}).get("Default")] if name}
     check("the role has one name", len(roles), 1)

@@ -33,7 +33,7 @@ def write_input(path, lanes, requests):
         out.write("voice_connector_id,phone_number,profile,region\n")
         for request in range(requests):
             for lane, (account, region) in enumerate(lanes):
-                out.write(f"connector{lane:04}abcdefgh,+1206{lane:04}{request:05},team{account},{region}\n")
+                out.write(f"connector{lane:04}abcdefgh,+44{lane:04}{request:06},team{account},{region}\n")
 
 
 def write_profiles(folder, lanes):

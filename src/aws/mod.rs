@@ -18,7 +18,9 @@ pub(crate) mod client;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use accounts::{Account, Accounts, ExternalId, Role, is_account_id};
+#[cfg(test)]
+pub(crate) use accounts::{Account, ExternalId};
+pub(crate) use accounts::{Accounts, Role, is_account_id};
 pub use environment::Environment;
 pub(crate) use profile::{ChosenProfile, ProfileError, Profiles};
 pub(crate) use settings::{AwsArgs, AwsSettings, AwsSettingsError, Sts};

@@ -32,6 +32,8 @@ use crate::simulator::{self, Scenario, Simulator};
 pub(crate) struct ServiceSettings {
     /// Which.
     pub(crate) choice: ServiceChoice,
+    /// The accounts that the input's rows name.
+    pub(crate) accounts: Option<PathBuf>,
     /// The maximum number of requests in flight.
     pub(crate) concurrency: NonZeroUsize,
     /// The timeout for connecting.

@@ -66,7 +66,7 @@ def measure(folder, count, rate, seconds):
             environment.pop(name, None)
         environment |= {"AWS_CONFIG_FILE": str(folder / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials")}
         result = compare.measure([compare.SWEEP, "run", source, "--output", report, "--overwrite", "--yes", "--quiet",
-                                  "--batch-size", "1", "--no-remember"], environment)
+                                  "--batch-size", "1", "--no-remember", "--concurrency", "4"], environment)
         tally = compare.ask(environment, "tally")
     assert result["status"] == 0, result
     return result | {"lanes": count, "requests": tally["requests"], "throttled": 100 * tally["throttled"] / tally["requests"],

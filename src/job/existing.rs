@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use indicatif::HumanCount;
 
-use super::same_target::of_account;
+use super::same_job::{check_shard, differing};
 use super::shell::quoted_path;
 use crate::event::Outcome;
 use crate::files::{self, Digest};
@@ -308,15 +308,6 @@ impl Existing {
     }
 }
 
-/// Checks that the run in the journal `own` takes what this one takes of the input.
-fn check_shard(own: &Path, was: &Header, is: &Header) -> anyhow::Result<()> {
-    let name = |header: &Header| header.shard.as_ref().map_or("no".to_owned(), |shard| format!("`{shard}`"));
-    let (own, was, is) = (own.display(), name(was), name(is));
-    let error = format!("the run recorded in `{own}` is {was} shard of its input, but this one is {is}");
-    anyhow::ensure!(was == is, Hinted::new(error, "give the same --shard, or another --output"));
-    Ok(())
-}
-
 /// Checks, once this process alone has the journal, that no other has begun and ended since the report was looked at. One
 /// that is the input has this `digest`.
 fn check_same((report, existing): &(PathBuf, ExistingReport), digest: &str) -> anyhow::Result<()> {
@@ -373,29 +364,4 @@ pub(super) fn is_complete(history: &History, report: &Path) -> anyhow::Result<bo
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error).with_context(|| format!("cannot access `{}`", report.display())),
     }
-}
-
-/// What two runs use, in words, if it is not the same. An account need not be known.
-fn differing(old: &Header, new: &Header) -> Option<(String, String)> {
-    let of = |header: &Header| -> Vec<LaneTarget> {
-        let Header { target, account_id, lanes, .. } = header.clone();
-        let only = LaneTarget { name: String::new(), target, account_id };
-        if lanes.is_empty() { vec![only] } else { lanes }
-    };
-    let (old, new) = (of(old), of(new));
-    let in_words = |lanes: &[LaneTarget], at: usize, with_account: bool| match lanes.get(at) {
-        None => format!("{} accounts and regions", lanes.len()),
-        Some(LaneTarget { name, target, account_id }) => {
-            let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
-            format!("{name}{target}{}", of_account(account_id.as_deref().filter(|_| with_account)))
-        }
-    };
-    (0..old.len().max(new.len())).find_map(|at| {
-        let accounts = old.get(at).zip(new.get(at));
-        let is_other_account = accounts.is_some_and(|(old, new)| {
-            old.account_id.as_ref().zip(new.account_id.as_ref()).is_some_and(|(old, new)| old != new)
-        });
-        let (was, is) = (in_words(&old, at, is_other_account), in_words(&new, at, is_other_account));
-        (was != is).then_some((was, is))
-    })
 }

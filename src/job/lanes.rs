@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::beside::beside;
 use super::failure::explained;
+use super::limits;
 use super::service::{Service, ServiceChoice, ServiceSettings, simulator};
 use crate::aws::credentials::{CredentialSources, Identity};
 use crate::aws::{Accounts, AwsArgs, Environment};
@@ -26,7 +27,7 @@ const AT_ONCE: usize = 32;
 
 /// The most requests in flight over all lanes, and at least in each.
 const MOST_IN_FLIGHT: usize = 2_048;
-const LEAST_IN_FLIGHT: usize = 16;
+const LEAST_IN_FLIGHT: usize = 4;
 
 /// The services of a job.
 pub(crate) struct Lanes {
@@ -42,7 +43,7 @@ pub(crate) struct Lanes {
 /// `is_called`: what a row's standing must be to need its service.
 ///
 /// # Errors
-/// If the input cannot be read, or a service cannot be opened.
+/// If the input cannot be read; within that, if a service cannot be opened.
 pub(super) fn open(
     has_lanes: bool,
     read: impl FnOnce() -> Result<Input, InputError> + Send,
@@ -50,14 +51,14 @@ pub(super) fn open(
     is_called: impl Fn(Standing) -> bool,
     env: &Environment,
     runtime: &Runtime,
-) -> anyhow::Result<(Input, Lanes)> {
+) -> anyhow::Result<(Input, anyhow::Result<Lanes>)> {
     if has_lanes {
         let input = read()?;
-        let lanes = Lanes::open(settings, &input, is_called, env, runtime)?;
+        let lanes = Lanes::open(settings, &input, is_called, env, runtime);
         return Ok((input, lanes));
     }
     let (input, service) = beside(read, || Service::open(settings, env, runtime));
-    Ok((input?, Lanes::one(service?)))
+    Ok((input?, service.map(Lanes::one)))
 }
 
 impl Lanes {
@@ -87,6 +88,7 @@ impl Lanes {
         let called = first_lines.iter().flatten().count();
         let share = (MOST_IN_FLIGHT / called.max(1)).max(LEAST_IN_FLIGHT);
         let concurrency = settings.concurrency.min(share.try_into().unwrap_or(settings.concurrency));
+        limits::check(called * concurrency.get())?;
         let settings = &ServiceSettings { concurrency, ..settings.clone() };
         let simulator = match &settings.choice {
             ServiceChoice::Simulator { scenario } => Some(Arc::new(simulator(scenario.as_deref())?)),

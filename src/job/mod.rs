@@ -11,6 +11,7 @@ mod service;
 mod lanes;
 mod shell;
 mod same_target;
+mod same_job;
 mod existing;
 mod outputs;
 mod derive;

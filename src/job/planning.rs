@@ -46,7 +46,7 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
     let (input, asked) = if args.check {
         let is_called = |standing| matches!(standing, Standing::Pending { .. });
         let (input, lanes) = lanes::open(has_lanes, read, &service_settings, is_called, env, &runtime)?;
-        (input, Asked::Services(lanes))
+        (input, Asked::Services(lanes?))
     } else if has_lanes {
         let input = read()?;
         let identities = runtime.block_on(lanes::planned(&service_settings, &aws, &input, env))?;

@@ -90,7 +90,6 @@ impl<'a> Run<'a> {
         let read = || Input::read_part(&source, &columns, EXAMPLES, settings.shard);
         let is_called = |standing| matches!(standing, Standing::Pending { .. });
         let (input, lanes) = lanes::open(has_lanes, read, &settings.service, is_called, env, &runtime)?;
-        limits::check(lanes.iter().map(|(_, service)| service.concurrency.get()).sum())?;
         anyhow::ensure!(
             settings.mode != Mode::Rerun || input.layout.is_report(),
             "`{}` is not a chime-sweep report; use `chime-sweep run` for it",
@@ -114,7 +113,7 @@ impl<'a> Run<'a> {
             source,
             columns,
             input,
-            lanes,
+            lanes: lanes?,
             record,
             by: record::caller_of(env),
         })

@@ -58,6 +58,7 @@ pub(super) fn execute(args: VerifyArgs, env: &Environment, screen: &Screen) -> a
     let (has_lanes, read) = (Input::has_lanes(&source, &columns)?, || Input::read(&source, &columns));
     let (input, lanes) = lanes::open(has_lanes, read, &service, is_called, env, &runtime)?;
     anyhow::ensure!(input.layout.is_report(), "`{}` is not a chime-sweep report", source.name());
+    let lanes = lanes?;
     same_target::check(&source, report, &columns, &lanes, &input.rows, None)?;
     lanes.hold(&input);
     let reader = Reader { lanes: &lanes, pool: &pool, runtime: &runtime, screen };

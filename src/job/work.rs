@@ -9,6 +9,7 @@ use anyhow::Context;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 use super::clock::{now, wall_clock};
 use super::existing::Earlier;
@@ -145,7 +146,12 @@ impl Run<'_> {
             };
             let (stopped, stop) = (stopped.clone(), &stop);
             Some(async move {
-                let end = pool::run(dispatcher, submit, renew, stopped, wall_clock).await;
+                let work = pool::run(dispatcher, submit, renew, stopped, wall_clock);
+                // What is logged says where it happens, if there are several.
+                let end = match self.lanes.name(lane) {
+                    "" => work.await,
+                    name => work.instrument(tracing::warn_span!("account", name)).await,
+                };
                 if end.stop.as_ref().is_some_and(|stop| stop.reason == StopReason::TooManyFailures) {
                     signals::raise(stop, StopReason::TooManyFailures); // the limit is that of all lanes
                 }

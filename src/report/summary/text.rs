@@ -109,7 +109,7 @@ pub fn worst_first<T>(
 /// The accounts and regions of the input; those that did not do everything come first.
 fn accounts(lanes: &[Lane]) -> Vec<String> {
     let mut worst_first: Vec<_> = lanes.iter().collect();
-    worst_first.sort_by_key(|lane| (lane.stopped.is_none(), Reverse(lane.rows - lane.succeeded)));
+    worst_first.sort_by_key(|lane| Reverse(lane.rows - lane.succeeded));
     let mut lines = heading("by account and region", lanes.len());
     lines.extend(worst_first.iter().take(SHOWN).map(|lane| format!("  {}", lane.in_words())));
     if let Some(rest) = lanes.len().checked_sub(SHOWN).filter(|rest| *rest > 0) {
@@ -133,8 +133,10 @@ impl Lane {
         let counts: Vec<_> = counts.map(|(count, name)| format!("{} {name}", HumanCount(*count))).collect();
         let account = self.account_id.as_ref().map(|id| format!(" (account {id})")).unwrap_or_default();
         let found = self.rate_found.map(|found| format!(", limit found: {found:.1} requests a second"));
-        let stopped = self.stopped.map(|reason| format!("; stopped early: {}", reason.because()));
-        let error = self.last_error.as_ref().map(|error| format!("; last error: {error}"));
+        let stopped = self.stopped.filter(|_| left > 0);
+        let stopped = stopped.map(|reason| format!("; stopped early: {}", reason.because()));
+        let error = self.last_error.as_ref().filter(|_| stopped.is_some());
+        let error = error.map(|error| format!("; last error: {error}"));
         format!(
             "{}{account}: {}; {}, {} throttled{}{}{}",
             self.name,

@@ -23,6 +23,7 @@ pub(crate) struct Accounts(Vec<Account>);
 
 /// How an account is reached.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "AWS's name")]
 pub(crate) struct Account {
     /// 12 digits.
     pub(crate) account_id: String,

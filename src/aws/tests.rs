@@ -191,7 +191,7 @@ fn the_region_of_an_account_is_the_rows_or_its_only_one_or_the_typed_one() {
         match (args.of_account(&account(regions), row), expected) {
             (Ok(args), Ok(expected)) => assert_eq!((args.region.as_deref(), args.region_by), expected),
             (Err(error), Err(expected)) => {
-                assert!(error.to_string().ends_with(&format!("{not}{expected}")), "{error}")
+                assert!(error.to_string().ends_with(&format!("{not}{expected}")), "{error}");
             }
             (got, _) => panic!("{row:?} {regions:?} {option:?}: {got:?}"),
         }

@@ -126,8 +126,8 @@ mod tests {
     }
 
     /// Of the first lane.
-    fn group(events: &[Event]) -> Option<Vec<OfLane>> {
-        Some(events.iter().map(|event| (LaneId::default(), event.clone())).collect())
+    fn group(events: &[Event]) -> Vec<OfLane> {
+        events.iter().map(|event| (LaneId::default(), event.clone())).collect()
     }
 
     fn intent() -> Event {
@@ -139,12 +139,16 @@ mod tests {
         let (mut outbox, mut inbox) = channel();
         outbox.emit(attempt()).expect("listens");
         assert_eq!(outbox.emit(intent()), Ok(2));
-        assert_eq!(inbox.take(FOR_EVER), group(&[attempt(), intent()]), "urgent");
+        assert_eq!(inbox.take(FOR_EVER), Some(group(&[attempt(), intent()])), "urgent");
         outbox.emit(attempt()).expect("listens");
-        assert_eq!(inbox.take(Duration::ZERO), group(&[attempt()]), "no longer urgent, but the time is up");
+        assert_eq!(
+            inbox.take(Duration::ZERO),
+            Some(group(&[attempt()])),
+            "no longer urgent, but the time is up"
+        );
         outbox.emit(attempt()).expect("listens");
         drop(outbox);
-        assert_eq!(inbox.take(FOR_EVER), group(&[attempt()]), "what was sent before the end is taken");
+        assert_eq!(inbox.take(FOR_EVER), Some(group(&[attempt()])), "what was sent before the end is taken");
         assert_eq!(inbox.take(FOR_EVER), None);
     }
 

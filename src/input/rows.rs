@@ -146,10 +146,10 @@ impl Rows {
             Verdict::Invalid(_) => (Standing::Invalid, None, None, Trace::Nothing),
             Verdict::Ignored => (Standing::Ignored, None, None, Trace::Nothing),
         };
-        let connector = connector.map(|(lane, name)| {
-            let lane = self.lanes.add(lane);
-            let known = self.names.get_index_of(&Named(lane, name));
-            let index = known.unwrap_or_else(|| self.names.insert_full((lane, name.into())).0);
+        let connector = connector.map(|(of, name)| {
+            let of = self.lanes.add(of);
+            let known = self.names.get_index_of(&Named(of, name));
+            let index = known.unwrap_or_else(|| self.names.insert_full((of, name.into())).0);
             // There are no more connectors than rows.
             ConnectorId::new(u32::try_from(index).unwrap_or(u32::MAX))
         });
@@ -316,6 +316,7 @@ impl Rows {
     }
 
     /// The lanes in the order of their [`LaneId`]; none if no row has a valid one.
+    #[must_use]
     pub fn lanes(&self) -> impl ExactSizeIterator<Item = LaneName<'_>> {
         self.lanes.names()
     }

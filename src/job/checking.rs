@@ -32,7 +32,7 @@ pub(super) fn check(
     let is_pending = |row: &RowId| matches!(rows.standing(*row), Standing::Pending { .. });
     let wanted = || rows.ids().filter(is_pending).filter(|row| is_chosen(*row));
     reader.lanes.hold(input);
-    let looked = reader.read(async |lane, lister: &mut Lister<'_>| {
+    let looked = reader.read(&async |lane, lister: &mut Lister<'_>| {
         let answers = look(lister, rules, rows, lane, wanted, in_doubt, recheck_after).await?;
         Ok((answers, lister.progress().requests))
     })?;

@@ -152,7 +152,7 @@ fn of_export(
     while let Some(record) = records.next()? {
         match judge(&layout, record.fields) {
             Verdict::Pending { lane, connector: "", number, .. } => {
-                take(lane, "", &number.e164().to_string())?
+                take(lane, "", &number.e164().to_string())?;
             }
             Verdict::Pending { .. } => left_out.on_connector += 1,
             Verdict::Ignored => {}

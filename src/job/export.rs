@@ -57,7 +57,7 @@ pub(super) fn execute(args: ExportArgs, env: &Environment, screen: &Screen) -> a
     };
     let reader = Reader { lanes: &lanes, pool: &pool, runtime: &runtime, screen };
     let mut read = reader
-        .read(list)
+        .read(&list)
         .map_err(|error| with_note(error, "nothing was changed, and no file was written"))?;
     let ((csv, exported), requests) = read.pop().context("one service was read")?;
     match &output {

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use super::outputs::Outputs;
 use super::signals;
 use crate::cli::exit::ExitStatus;
-use crate::event::Event;
+use crate::event::{Event, OfLane};
 use crate::report::summary::{Counts, Summary};
 use crate::shell::Shell;
 
@@ -66,7 +66,7 @@ pub(crate) struct Pause {
 
 impl Pause {
     /// The pause after an event of the same lane, if it was `pause` before it.
-    pub(crate) fn after(pause: Option<Self>, event: &Event) -> Option<Self> {
+    fn after(pause: Option<Self>, event: &Event) -> Option<Self> {
         let (reason, cause) = match event {
             Event::CredentialsAwaited(awaited) => {
                 ("credentials", awaited.as_ref().map(|awaited| &awaited.cause))
@@ -81,9 +81,35 @@ impl Pause {
     }
 
     /// The same with the name of its lane.
-    pub(crate) fn of_lane(self, name: &str) -> Self {
+    fn of_lane(self, name: &str) -> Self {
         let cause = if name.is_empty() { self.cause } else { format!("{name}: {}", self.cause).into() };
         Self { cause, ..self }
+    }
+}
+
+/// What holds up each lane of a run.
+pub(crate) struct Pauses {
+    names: Vec<String>,
+    lanes: Vec<Option<Pause>>,
+    first: watch::Sender<Option<Pause>>,
+}
+
+impl Pauses {
+    /// Nothing holds up the lanes of these names. The receiver is told of the first pause that there is.
+    pub(crate) fn of(names: &[String]) -> (Self, watch::Receiver<Option<Pause>>) {
+        let (first, receiver) = watch::channel(None);
+        (Self { names: names.to_vec(), lanes: vec![None; names.len()], first }, receiver)
+    }
+
+    pub(crate) fn apply(&mut self, events: &[OfLane]) {
+        for (lane, event) in events {
+            if let Some(pause) = self.lanes.get_mut(lane.index()) {
+                *pause = Pause::after(pause.take(), event);
+            }
+        }
+        let mut lanes = self.lanes.iter().zip(&self.names);
+        let first = lanes.find_map(|(pause, name)| Some(pause.clone()?.of_lane(name)));
+        self.first.send_if_modified(|old| std::mem::replace(old, first.clone()) != first);
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn settings(args: ReadArgs, accounts: Option<PathBuf>) -> (ServiceSet
     let service = ServiceSettings {
         choice: match args.simulate {
             true => ServiceChoice::Simulator { scenario: args.scenario },
-            false => ServiceChoice::Aws(aws_args(args.aws)),
+            false => ServiceChoice::Aws(Box::new(aws_args(args.aws))),
         },
         accounts,
         concurrency: NonZeroUsize::MIN,
@@ -84,14 +84,14 @@ impl Reader<'_> {
     /// If a service cannot be read, or a signal came.
     pub(super) fn read<T>(
         &self,
-        work: impl AsyncFn(LaneId, &mut Lister<'_>) -> Result<T, ListError>,
+        work: &impl AsyncFn(LaneId, &mut Lister<'_>) -> Result<T, ListError>,
     ) -> anyhow::Result<Vec<T>> {
         let Self { lanes, pool: settings, runtime, screen } = self;
         let mut tally = Tally::new(0, now());
         tally.follow(&Progress::default(), now());
         let tally = Arc::new(Mutex::new(tally));
         let progress = RefCell::new(vec![Progress::default(); lanes.names().len()]);
-        let (progress, tally_of_all, work) = (&progress, &tally, &work);
+        let (progress, tally_of_all) = (&progress, &tally);
         let reads = lanes.iter().map(|(lane, service)| async move {
             let settings = PoolSettings {
                 patience: if Screen::is_attended() { Duration::ZERO } else { settings.patience },

@@ -65,7 +65,7 @@ pub(super) fn execute(
     if let Some(check) = &check {
         journal.append(&checking::entries(check))?;
     }
-    let (end, worked) = run.work(&plan, earlier, &mut journal, started_at);
+    let (end, worked) = run.work(&plan, &earlier, &mut journal, started_at);
     drop(plan); // frees memory for the report
     let finished = run.finish(end, &worked, journal, &input, &selection);
     run.tell_end(&worked, &finished);

@@ -48,7 +48,7 @@ pub(crate) struct ServiceSettings {
 #[derive(Debug, Clone)]
 pub(crate) enum ServiceChoice {
     /// AWS, or another endpoint that the user names.
-    Aws(AwsArgs),
+    Aws(Box<AwsArgs>),
     /// The embedded simulator, with this scenario.
     Simulator {
         /// A TOML file; without one the service behaves well and has no limits.

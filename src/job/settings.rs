@@ -247,7 +247,7 @@ impl JobSettings {
             service: ServiceSettings {
                 choice: match job.simulate {
                     true => ServiceChoice::Simulator { scenario: job.scenario },
-                    false => ServiceChoice::Aws(aws_args(job.aws)),
+                    false => ServiceChoice::Aws(Box::new(aws_args(job.aws))),
                 },
                 accounts: job.lanes.accounts,
                 concurrency: job.pace.concurrency,

@@ -96,7 +96,7 @@ pub(super) fn verify(
         Ok((first, second, lister.progress().requests))
     };
     let (mut first, mut second, mut requests) = (Vec::new(), Vec::new(), 0);
-    for (of_first, of_second, asked) in reader.read(look)? {
+    for (of_first, of_second, asked) in reader.read(&look)? {
         first.push(of_first);
         second.push(of_second);
         requests += asked;

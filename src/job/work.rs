@@ -13,10 +13,12 @@ use tracing::Instrument as _;
 
 use super::clock::{now, wall_clock};
 use super::existing::Earlier;
-use super::hook::{self, Pause};
+use super::hook;
 use super::prepare::Run;
+use super::service::Service;
 use super::signals;
 use crate::event::{self, Event, OfLane, StopReason};
+use crate::input::LaneId;
 use crate::journal::entry::Entry;
 use crate::journal::writer::Journal;
 use crate::plan::Plan;
@@ -40,7 +42,7 @@ impl Run<'_> {
     pub(super) fn work(
         &self,
         plan: &Plan,
-        earlier: Earlier,
+        earlier: &Earlier,
         journal: &mut Journal,
         started_at: Timestamp,
     ) -> (anyhow::Result<Vec<PoolEnd>>, Worked) {
@@ -90,50 +92,22 @@ impl Run<'_> {
     pub(super) fn send(
         &self,
         plan: &Plan,
-        earlier: Earlier,
+        earlier: &Earlier,
         journal: &mut Journal,
         mut watch: impl FnMut(&[OfLane]) -> Option<Entry<'static>> + Send,
     ) -> anyhow::Result<Vec<PoolEnd>> {
-        let (settings, rows, action) = (self.settings, &self.input.rows, self.input.layout.action);
-        let pool_settings = PoolSettings {
-            action,
-            max_failures: settings.max_failures.map(|max| max.of(plan.number_count() as u64)),
-            patience: if Screen::is_attended() { Duration::ZERO } else { settings.pool.patience },
-            ..settings.pool.clone()
-        };
+        let (rows, action) = (&self.input.rows, self.input.layout.action);
         let (outbox, inbox) = event::channel();
         let (stop, stopped) = watch::channel(None);
-        let (pause, pauses) = watch::channel(None);
-        let names = self.lanes.names();
-        let mut paused: Vec<Option<Pause>> = vec![None; names.len()];
+        let (mut held_up, pauses) = hook::Pauses::of(self.lanes.names());
         let observe = move |events: &[OfLane]| {
-            for (lane, event) in events {
-                if let Some(paused) = paused.get_mut(lane.index()) {
-                    *paused = Pause::after(paused.take(), event);
-                }
-            }
-            let first = paused.iter().zip(names).find_map(|(pause, name)| Some(pause.clone()?.of_lane(name)));
-            pause.send_if_modified(|pause| {
-                let is_new = *pause != first;
-                *pause = first;
-                is_new
-            });
+            held_up.apply(events);
             watch(events)
         };
         let mut batches: Vec<_> = plan.batches_of_lanes(rows).into_iter().map(Some).collect();
         let lanes = self.lanes.iter().filter_map(|(lane, service)| {
             let batches = batches.get_mut(lane.index())?.take()?;
-            let own = PoolSettings {
-                concurrency: service.concurrency,
-                doubts_list: settings.max_failures.is_none() && !earlier.has_succeeded(lane),
-                keys_are_fixed: service.keys_are_fixed,
-                pace: PaceSettings {
-                    remembered: service.remembered_rate(wall_clock()),
-                    seed: pool_settings.pace.seed.wrapping_add(lane.index() as u64),
-                    ..pool_settings.pace.clone()
-                },
-                ..pool_settings.clone()
-            };
+            let own = self.pool_settings(plan, earlier, lane, service);
             let dispatcher =
                 Dispatcher::new(rows, batches, &earlier.in_doubt, &own, outbox.of_lane(lane), now());
             let submit = |submission: Submission| {
@@ -176,9 +150,27 @@ impl Run<'_> {
                 Ok(recorded) => recorded?,
                 Err(_panic) => anyhow::bail!("the journal's thread panicked"),
             }
-            let mut ends = vec![PoolEnd::default(); names.len()];
+            let mut ends = vec![PoolEnd::default(); self.lanes.names().len()];
             ended.into_iter().for_each(|(lane, end)| ends[lane.index()] = end);
             Ok(ends)
         })
+    }
+    /// How the pool works in a lane.
+    fn pool_settings(&self, plan: &Plan, earlier: &Earlier, lane: LaneId, service: &Service) -> PoolSettings {
+        let settings = self.settings;
+        PoolSettings {
+            action: self.input.layout.action,
+            concurrency: service.concurrency,
+            max_failures: settings.max_failures.map(|max| max.of(plan.number_count() as u64)),
+            doubts_list: settings.max_failures.is_none() && !earlier.has_succeeded(lane),
+            patience: if Screen::is_attended() { Duration::ZERO } else { settings.pool.patience },
+            keys_are_fixed: service.keys_are_fixed,
+            pace: PaceSettings {
+                remembered: service.remembered_rate(wall_clock()),
+                seed: settings.pool.pace.seed.wrapping_add(lane.index() as u64),
+                ..settings.pool.pace.clone()
+            },
+            ..settings.pool.clone()
+        }
     }
 }

@@ -31,13 +31,9 @@ impl Events {
 
     /// Waits until the event of this number is durable; returns the number of the last that is. Cancel safe.
     pub(crate) async fn durable(&mut self, number: u64) -> u64 {
-        match self.outbox.durable(number).await {
-            Ok(durable) => durable,
-            Err(_) => {
-                self.is_broken = true;
-                0
-            }
-        }
+        let durable = self.outbox.durable(number).await;
+        self.is_broken |= durable.is_err();
+        durable.unwrap_or_default()
     }
 
     /// Emits the pool's state if it changed: the pace's phase, the limit found, when it looks for credentials, and why

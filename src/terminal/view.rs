@@ -34,11 +34,11 @@ pub(super) fn lines(tally: &Tally, clock: &Clock, width: usize, height: usize) -
 /// At most so many lanes, a line each: first those that are held up, then those that have most to do.
 fn lanes(tally: &Tally, clock: &Clock, room: usize) -> Vec<String> {
     let is_at_work = |lane: &&Tally| lane.settled() < lane.rows;
-    let mut lanes: Vec<_> = tally.lanes.iter().filter(is_at_work).collect();
-    lanes.sort_by_key(|lane| (states::state(lane, clock).is_none(), Reverse(lane.rows - lane.settled())));
-    let shown = if lanes.len() > room { room.saturating_sub(1) } else { room };
-    let mut lines: Vec<_> = lanes.iter().take(shown).map(|lane| lane_line(lane, clock)).collect();
-    let rest = lanes.len().saturating_sub(shown);
+    let mut at_work: Vec<_> = tally.lanes.iter().filter(is_at_work).collect();
+    at_work.sort_by_key(|lane| (states::state(lane, clock).is_none(), Reverse(lane.rows - lane.settled())));
+    let shown = if at_work.len() > room { room.saturating_sub(1) } else { room };
+    let mut lines: Vec<_> = at_work.iter().take(shown).map(|lane| lane_line(lane, clock)).collect();
+    let rest = at_work.len().saturating_sub(shown);
     lines.extend(
         (rest > 0 && room > 0)
             .then(|| format!("… and {} more accounts and regions", HumanCount(rest as u64))),

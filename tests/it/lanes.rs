@@ -33,11 +33,11 @@ fn true_rows(job: &Job, service: &Service, report: &str) -> Vec<Row> {
     for row in &rows {
         let is_it = |record: &&chime_sweep::simulator::NumberRecord| {
             record.number.e164().to_string() == row["phone_number"]
-                && &*record.connector == row["voice_connector_id"]
+                && *record.connector == row["voice_connector_id"]
         };
         let gone = gone.iter().find(is_it);
         let is_true = match &*row["status"] {
-            "succeeded" => gone.is_some_and(|record| &*record.region == row["region"]),
+            "succeeded" => gone.is_some_and(|record| *record.region == row["region"]),
             "unknown" => true,
             _ => gone.is_none(),
         };
@@ -67,7 +67,7 @@ fn what_holds_one_up_does_not_hold_up_another() {
     let job = Job::on(&service, in_regions(3, 300));
     let running = job.start_sweep(SMALL);
     let of_third =
-        || service.ledger().numbers.iter().filter(|it| !it.associated && &*it.region == third).count();
+        || service.ledger().numbers.iter().filter(|it| !it.associated && *it.region == third).count();
     wait_until("the third region is done", || of_third() == 100);
     running.signal("INT");
     let ended = running.end();
@@ -88,7 +88,7 @@ fn what_holds_one_up_does_not_hold_up_another() {
     let service = service.stop()("");
     let before = service.requests();
     let rerun = job.rerun(SMALL);
-    let asked_third = service.ledger().numbers.iter().filter(|it| &*it.region == third).count();
+    let asked_third = service.ledger().numbers.iter().filter(|it| *it.region == third).count();
     rerun.exits(0).same("asked in the third", asked_third, 0);
     rerun.check(service.requests() > before, "the rest was sent");
 }

@@ -63,6 +63,7 @@ fn an_account_is_found_by_name_or_id() {
 
 /// What is wrong, and the words that say so. `ID` stands for a good id, `ARN` for a role of it.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_cannot_be_right_is_refused() {
     for (text, expected) in [
         ("", "missing field `accounts`"),

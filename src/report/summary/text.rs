@@ -107,12 +107,12 @@ pub fn worst_first<T>(
 }
 
 /// The accounts and regions of the input; those that did not do everything come first.
-fn accounts(lanes: &[Lane]) -> Vec<String> {
-    let mut worst_first: Vec<_> = lanes.iter().collect();
+fn accounts(all: &[Lane]) -> Vec<String> {
+    let mut worst_first: Vec<_> = all.iter().collect();
     worst_first.sort_by_key(|lane| Reverse(lane.rows - lane.succeeded));
-    let mut lines = heading("by account and region", lanes.len());
+    let mut lines = heading("by account and region", all.len());
     lines.extend(worst_first.iter().take(SHOWN).map(|lane| format!("  {}", lane.in_words())));
-    if let Some(rest) = lanes.len().checked_sub(SHOWN).filter(|rest| *rest > 0) {
+    if let Some(rest) = all.len().checked_sub(SHOWN).filter(|rest| *rest > 0) {
         lines.push(format!("  … and {} more", HumanCount(rest as u64)));
     }
     lines

@@ -4,9 +4,8 @@
 
 use std::error::Error as _;
 use std::io;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -34,7 +33,7 @@ const REPLY_AT_MOST: usize = 4 << 20;
 pub(crate) struct Client {
     http: reqwest::Client,
     endpoint: Endpoint,
-    credentials: CredentialSource,
+    credentials: Arc<CredentialSource>,
     request_timeout: Duration,
     /// Reads this machine's clock.
     wall: fn() -> Timestamp,
@@ -49,14 +48,14 @@ impl Client {
     pub(crate) fn new(
         http: reqwest::Client,
         endpoint: Endpoint,
-        credentials: CredentialSource,
+        credentials: impl Into<Arc<CredentialSource>>,
         request_timeout: Duration,
         wall: fn() -> Timestamp,
     ) -> Self {
         Self {
             http,
             endpoint,
-            credentials,
+            credentials: credentials.into(),
             request_timeout,
             wall,
             clock_offset: AtomicI64::new(0),

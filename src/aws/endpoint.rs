@@ -14,7 +14,7 @@ use crate::text::escaped;
 pub const FIPS_REGIONS: [&str; 3] = ["ca-central-1", "us-east-1", "us-west-2"];
 
 /// Which of a region's hosts is wanted. The default is the ordinary one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Variant {
     /// The host with FIPS 140 validated cryptography.
     pub fips: bool,

@@ -6,10 +6,12 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// Environment variables: name → value. A variable that is set to an empty value counts as not set.
+/// Environment variables: name → value. A variable that is set to an empty value counts as not set. Clones
+/// share it.
 #[derive(Clone, Default)]
-pub struct Environment(HashMap<String, String>);
+pub struct Environment(Arc<HashMap<String, String>>);
 
 impl Environment {
     /// The process's. What is not UTF-8 in a value becomes U+FFFD, which no setting accepts: a variable that is left out
@@ -52,7 +54,8 @@ impl Environment {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        Self(Arc::new(variables.collect()))
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod permissions;
 pub mod endpoint;
 pub(crate) mod proxy;
 mod profile;
+mod accounts;
 mod settings;
 pub mod protocol;
 pub(crate) mod transport;
@@ -17,6 +18,9 @@ pub(crate) mod client;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use accounts::{Account, ExternalId};
+pub(crate) use accounts::{Accounts, Role, is_account_id};
 pub use environment::Environment;
 pub(crate) use profile::{ChosenProfile, ProfileError, Profiles};
 pub(crate) use settings::{AwsArgs, AwsSettings, AwsSettingsError, Sts};

@@ -18,8 +18,10 @@ const NUMBERS: Permission = ("chime:ListPhoneNumbers", "shows which numbers are 
 const NUMBER: Permission = ("chime:GetPhoneNumber", "shows where one number is");
 const CONNECTORS: Permission = ("chime:ListVoiceConnectors", "shows which connectors there are");
 
+const ROLES: Permission = ("sts:AssumeRole", "assumes the accounts' roles, which must trust the caller");
+
 /// Commands, and what they need.
-const COMMANDS: [(&str, &[Permission]); 8] = [
+const COMMANDS: [(&str, &[Permission]); 9] = [
     ("run, rerun", &[REMOVAL]),
     ("run --check, rerun --check", &[REMOVAL, NUMBERS, NUMBER, CONNECTORS]),
     ("plan --check", &[NUMBERS, NUMBER, CONNECTORS]),
@@ -28,6 +30,7 @@ const COMMANDS: [(&str, &[Permission]); 8] = [
     ("undo of a removal", &[ASSOCIATION, NUMBERS, NUMBER, CONNECTORS]),
     ("release", &[DELETION, NUMBERS, NUMBER]),
     ("undo of a release", &[RESTORATION, ASSOCIATION, NUMBERS, NUMBER, CONNECTORS]),
+    ("any of them with --accounts, beside what the roles need", &[ROLES]),
 ];
 
 const POLICY: &str = r#"{

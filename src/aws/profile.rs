@@ -18,7 +18,7 @@ use crate::hint::Hint;
 use crate::text::escaped;
 
 /// Which profile is used, and what chose it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum ChosenProfile {
     /// No profile was chosen: `default`, which need not exist.
     Default,
@@ -29,21 +29,25 @@ pub(crate) enum ChosenProfile {
         /// The variable's.
         variable: &'static str,
     },
-    /// `--profile`. It wins over keys in the environment, as with the AWS CLI.
-    FromArgument(String),
+    /// `--profile`, or what stands for it. It wins over keys in the environment, as with the AWS CLI.
+    FromArgument {
+        /// The profile's name.
+        name: String,
+        by: &'static str,
+    },
 }
 
 /// In the AWS CLI's order.
 const VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
 
 impl ChosenProfile {
-    /// `typed` is `--profile`. An empty name is a script's mistake: it chooses a profile that does not exist, as
+    /// `typed` is `--profile`, or what `by` says. An empty name is a script's mistake: it chooses a profile that does not exist, as
     /// with the AWS CLI.
-    pub(crate) fn of(typed: Option<&str>, env: &Environment) -> Self {
+    pub(crate) fn of(typed: Option<&str>, by: &'static str, env: &Environment) -> Self {
         let variable =
             || VARIABLES.into_iter().find_map(|variable| Some((env.get_or_blank(variable)?, variable)));
         match typed {
-            Some(name) => Self::FromArgument(name.trim().to_owned()),
+            Some(name) => Self::FromArgument { name: name.trim().to_owned(), by },
             None => variable().map_or(Self::Default, |(name, variable)| Self::FromEnvironment {
                 name: name.to_owned(),
                 variable,
@@ -64,7 +68,7 @@ impl ChosenProfile {
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Default => "default",
-            Self::FromEnvironment { name, .. } | Self::FromArgument(name) => name,
+            Self::FromEnvironment { name, .. } | Self::FromArgument { name, .. } => name,
         }
     }
 
@@ -73,7 +77,7 @@ impl ChosenProfile {
         match self {
             Self::Default => None,
             Self::FromEnvironment { variable, .. } => Some(format!("`{variable}`")),
-            Self::FromArgument(_) => Some("--profile".to_owned()),
+            Self::FromArgument { by, .. } => Some((*by).to_owned()),
         }
     }
 }
@@ -264,7 +268,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 }
 
 /// The text of a file, or why it has none.
-fn decoded(bytes: Vec<u8>) -> Result<String, String> {
+pub(super) fn decoded(bytes: Vec<u8>) -> Result<String, String> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || bytes.contains(&0) {
         return Err("it is UTF-16 or binary; save it as UTF-8".to_owned());
     }

@@ -4,10 +4,11 @@
 
 use std::path::PathBuf;
 
+use super::accounts::{Account, ExternalId, Role};
 use super::environment::Environment;
 use super::profile::{ChosenProfile, ProfileError, Profiles};
 use crate::aws::endpoint::{Endpoint, EndpointError, Variant};
-use crate::hint::Hint;
+use crate::hint::{Hint, Hinted};
 use crate::region::MalformedRegion;
 use crate::region::Region;
 use crate::text::escaped;
@@ -33,6 +34,69 @@ pub(crate) struct AwsArgs {
     pub no_sts: bool,
     /// `--expect-account`: the only account that the run may be for.
     pub expected_account: Option<String>,
+    /// What names the region, if it is not `--region`.
+    pub region_by: Option<&'static str>,
+    /// What names the profile, if it is not `--profile`.
+    pub profile_by: Option<&'static str>,
+    /// The name of the account of `--accounts` that this is for.
+    pub account: Option<String>,
+    /// The roles to assume one after the other, with the credentials that there would be without them.
+    pub roles: Vec<Role>,
+    /// What the roles ask for.
+    pub external_id: Option<ExternalId>,
+}
+
+impl AwsArgs {
+    /// What one account's service is opened with: its profile and roles, and the region of its row, else its only one,
+    /// else `--region`. No other account is accepted.
+    ///
+    /// # Errors
+    /// If another account is expected, or the region is not clear or not one of the account's.
+    pub(crate) fn of_account(&self, account: &Account, region: Option<&str>) -> Result<Self, Hinted> {
+        let Account { account_id, name, roles, external_id, profile, regions } = account;
+        let shown = escaped(name);
+        if let Some(expected) = self.expected_account.as_ref().filter(|expected| *expected != account_id) {
+            return Err(Hinted::new(
+                format!(
+                    "account `{shown}` of --accounts is {account_id}, and --expect-account is {expected}"
+                ),
+                "leave --expect-account out, or the rows of the other account",
+            ));
+        }
+        let (region, region_by) = match (region, &regions[..]) {
+            (Some(region), _) => (Some(region.to_owned()), Some("the input")),
+            (None, [only]) => (Some(only.to_string()), Some("--accounts")),
+            (None, _) => (self.region.clone(), self.region_by),
+        };
+        let is_listed = |name: &str| regions.iter().any(|region| region.as_str() == name.trim());
+        if !regions.is_empty() && !region.as_deref().is_some_and(is_listed) {
+            let regions = regions.iter().map(|region| format!("`{region}`")).collect::<Vec<_>>().join(", ");
+            let found = region.map_or_else(
+                || "none is named".to_owned(),
+                |region| format!("`{}` is not one of them", escaped(&region)),
+            );
+            return Err(Hinted::new(
+                format!("account `{shown}` of --accounts has the regions {regions}, and {found}"),
+                "name one of them in the row or by --region, or list the region in the accounts file",
+            ));
+        }
+        Ok(Self {
+            region,
+            region_by,
+            profile: profile.clone().or_else(|| self.profile.clone()),
+            profile_by: if profile.is_some() { Some("--accounts") } else { self.profile_by },
+            account: Some(name.clone()),
+            expected_account: Some(account_id.clone()),
+            roles: roles.clone(),
+            external_id: external_id.clone(),
+            ..self.clone()
+        })
+    }
+
+    /// Which profile is used.
+    pub(crate) fn chosen_profile(&self, env: &Environment) -> ChosenProfile {
+        ChosenProfile::of(self.profile.as_deref(), self.profile_by.unwrap_or("--profile"), env)
+    }
 }
 
 /// Which STS is asked whose credentials they are.
@@ -61,6 +125,10 @@ pub(crate) struct AwsSettings {
     pub ca_bundle: Option<PathBuf>,
     /// The profile that was chosen by name (`--profile`, then `AWS_PROFILE`), and how.
     pub profile: ChosenProfile,
+    /// The roles to assume one after the other.
+    pub roles: Vec<Role>,
+    /// What they ask for.
+    pub external_id: Option<ExternalId>,
     /// Warnings to show before the run; none of them stops it.
     pub warnings: Vec<String>,
 }
@@ -72,7 +140,7 @@ impl AwsSettings {
     /// If no region is found, a value is malformed, the profile named does not exist, or a profile file
     /// cannot be parsed.
     pub(crate) async fn resolve(args: &AwsArgs, env: &Environment) -> Result<Self, AwsSettingsError> {
-        let profile = ChosenProfile::of(args.profile.as_deref(), env);
+        let profile = args.chosen_profile(env);
         let profiles = Profiles::load(env, &profile).await?;
         let sources = Sources { env, profiles: &profiles };
         let missing = profiles.missing_file().map(str::to_owned);
@@ -98,6 +166,9 @@ impl AwsSettings {
             }
             None => Sts::OfRegion,
         };
+        if let (Some(role), Sts::NotAsked(why)) = (args.roles.first(), &sts) {
+            return Err(AwsSettingsError::NoSts { role: role.arn().to_owned(), why });
+        }
         let endpoint = match &url {
             Some(url) => Endpoint::of_url(url, region, variant, args.allow_http)?,
             None => Endpoint::of_region(region, variant)?,
@@ -106,7 +177,8 @@ impl AwsSettings {
             let configured = env.get("AWS_CA_BUNDLE").or_else(|| profiles.get("ca_bundle"));
             configured.map(|path| env.expand_home(path))
         });
-        Ok(Self { endpoint, region_from, variant, sts, ca_bundle, profile, warnings })
+        let (roles, external_id) = (args.roles.clone(), args.external_id.clone());
+        Ok(Self { endpoint, region_from, variant, sts, ca_bundle, profile, roles, external_id, warnings })
     }
 }
 
@@ -127,7 +199,7 @@ impl Sources<'_> {
         let (sdk, botocore) = (self.env.get("AWS_REGION"), self.env.get("AWS_DEFAULT_REGION"));
         let (name, from) = match (args.region.as_deref().map(str::trim), sdk, botocore) {
             // Not `non_empty`: an empty `--region ""` is a script's mistake, and better reported than guessed around.
-            (Some(typed), ..) => (typed, "--region".to_owned()),
+            (Some(typed), ..) => (typed, args.region_by.unwrap_or("--region").to_owned()),
             (None, Some(sdk), botocore) => {
                 if let Some(other) = botocore.filter(|other| *other != sdk) {
                     warnings.push(format!(
@@ -232,6 +304,14 @@ pub(crate) enum AwsSettingsError {
         /// Its value.
         value: String,
     },
+    /// A role is to be assumed, and there is no STS.
+    #[error("role `{role}` cannot be assumed, because STS is not asked: {why}")]
+    NoSts {
+        /// Its ARN.
+        role: String,
+        /// Why STS is not asked.
+        why: &'static str,
+    },
     /// The endpoint cannot be used.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
@@ -248,6 +328,9 @@ impl Hint for AwsSettingsError {
         match self {
             Self::NoRegion { .. } => Some("`--region us-east-1`, or where the connectors are"),
             Self::Profile(error) => error.hint(),
+            Self::NoSts { .. } => {
+                Some("set `AWS_ENDPOINT_URL_STS` to the endpoint of an STS, and leave --no-sts out")
+            }
             Self::NotBool { .. } | Self::Endpoint(_) | Self::Region(_) => None,
         }
     }

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::hint::Hint as _;
+use crate::region::Region;
 
 const KNOWN: &str =
     "[default]\nregion = eu-west-1\n[profile night]\nregion = us-west-2\nca_bundle = ~/night.pem\n";
@@ -157,6 +158,74 @@ async fn a_profile_chosen_by_name_must_exist() {
     let message = endpoint(typed("us-east-1"), &[], "[default]\nregion\n").await;
     assert!(message.contains("on line 2"), "{message}");
     assert!(resolve(typed("us-east-1"), &[], "").await.is_ok(), "the default profile need not");
+}
+
+/// An account of the accounts file, with these regions.
+fn account(regions: &[&str]) -> Account {
+    Account {
+        account_id: "123456789012".into(),
+        name: "dev".into(),
+        roles: vec!["arn:aws:iam::123456789012:role/r".parse().unwrap()],
+        external_id: None,
+        profile: None,
+        regions: regions.iter().map(|name| Region::parse(name).unwrap()).collect(),
+    }
+}
+
+#[test]
+fn the_region_of_an_account_is_the_rows_or_its_only_one_or_the_typed_one() {
+    const TWO: &[&str] = &["us-east-1", "eu-west-1"];
+    let not = "has the regions `us-east-1`, `eu-west-1`, and ";
+    for (row, regions, option, expected) in [
+        (Some("eu-west-1"), TWO, Some("us-east-1"), Ok((Some("eu-west-1"), Some("the input")))),
+        (Some("eu-west-1"), &[], None, Ok((Some("eu-west-1"), Some("the input")))),
+        (None, &["eu-west-1"], Some("us-east-1"), Ok((Some("eu-west-1"), Some("--accounts")))),
+        (None, TWO, Some("us-east-1"), Ok((Some("us-east-1"), None))),
+        (None, &[], Some("us-east-1"), Ok((Some("us-east-1"), None))),
+        (None, &[], None, Ok((None, None))),
+        (Some("eu-west-2"), TWO, None, Err("`eu-west-2` is not one of them")),
+        (None, TWO, Some("eu-west-2"), Err("`eu-west-2` is not one of them")),
+        (None, TWO, None, Err("none is named")),
+    ] {
+        let args = AwsArgs { region: option.map(Into::into), ..AwsArgs::default() };
+        match (args.of_account(&account(regions), row), expected) {
+            (Ok(args), Ok(expected)) => assert_eq!((args.region.as_deref(), args.region_by), expected),
+            (Err(error), Err(expected)) => {
+                assert!(error.to_string().ends_with(&format!("{not}{expected}")), "{error}")
+            }
+            (got, _) => panic!("{row:?} {regions:?} {option:?}: {got:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_account_brings_its_profile_its_roles_and_its_id() {
+    let typed = AwsArgs { profile: Some("base".into()), ..typed("us-east-1") };
+    let plain = typed.of_account(&account(&[]), None).unwrap();
+    assert_eq!((plain.profile.as_deref(), plain.profile_by), (Some("base"), None));
+    assert_eq!((plain.roles.len(), plain.expected_account.as_deref()), (1, Some("123456789012")));
+    let own = Account { profile: Some("night".into()), ..account(&["eu-west-1"]) };
+    let own = typed.of_account(&own, None).unwrap();
+    let message = endpoint(own.clone(), &[], "").await;
+    assert!(message.contains("profile `night`, chosen by --accounts, is not in"), "{message}");
+    let settings = resolve(own.clone(), &[], KNOWN).await.unwrap();
+    assert_eq!((&*settings.region_from, settings.roles.len()), ("--accounts", 1));
+
+    let other = AwsArgs { expected_account: Some("000000000001".into()), ..AwsArgs::default() };
+    let error = other.of_account(&account(&[]), None).unwrap_err().to_string();
+    assert_eq!(error, "account `dev` of --accounts is 123456789012, and --expect-account is 000000000001");
+    // Without an STS there is no role.
+    let custom = AwsArgs { endpoint_url: Some("https://localhost".into()), ..own.clone() };
+    let sts = ("AWS_ENDPOINT_URL_STS", "https://localhost:2");
+    assert!(resolve(custom.clone(), &[sts], KNOWN).await.is_ok());
+    for args in [custom, AwsArgs { no_sts: true, ..own }] {
+        let error = resolve(args, &[], KNOWN).await.unwrap_err();
+        assert!(
+            error.to_string().contains("role/r` cannot be assumed, because STS is not asked: "),
+            "{error}"
+        );
+        assert!(error.hint().unwrap().contains("`AWS_ENDPOINT_URL_STS`"));
+    }
 }
 
 #[tokio::test]

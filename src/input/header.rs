@@ -176,8 +176,11 @@ impl<'a> Header<'a> {
             }
         }
         let (_, found) = best.ok_or_else(|| InputError::Empty { name: source.name().into() })?;
-        let mut found = found?;
-        found.0.has_regions = found.0.looks_for_regions(source);
+        let (header, _) = found?;
+        let has_regions = header.looks_for_regions(source);
+        // From the start again: a file has one position.
+        let (header, records) = Self::read_as(source, header.dialect)?;
+        let found = (Header { has_regions, ..header }, records);
         if matches!(found.0.layout(options), Err(InputError::MissingColumn { .. })) {
             for dialect in Dialect::below_a_title(source, options.delimiter)? {
                 if let Ok((header, _)) = Self::read_as(source, dialect)

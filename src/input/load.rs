@@ -112,6 +112,21 @@ impl Input {
         self.part = Some(Part { shard, lanes, of_lanes: own.len(), rows });
     }
 
+    /// The same for a part of it, if there is a `shard`.
+    ///
+    /// # Errors
+    /// As for [`Self::read`].
+    pub(crate) fn read_part(
+        source: &Source,
+        options: &InputOptions,
+        shown: usize,
+        shard: Option<Shard>,
+    ) -> Result<Self, InputError> {
+        let mut input = Self::read_showing(source, options, shown)?;
+        shard.into_iter().for_each(|shard| input.take(shard));
+        Ok(input)
+    }
+
     /// What the report `source` says was done with its numbers; `None` if it is not a report, or does not say it.
     ///
     /// # Errors

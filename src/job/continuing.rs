@@ -87,8 +87,7 @@ fn check(settings: &JobSettings, report: &Source) -> anyhow::Result<bool> {
         foreign(format!("`{name}` is a report of the action `{action}`"))
     );
     let source = Source::open(&settings.input)?;
-    let mut input = Input::read(&source, columns)?;
-    settings.shard.into_iter().for_each(|shard| input.take(shard));
+    let input = Input::read_part(&source, columns, 0, settings.shard)?;
     match report::merge(io::sink(), &source, &input, std::slice::from_ref(report), columns) {
         Err(ReportError::Parts { source: row, name: input }) => {
             return Err(foreign(format!("`{name}` is not the report of `{input}`: {row}")).into());

@@ -35,7 +35,7 @@ pub(super) fn execute(args: ExportArgs, env: &Environment, screen: &Screen) -> a
     if let Some(path) = &output {
         check(path, args.overwrite)?;
     }
-    let (settings, pool) = reading::settings(args.reading);
+    let (settings, pool) = reading::settings(args.reading, None);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let lanes = Lanes::one(Service::open(&settings, env, &runtime)?);
     let service = lanes.only().context("a service")?;

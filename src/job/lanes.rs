@@ -5,16 +5,16 @@
 use std::sync::Arc;
 
 use anyhow::bail;
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::runtime::Runtime;
 
 use super::beside::beside;
 use super::failure::explained;
 use super::service::{Service, ServiceChoice, ServiceSettings, simulator};
-use crate::aws::credentials::Identity;
-use crate::aws::{AwsArgs, Environment};
+use crate::aws::credentials::{CredentialSources, Identity};
+use crate::aws::{Accounts, AwsArgs, Environment};
 use crate::hint::Hinted;
-use crate::input::{Input, InputError, InputOptions, LaneId, LaneName, Rows, Shard, Source, Standing};
+use crate::input::{Input, InputError, LaneId, LaneName, Rows, Standing};
 use crate::plan::Plan;
 use crate::report::{Place, Places};
 use crate::terminal::lane_overview::LaneOverview;
@@ -36,26 +36,20 @@ pub(crate) struct Lanes {
     are_named: bool,
 }
 
-/// Reads an input, or its `shard`, and opens the services that its rows need: at the same time, unless its rows name them. `is_called`: what
-/// a row's standing must be to need its service.
+/// Reads an input with `read`, and opens the services that its rows need: at the same time, unless its rows name them.
+/// `is_called`: what a row's standing must be to need its service.
 ///
 /// # Errors
 /// If the input cannot be read, or a service cannot be opened.
 pub(super) fn open(
-    source: &Source,
-    columns: &InputOptions,
-    shard: Option<Shard>,
+    has_lanes: bool,
+    read: impl FnOnce() -> Result<Input, InputError> + Send,
     settings: &ServiceSettings,
     is_called: impl Fn(Standing) -> bool,
     env: &Environment,
     runtime: &Runtime,
 ) -> anyhow::Result<(Input, Lanes)> {
-    let read = || {
-        let mut input = Input::read(source, columns)?;
-        shard.into_iter().for_each(|shard| input.take(shard));
-        Ok::<_, InputError>(input)
-    };
-    if Input::has_lanes(source, columns)? {
+    if has_lanes {
         let input = read()?;
         let lanes = Lanes::open(settings, &input, is_called, env, runtime)?;
         return Ok((input, lanes));
@@ -96,10 +90,15 @@ impl Lanes {
             ServiceChoice::Simulator { scenario } => Some(Arc::new(simulator(scenario.as_deref())?)),
             ServiceChoice::Aws(_) => None,
         };
-        let open = async |name: LaneName<'_>| match (&settings.choice, &simulator) {
-            (ServiceChoice::Aws(args), _) => Service::aws(&args_of(args, name), env, settings).await,
-            (_, Some(simulator)) => Service::simulated(Arc::clone(simulator), name, settings),
-            (ServiceChoice::Simulator { .. }, None) => bail!("the simulator did not start"),
+        let shared = &CredentialSources::default();
+        let accounts = &accounts(settings)?;
+        let args = if let ServiceChoice::Aws(args) = &settings.choice { args } else { &AwsArgs::default() };
+        let open = async |name: LaneName<'_>| {
+            let Needed { args, name } = needed(args, accounts.as_ref(), name)?;
+            match &simulator {
+                Some(simulator) => Service::simulated(Arc::clone(simulator), name, settings),
+                None => Service::aws(&args, env, settings, shared).await,
+            }
         };
         let opened = stream::iter(rows.lanes().zip(&first_lines))
             .map(async |(name, line)| if line.is_some() { Some(open(name).await) } else { None })
@@ -216,21 +215,57 @@ impl Lanes {
     }
 }
 
-/// The AWS options for the rows of a lane.
-pub(super) fn args_of(args: &AwsArgs, name: LaneName<'_>) -> AwsArgs {
-    let given = |cell: &str, option: &Option<String>| match cell {
-        "" => option.clone(),
-        cell => Some(cell.to_owned()),
-    };
-    AwsArgs {
-        region: given(name.region, &args.region),
-        profile: given(name.who, &args.profile),
-        ..args.clone()
-    }
+/// What the rows of a lane need: the AWS options, and its name with what the accounts file says.
+struct Needed<'a> {
+    args: AwsArgs,
+    name: LaneName<'a>,
 }
 
-/// Who would call each lane that the rows of `input` name; cannot fail.
-pub(super) async fn planned(args: &AwsArgs, input: &Input, env: &Environment) -> Vec<Identity> {
-    let planned = async |name| Identity::planned(&args_of(args, name), env).await;
-    stream::iter(input.rows.lanes()).map(planned).buffered(AT_ONCE).collect().await
+fn needed<'a>(
+    args: &AwsArgs,
+    accounts: Option<&'a Accounts>,
+    name: LaneName<'a>,
+) -> anyhow::Result<Needed<'a>> {
+    let region = Some(name.region).filter(|region| !region.is_empty());
+    if let Some(accounts) = accounts {
+        let unknown = || {
+            let names = accounts.names().map(|name| format!("`{}`", name.escape_debug())).collect::<Vec<_>>();
+            let error = format!("the accounts file has no account `{}`", name.who.escape_debug());
+            Hinted::new(error, format!("it has {}", names.join(", ")))
+        };
+        let account = accounts.find(name.who).ok_or_else(unknown)?;
+        let args = args.of_account(account, region)?;
+        return Ok(Needed { args, name: LaneName { who: &account.account_id, ..name } });
+    }
+    let mut args = args.clone();
+    if let Some(region) = region {
+        (args.region, args.region_by) = (Some(region.to_owned()), Some("the input"));
+    }
+    if !name.who.is_empty() {
+        (args.profile, args.profile_by) = (Some(name.who.to_owned()), Some("the input"));
+    }
+    Ok(Needed { args, name })
+}
+
+/// The accounts file, if there is one.
+fn accounts(settings: &ServiceSettings) -> anyhow::Result<Option<Accounts>> {
+    Ok(settings.accounts.as_deref().map(Accounts::read).transpose()?)
+}
+
+/// Who would call each lane that the rows of `input` name, by its index.
+///
+/// # Errors
+/// If the accounts file cannot be read, or does not have an account.
+pub(super) async fn planned(
+    settings: &ServiceSettings,
+    args: &AwsArgs,
+    input: &Input,
+    env: &Environment,
+) -> anyhow::Result<Vec<Identity>> {
+    let accounts = &accounts(settings)?;
+    let planned = async |name| {
+        let needed = needed(args, accounts.as_ref(), name)?;
+        anyhow::Ok(Identity::planned(&needed.args, env).await)
+    };
+    stream::iter(input.rows.lanes()).map(planned).buffered(AT_ONCE).try_collect().await
 }

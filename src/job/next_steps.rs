@@ -97,6 +97,7 @@ fn push_columns(command: &mut String, columns: &InputOptions) {
 
 /// The options that name the service. The other options may differ from run to run.
 fn push_service(command: &mut String, settings: &JobSettings) {
+    settings.service.accounts.iter().for_each(|path| push(command, "--accounts", &quoted_path(path)));
     match &settings.service.choice {
         ServiceChoice::Simulator { scenario } => {
             command.push_str(" --simulate");

@@ -9,14 +9,13 @@ use super::failure::UsageError;
 use super::lanes::{self, Lanes};
 use super::outputs::print;
 use super::reading::{self, Reader};
-use super::service::Service;
 use super::{settings, shard, status};
 use crate::aws::Environment;
 use crate::aws::credentials::Identity;
 use crate::aws::rate_cache::RateCache;
 use crate::cli::PlanArgs;
 use crate::cli::exit::ExitStatus;
-use crate::input::{EXAMPLES, Input, InputError, RowFlags, RowId, Rows, Source, Standing};
+use crate::input::{EXAMPLES, Input, RowFlags, RowId, Rows, Source, Standing};
 use crate::inventory::Rules;
 use crate::plan::{Plan, Selection};
 use crate::pool::pace::Rate;
@@ -36,39 +35,27 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
     let source = Source::open(&args.input)?;
     let shows_all = args.all || args.json;
     let shown = if shows_all { usize::MAX } else { EXAMPLES };
+    let accounts = args.lanes.accounts.clone();
     let columns = settings::columns_and_lanes(args.columns, args.lanes, &args.reading.aws);
     let aws = settings::aws_args(args.reading.aws.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let rate = args.reading.calls.rate;
-    let (service_settings, pool) = reading::settings(args.reading);
-    let read = || {
-        let mut input = Input::read_showing(&source, &columns, shown)?;
-        shard.into_iter().for_each(|shard| input.take(shard));
-        Ok::<_, InputError>(input)
-    };
+    let (service_settings, pool) = reading::settings(args.reading, accounts);
+    let read = || Input::read_part(&source, &columns, shown, shard);
     let has_lanes = Input::has_lanes(&source, &columns)?;
-    let (input, asked) = match (args.check, has_lanes) {
-        (true, true) => {
-            let input = read()?;
-            let is_called = |standing| matches!(standing, Standing::Pending { .. });
-            let lanes = Lanes::open(&service_settings, &input, is_called, env, &runtime)?;
-            (input, Asked::Services(lanes))
-        }
-        (false, true) => {
-            let input = read()?;
-            let identities = runtime.block_on(lanes::planned(&aws, &input, env));
-            // A single one is shown as if the rows did not name it.
-            let asked = <[Identity; 1]>::try_from(identities);
-            (input, asked.map_or_else(Asked::Identities, |[only]| Asked::Identity(only)))
-        }
-        (true, false) => {
-            let (input, service) = beside(read, || Service::open(&service_settings, env, &runtime));
-            (input?, Asked::Services(Lanes::one(service?)))
-        }
-        (false, false) => {
-            let (input, identity) = beside(read, || runtime.block_on(Identity::planned(&aws, env)));
-            (input?, Asked::Identity(identity))
-        }
+    let (input, asked) = if args.check {
+        let is_called = |standing| matches!(standing, Standing::Pending { .. });
+        let (input, lanes) = lanes::open(has_lanes, read, &service_settings, is_called, env, &runtime)?;
+        (input, Asked::Services(lanes))
+    } else if has_lanes {
+        let input = read()?;
+        let identities = runtime.block_on(lanes::planned(&service_settings, &aws, &input, env))?;
+        // A single one is shown as if the rows did not name it.
+        let asked = <[Identity; 1]>::try_from(identities);
+        (input, asked.map_or_else(Asked::Identities, |[only]| Asked::Identity(only)))
+    } else {
+        let (input, identity) = beside(read, || runtime.block_on(Identity::planned(&aws, env)));
+        (input?, Asked::Identity(identity))
     };
     for identity in asked.planned() {
         identity.check_account(&aws)?;

@@ -20,7 +20,7 @@ use crate::action::Action;
 use crate::aws::Environment;
 use crate::files;
 use crate::hint::Hinted;
-use crate::input::{Input, InputOptions, RowFlags, RowId, Source, Standing};
+use crate::input::{EXAMPLES, Input, InputOptions, RowFlags, RowId, Source, Standing};
 use crate::inventory::{Check, Rules};
 use crate::plan::{Plan, Selection};
 use crate::report::summary::Record;
@@ -85,9 +85,10 @@ impl<'a> Run<'a> {
             };
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let has_lanes = Input::has_lanes(&source, &columns)?;
+        let read = || Input::read_part(&source, &columns, EXAMPLES, settings.shard);
         let is_called = |standing| matches!(standing, Standing::Pending { .. });
-        let (input, lanes) =
-            lanes::open(&source, &columns, settings.shard, &settings.service, is_called, env, &runtime)?;
+        let (input, lanes) = lanes::open(has_lanes, read, &settings.service, is_called, env, &runtime)?;
         limits::check(lanes.iter().map(|(_, service)| service.concurrency.get()).sum())?;
         anyhow::ensure!(
             settings.mode != Mode::Rerun || input.layout.is_report(),

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,13 +30,14 @@ use crate::terminal::tally::Tally;
 
 /// The settings of a command that only reads.
 #[must_use]
-pub(super) fn settings(args: ReadArgs) -> (ServiceSettings, PoolSettings) {
+pub(super) fn settings(args: ReadArgs, accounts: Option<PathBuf>) -> (ServiceSettings, PoolSettings) {
     let calls = args.calls;
     let service = ServiceSettings {
         choice: match args.simulate {
             true => ServiceChoice::Simulator { scenario: args.scenario },
             false => ServiceChoice::Aws(aws_args(args.aws)),
         },
+        accounts,
         concurrency: NonZeroUsize::MIN,
         connect_timeout: calls.connect_timeout,
         request_timeout: calls.request_timeout,

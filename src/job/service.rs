@@ -16,11 +16,11 @@ use tokio::runtime::Runtime;
 use super::clock::wall_clock;
 use crate::action::Action;
 use crate::aws::client::Client;
-use crate::aws::credentials::{self, Caller, CredentialSource, Identity};
+use crate::aws::credentials::{self, Caller, CredentialSource, CredentialSources, Identity};
 use crate::aws::endpoint::{Endpoint, Variant};
 use crate::aws::proxy;
 use crate::aws::rate_cache::{RateCache, RateKey};
-use crate::aws::transport;
+use crate::aws::transport::Transports;
 use crate::aws::{AwsArgs, AwsSettings, Environment, Sts};
 use crate::input::{Input, LaneName, RowId, Standing};
 use crate::region::Region;
@@ -32,6 +32,8 @@ use crate::simulator::{self, Scenario, Simulator};
 pub(crate) struct ServiceSettings {
     /// Which.
     pub(crate) choice: ServiceChoice,
+    /// The accounts that the input's rows name.
+    pub(crate) accounts: Option<PathBuf>,
     /// The maximum number of requests in flight.
     pub(crate) concurrency: NonZeroUsize,
     /// The timeout for connecting.
@@ -102,14 +104,16 @@ impl Service {
         runtime: &Runtime,
     ) -> anyhow::Result<Self> {
         match &settings.choice {
-            ServiceChoice::Aws(args) => runtime.block_on(Self::aws(args, env, settings)),
+            ServiceChoice::Aws(args) => {
+                runtime.block_on(Self::aws(args, env, settings, &CredentialSources::default()))
+            }
             ServiceChoice::Simulator { scenario } => {
                 Self::simulated(Arc::new(simulator(scenario.as_deref())?), LaneName::default(), settings)
             }
         }
     }
 
-    /// The service at AWS, or at an endpoint that the user names.
+    /// The service at AWS, or at an endpoint that the user names. `shared` is that of all lanes.
     ///
     /// # Errors
     /// As for [`Self::open`].
@@ -117,14 +121,15 @@ impl Service {
         args: &AwsArgs,
         env: &Environment,
         settings: &ServiceSettings,
+        shared: &CredentialSources,
     ) -> anyhow::Result<Self> {
         let aws = AwsSettings::resolve(args, env).await?;
         aws.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         proxy::check(&aws.endpoint, env)?;
-        let credentials = CredentialSource::standard(&aws, env.clone());
-        let client = client(settings, &aws.endpoint, aws.ca_bundle.as_deref(), credentials)?;
+        let (transports, credentials) = (shared.transports(), shared.of(&aws, env));
+        let client = client(settings, transports, &aws.endpoint, aws.ca_bundle.as_deref(), credentials)?;
         let credentials = client.check_credentials().await?;
-        let identity = Identity::of(&credentials, &aws).await;
+        let identity = Identity::of(&credentials, &aws, transports).await;
         identity.check_account(args)?;
         if let (Err(why), Sts::OfRegion | Sts::At(_)) = (&identity.caller, &aws.sts) {
             tracing::warn!("the account is not known: {why}");
@@ -167,7 +172,8 @@ impl Service {
         let endpoint =
             Endpoint::of_url(&simulated.simulator.url(), Region::parse(region)?, Variant::default(), false)?;
         let keys = Credentials::new(key, secret, None, None, "simulator");
-        let client = client(settings, &endpoint, None, CredentialSource::fixed(keys))?;
+        let client =
+            client(settings, &Transports::default(), &endpoint, None, CredentialSource::fixed(keys))?;
         let (target, simulated) = ("the simulator".to_owned(), Some(simulated));
         let (identity, rate_cache, is_local, keys_are_fixed) = (None, None, true, true);
         let region = None;
@@ -274,12 +280,12 @@ pub(crate) fn read_scenario(path: &Path) -> anyhow::Result<Scenario> {
 
 fn client(
     settings: &ServiceSettings,
+    transports: &Transports,
     endpoint: &Endpoint,
     ca_bundle: Option<&Path>,
-    credentials: CredentialSource,
+    credentials: impl Into<Arc<CredentialSource>>,
 ) -> anyhow::Result<Arc<Client>> {
-    let concurrency = settings.concurrency.get();
-    let http = transport::service_client(endpoint, ca_bundle, concurrency, settings.connect_timeout)?;
+    let http = transports.service_client(endpoint, ca_bundle, settings.connect_timeout)?;
     Ok(Arc::new(Client::new(http, endpoint.clone(), credentials, settings.request_timeout, wall_clock)))
 }
 

@@ -226,7 +226,7 @@ impl JobSettings {
         let settings = Self {
             mode,
             input,
-            columns: columns_and_lanes(job.columns, job.lanes, &job.aws),
+            columns: columns_and_lanes(job.columns, job.lanes.clone(), &job.aws),
             derive: None,
             shard: None,
             choice: choice(job.choice),
@@ -249,6 +249,7 @@ impl JobSettings {
                     true => ServiceChoice::Simulator { scenario: job.scenario },
                     false => ServiceChoice::Aws(aws_args(job.aws)),
                 },
+                accounts: job.lanes.accounts,
                 concurrency: job.pace.concurrency,
                 connect_timeout: job.pace.calls.connect_timeout,
                 request_timeout: job.pace.calls.request_timeout,
@@ -372,6 +373,7 @@ pub(crate) fn aws_args(options: AwsOptions) -> AwsArgs {
         allow_http: options.allow_http,
         no_sts: options.no_sts,
         expected_account: options.expect_account,
+        ..AwsArgs::default()
     }
 }
 

@@ -49,12 +49,14 @@ pub(super) fn execute(args: VerifyArgs, env: &Environment, screen: &Screen) -> a
     anyhow::ensure!(report != Path::new("-"), "`verify` updates the report, so it needs a file: name it");
     status::check_written(report)?;
     status::check_finished(report)?;
+    let accounts = args.lanes.accounts.clone();
     let columns = settings::columns_and_lanes(args.columns, args.lanes, &args.reading.aws);
-    let (service, pool) = reading::settings(args.reading);
+    let (service, pool) = reading::settings(args.reading, accounts);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let source = Source::open(report)?;
     let is_called = |standing| matches!(standing, Standing::Finished | Standing::Pending { .. });
-    let (input, lanes) = lanes::open(&source, &columns, None, &service, is_called, env, &runtime)?;
+    let (has_lanes, read) = (Input::has_lanes(&source, &columns)?, || Input::read(&source, &columns));
+    let (input, lanes) = lanes::open(has_lanes, read, &service, is_called, env, &runtime)?;
     anyhow::ensure!(input.layout.is_report(), "`{}` is not a chime-sweep report", source.name());
     same_target::check(&source, report, &columns, &lanes, &input.rows, None)?;
     lanes.hold(&input);

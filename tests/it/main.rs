@@ -54,6 +54,7 @@ mod undo;
 mod unattended;
 mod verify;
 #[cfg(unix)]
+mod lanes;
 mod limits;
 #[cfg(unix)]
 mod secrets;

@@ -21,7 +21,7 @@ use aws_types::region::Region as AwsRegion;
 use super::error::{CredentialsError, LOAD_TIMEOUT};
 use super::process::Process;
 use super::source::{Kind, Source};
-use crate::aws::transport::CredentialsTransport;
+use crate::aws::transport::{CredentialsTransport, Transports};
 use crate::aws::{AwsSettings, ChosenProfile, Environment};
 use crate::text::escaped;
 
@@ -34,12 +34,12 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    pub(super) fn new(settings: &AwsSettings, env: Environment) -> Self {
+    pub(super) fn new(settings: &AwsSettings, env: Environment, transports: &Transports) -> Self {
         let region = AwsRegion::new(settings.endpoint.region().as_str().to_owned());
         // Retrying is set here, and not read from the environment: AWS's crates panic over `AWS_RETRY_MODE=legacy`,
         // which the CLI understands.
         let config = ProviderConfig::empty()
-            .with_http_client(CredentialsTransport::new(settings.ca_bundle.clone()))
+            .with_http_client(CredentialsTransport::new(transports, settings.ca_bundle.as_deref()))
             .with_sleep_impl(TokioSleep::new())
             .with_region(Some(region))
             .with_use_fips(Some(settings.variant.fips))
@@ -48,23 +48,23 @@ impl Chain {
         Self { env, profile: settings.profile.clone(), config }
     }
 
-    /// Asks the first source that is configured. The credentials carry their [`Source`] as a
-    /// property.
+    /// Asks the first source that is configured. The credentials carry their [`Origin`](super::source::Origin)
+    /// as a property.
     pub(super) async fn load(&self) -> Result<Credentials, CredentialsError> {
         let source = Source::find(&self.env, &self.profile).await?;
-        let Source { place, hint, .. } = source.clone();
-        let loaded = tokio::time::timeout(LOAD_TIMEOUT, self.ask(&source.kind)).await;
+        let Source { kind, origin, place, hint, looked_at } = source;
+        let loaded = tokio::time::timeout(LOAD_TIMEOUT, self.ask(&kind)).await;
         let loaded = loaded.map_err(|_| CredentialsError::TimedOut { place: place.clone() })?;
-        let mut credentials = loaded.map_err(|error| match &source.kind {
+        let mut credentials = loaded.map_err(|error| match kind {
             // Other clouds answer at the same address, in other ways; and this source is the last.
             Kind::Instance => {
-                let mut looked_at = source.looked_at.clone();
+                let mut looked_at = looked_at;
                 looked_at.push(format!("instance metadata: {}", escaped(&cause_of(&error))));
                 CredentialsError::NotFound { looked_at }
             }
             _ => CredentialsError::Failed { place, hint, source: Arc::new(error) },
         })?;
-        credentials.set_property(source);
+        credentials.set_property(origin);
         Ok(credentials)
     }
 

@@ -60,6 +60,20 @@ pub(crate) enum CredentialsError {
     /// The profile cannot be used.
     #[error(transparent)]
     Profile(Arc<ProfileError>),
+    /// A role cannot be assumed.
+    #[error("role `{role}` cannot be assumed with {with}: {why}")]
+    Role {
+        /// Its ARN.
+        role: String,
+        /// The credentials that were to assume it.
+        with: String,
+        /// What STS says.
+        why: String,
+        /// Whether STS does not accept the keys, so that others may help.
+        is_about_keys: bool,
+        /// What to do; may be empty.
+        hint: String,
+    },
     /// The source did not answer in time.
     #[error("{place} gave no credentials within {} s", LOAD_TIMEOUT.as_secs())]
     TimedOut {
@@ -72,7 +86,9 @@ impl Hint for CredentialsError {
     fn hint(&self) -> Option<&str> {
         match self {
             Self::NotFound { .. } => Some("`aws configure`, `aws sso login` or --profile NAME"),
-            Self::Failed { hint, .. } => Some(&**hint).filter(|hint| !hint.is_empty()),
+            Self::Failed { hint, .. } | Self::Role { hint, .. } => {
+                Some(&**hint).filter(|hint| !hint.is_empty())
+            }
             Self::Profile(error) => error.hint(),
             Self::Doubtful { .. } => Some("put that right, or unset the variable"),
             Self::HalfSet { .. } | Self::Malformed { .. } | Self::TimedOut { .. } => None,

@@ -10,10 +10,13 @@ use aws_credential_types::Credentials;
 use super::caller::{Caller, TIME_LIMIT, caller};
 use super::chain::Chain;
 use super::error::CredentialsError;
-use super::source::{Kind, Source};
+use super::roles::assume;
+use super::source::{Kind, Origin, Source};
 use crate::aws::rate_cache::RateKey;
-use crate::aws::{AwsArgs, AwsSettings, AwsSettingsError, ChosenProfile, Environment, Sts};
+use crate::aws::transport::Transports;
+use crate::aws::{AwsArgs, AwsSettings, AwsSettingsError, Environment, Sts};
 use crate::hint::{Hint, Hinted};
+use crate::text::escaped;
 
 /// What is known before the service is asked anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,41 +40,54 @@ const METADATA_TIME_LIMIT: Duration = Duration::from_secs(1);
 
 impl Identity {
     /// Of credentials that were loaded, with these settings. Asks STS.
-    pub(crate) async fn of(credentials: &Credentials, settings: &AwsSettings) -> Self {
+    pub(crate) async fn of(
+        credentials: &Credentials,
+        settings: &AwsSettings,
+        transports: &Transports,
+    ) -> Self {
         let id = Some(credentials.access_key_id());
-        let source = credentials.get_property::<Source>();
-        let source = source.map_or_else(String::new, |source| source.describe(id));
+        let origin = credentials.get_property::<Origin>();
+        let origin = origin.map_or_else(String::new, |origin| origin.describe(id));
         let (region, region_name, endpoint) = place(settings);
-        let caller = caller(settings, credentials.clone()).await;
+        let caller = caller(settings, transports, credentials.clone()).await;
         let owner = caller.as_ref().map_or(credentials.access_key_id(), |caller| &caller.account_id);
         let rates = Some(RateKey::new(&settings.endpoint, owner));
-        Self { caller, rates, credentials: source, region, region_name, endpoint }
+        Self { caller, rates, credentials: origin, region, region_name, endpoint }
     }
 
     /// Of the credentials that a run would load. Cannot fail: it says what is missing.
     pub(crate) async fn planned(args: &AwsArgs, env: &Environment) -> Self {
         let none = "none are configured";
-        let source = Source::find(env, &ChosenProfile::of(args.profile.as_deref(), env)).await;
+        let transports = Transports::default();
+        let source = Source::find(env, &args.chosen_profile(env)).await;
         let settings = AwsSettings::resolve(args, env).await;
+        let mut not_loaded = "no credentials could be loaded".to_owned();
         if let (Ok(settings), Ok(source)) = (&settings, &source)
             && !matches!(settings.sts, Sts::NotAsked(_))
         {
             let is_instance = matches!(source.kind, Kind::Instance);
             let limit = if is_instance { METADATA_TIME_LIMIT } else { TIME_LIMIT };
-            let chain = Chain::new(settings, env.clone());
-            if let Ok(Ok(credentials)) = tokio::time::timeout(limit, chain.load()).await {
-                return Self::of(&credentials, settings).await;
+            let chain = Chain::new(settings, env.clone(), &transports);
+            let load = async { assume(settings, &transports, chain.load().await?).await };
+            match tokio::time::timeout(limit, load).await {
+                Ok(Ok(credentials)) => return Self::of(&credentials, settings, &transports).await,
+                Ok(Err(error @ CredentialsError::Role { .. })) => not_loaded = error.with_hint(),
+                Ok(Err(_)) | Err(_) => {}
             }
         }
         let why = match &settings {
             Ok(AwsSettings { sts: Sts::NotAsked(why), .. }) => (*why).to_owned(),
-            _ => "no credentials could be loaded".to_owned(),
+            _ => not_loaded,
+        };
+        let assumed = |origin: Origin| match args.roles.last() {
+            Some(role) => origin.assumed(role),
+            None => origin,
         };
         let credentials = match source {
             Ok(source) if matches!(source.kind, Kind::Instance) => {
                 format!("{none}; on an EC2 instance, those of its role")
             }
-            Ok(source) => source.describe(None),
+            Ok(source) => assumed(source.origin).describe(None),
             Err(CredentialsError::NotFound { .. }) => none.to_owned(),
             Err(error) => error.with_hint(),
         };
@@ -92,14 +108,29 @@ impl Identity {
     /// If it is another account, or not known.
     pub(crate) fn check_account(&self, args: &AwsArgs) -> Result<(), Hinted> {
         match (&args.expected_account, &self.caller) {
-            (Some(expected), Ok(Caller { account_id, arn })) if account_id != expected => Err(Hinted::new(
-                format!("the credentials are of account {account_id} ({arn}), not of {expected}"),
-                "--profile chooses others; --expect-account is the account that they must be of",
-            )),
-            (Some(expected), Err(why)) => Err(Hinted::new(
-                format!("the account is not known, so it may not be {expected}: {why}"),
-                "without --expect-account, it need not be known",
-            )),
+            (Some(expected), Ok(Caller { account_id, arn })) if account_id != expected => {
+                let hint = match &args.account {
+                    None => "--profile chooses others; --expect-account is the account that they must be of"
+                        .into(),
+                    Some(name) => format!(
+                        "`profile` or `role` of account `{}` in the accounts file must lead to it",
+                        escaped(name)
+                    ),
+                };
+                let problem =
+                    format!("the credentials are of account {account_id} ({arn}), not of {expected}");
+                Err(Hinted::new(problem, hint))
+            }
+            (Some(expected), Err(why)) => {
+                let hint = match args.account {
+                    None => "without --expect-account, it need not be known",
+                    Some(_) => "with --accounts it must be known: STS says which it is",
+                };
+                Err(Hinted::new(
+                    format!("the account is not known, so it may not be {expected}: {why}"),
+                    hint,
+                ))
+            }
             _ => Ok(()),
         }
     }

@@ -7,23 +7,31 @@ mod sections;
 mod process;
 mod source;
 mod chain;
+mod sts;
 mod caller;
+mod roles;
 mod identity;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::aws::{AwsSettings, Environment};
+use crate::aws::endpoint::Variant;
+use crate::aws::transport::Transports;
+use crate::aws::{AwsSettings, ChosenProfile, Environment};
 pub(crate) use caller::Caller;
 use chain::Chain;
 pub(crate) use error::CredentialsError;
 pub(crate) use identity::Identity;
-use source::{Kind, Source};
+use roles::assume;
+use source::Origin;
 
 /// Keys are renewed this long before they expire (as botocore's mandatory window, with room for a slow source).
 const REFRESH_WINDOW: Duration = Duration::from_mins(5);
@@ -43,15 +51,6 @@ impl CredentialSource {
     #[must_use]
     pub(crate) fn fixed(credentials: Credentials) -> Self {
         Self::new(Loader::Fixed(credentials))
-    }
-
-    /// The standard AWS chain: environment, profile (keys, SSO, `credential_process`, roles), web identity, container,
-    /// instance metadata. Nothing is read before the first [`get`](Self::get), and then no further than needed.
-    ///
-    /// `env` must be the process's environment: AWS's crates read parts of it themselves.
-    #[must_use]
-    pub(crate) fn standard(settings: &AwsSettings, env: Environment) -> Self {
-        Self::new(Loader::Chain(Box::new(Chain::new(settings, env))))
     }
 
     fn new(loader: Loader) -> Self {
@@ -75,7 +74,7 @@ impl CredentialSource {
         };
         let loaded = match cache.failure_since(asked_at) {
             Some(failure) => Err(failure),
-            None => cache.load(&self.loader, now).await,
+            None => Box::pin(cache.load(&self.loader, now)).await,
         };
         match (loaded, old) {
             (Err(error), Some(old)) => {
@@ -106,10 +105,77 @@ impl CredentialSource {
             (None, Some(failure)) => return Err(failure),
             (None, None) => {
                 cache.kept = None;
-                cache.load(&self.loader, now).await?
+                Box::pin(cache.load(&self.loader, now)).await?
             }
         };
         Ok(Some(credentials).filter(|credentials| !same_keys(credentials, refused)))
+    }
+}
+
+/// What lanes share. Sources are kept by what they depend on. The region is not among it: keys are valid in every region.
+#[derive(Debug, Default)]
+pub(crate) struct CredentialSources {
+    transports: Transports,
+    known: std::sync::Mutex<HashMap<Key, Arc<CredentialSource>>>,
+}
+
+type Key = (ChosenProfile, Option<PathBuf>, Variant);
+
+fn key(settings: &AwsSettings) -> Key {
+    (settings.profile.clone(), settings.ca_bundle.clone(), settings.variant)
+}
+
+impl CredentialSources {
+    /// The HTTP clients.
+    pub(crate) fn transports(&self) -> &Transports {
+        &self.transports
+    }
+
+    /// Puts a source in the place of the one that would be loaded.
+    #[cfg(test)]
+    fn keep(&self, settings: &AwsSettings, source: &Arc<CredentialSource>) {
+        self.known.lock().unwrap().insert(key(settings), Arc::clone(source));
+    }
+
+    /// The standard AWS chain: environment, profile (keys, SSO, `credential_process`, roles), web identity, container,
+    /// instance metadata; and on top of it the settings' roles. Nothing is read before the first
+    /// [`get`](CredentialSource::get), and then no further than needed.
+    ///
+    /// `env` must be the process's environment: AWS's crates read parts of it themselves.
+    pub(crate) fn of(&self, settings: &AwsSettings, env: &Environment) -> Arc<CredentialSource> {
+        let chain = || Loader::Chain(Box::new(Chain::new(settings, env.clone(), &self.transports)));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let base = known.entry(key(settings)).or_insert_with(|| Arc::new(CredentialSource::new(chain())));
+        let base = Arc::clone(base);
+        if settings.roles.is_empty() {
+            return base;
+        }
+        let (settings, transports) = (settings.clone(), self.transports.clone());
+        Arc::new(CredentialSource::new(Loader::Roles(Box::new(Assumed { base, settings, transports }))))
+    }
+}
+
+/// The keys of roles, and what they are assumed with.
+#[derive(Debug)]
+struct Assumed {
+    base: Arc<CredentialSource>,
+    settings: AwsSettings,
+    transports: Transports,
+}
+
+impl Assumed {
+    /// Assumes the roles. If that is refused and there are other keys to assume them with, tries once more.
+    async fn load(&self, now: SystemTime) -> Result<Credentials, CredentialsError> {
+        let base = self.base.get(now).await?;
+        match assume(&self.settings, &self.transports, base.clone()).await {
+            Err(error @ CredentialsError::Role { is_about_keys: true, .. }) => {
+                match self.base.renew(&base, now).await? {
+                    Some(other) => assume(&self.settings, &self.transports, other).await,
+                    None => Err(error),
+                }
+            }
+            result => result,
+        }
     }
 }
 
@@ -117,15 +183,17 @@ impl CredentialSource {
 enum Loader {
     Fixed(Credentials),
     Chain(Box<Chain>),
+    Roles(Box<Assumed>),
     #[cfg(test)]
     Scripted(tests::Script),
 }
 
 impl Loader {
-    async fn load(&self) -> Result<Credentials, CredentialsError> {
+    async fn load(&self, now: SystemTime) -> Result<Credentials, CredentialsError> {
         match self {
             Self::Fixed(credentials) => Ok(credentials.clone()),
             Self::Chain(chain) => chain.load().await,
+            Self::Roles(assumed) => assumed.load(now).await,
             #[cfg(test)]
             Self::Scripted(script) => script.load().await,
         }
@@ -142,7 +210,7 @@ struct Cache {
 
 impl Cache {
     async fn load(&mut self, loader: &Loader, now: SystemTime) -> Result<Credentials, CredentialsError> {
-        let result = loader.load().await;
+        let result = loader.load(now).await;
         self.loaded_at = Some(Instant::now());
         self.failure = result.as_ref().err().cloned();
         match (&result, &mut self.kept) {
@@ -188,7 +256,7 @@ impl Kept {
 
 /// Whether the keys were read from this process's environment, so that nothing can renew them.
 pub(crate) fn are_fixed(credentials: &Credentials) -> bool {
-    credentials.get_property::<Source>().is_some_and(|source| matches!(source.kind, Kind::Keys(_)))
+    credentials.get_property::<Origin>().is_some_and(|origin| origin.is_fixed)
 }
 
 fn same_keys(left: &Credentials, right: &Credentials) -> bool {

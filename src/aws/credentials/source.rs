@@ -8,25 +8,47 @@ use aws_runtime::env_config::file::EnvConfigFiles;
 use super::error::CredentialsError;
 use super::process::Process;
 use super::sections::{Base, End, problem_of_key};
-use crate::aws::{ChosenProfile, Environment, ProfileError, Profiles};
+use crate::aws::{ChosenProfile, Environment, ProfileError, Profiles, Role};
 use crate::text::escaped;
 
 /// The first source that is configured.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
     pub(super) kind: Kind,
-    /// The access key's id, if it is configured as such.
-    key: Option<String>,
-    /// What else the credentials are known to be: a role, SSO …
-    what: Option<String>,
-    /// Follows the word "from".
-    from: String,
+    pub(super) origin: Origin,
     /// The source in an error message: "… gave no credentials".
     pub(super) place: String,
     /// What to do if it gives no credentials, if there is anything.
     pub(super) hint: String,
     /// Why the sources before it were skipped, one sentence each.
     pub(super) looked_at: Vec<String>,
+}
+
+/// What credentials are, in words. Loaded ones carry it as a property.
+#[derive(Debug, Clone)]
+pub(super) struct Origin {
+    /// The access key's id, if it is configured as such.
+    key: Option<String>,
+    /// What else the credentials are known to be: a role, SSO …
+    what: Option<String>,
+    /// Follows the word "from".
+    from: String,
+    /// Whether they are keys in this process's environment, so that nothing can renew them.
+    pub(super) is_fixed: bool,
+}
+
+impl Origin {
+    /// That of a role's keys: they can be renewed, also if those that assumed the role cannot.
+    pub(super) fn assumed(self, role: &Role) -> Self {
+        Self { key: None, what: Some(format!("role {}", role.arn())), is_fixed: false, ..self }
+    }
+
+    /// The credentials in words, with the end of the access key's id: of the loaded one, else of what is configured.
+    pub(super) fn describe(&self, loaded: Option<&str>) -> String {
+        let key = loaded.or(self.key.as_deref()).map(|id| format!("key {}", masked(id)));
+        let parts = [key, self.what.clone(), Some(format!("from {}", self.from))];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Which source it is.
@@ -51,8 +73,9 @@ const CONTAINER: [&str; 2] = ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CON
 
 impl Source {
     fn new(kind: Kind, from: impl Into<String>, place: impl Into<String>, looked_at: Vec<String>) -> Self {
-        let (from, place) = (from.into(), place.into());
-        Self { kind, key: None, what: None, from, place, hint: String::new(), looked_at }
+        let is_fixed = matches!(kind, Kind::Keys(_));
+        let origin = Origin { key: None, what: None, from: from.into(), is_fixed };
+        Self { kind, origin, place: place.into(), hint: String::new(), looked_at }
     }
 
     /// Finds the first source that is configured.
@@ -61,10 +84,11 @@ impl Source {
     /// If it is configured wrongly, or none is and there are signs that one was meant to be: the next one's keys may be
     /// another account's.
     pub(super) async fn find(env: &Environment, chosen: &ChosenProfile) -> Result<Self, CredentialsError> {
-        let is_typed = matches!(chosen, ChosenProfile::FromArgument(_));
         let mut looked_at = Vec::new();
         match (env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY")) {
-            _ if is_typed => looked_at.push("environment: skipped because of --profile".to_owned()),
+            _ if let ChosenProfile::FromArgument { by, .. } = chosen => {
+                looked_at.push(format!("environment: skipped because of {by}"));
+            }
             (Some(id), Some(secret)) => return Self::of_variables(env, id, secret),
             (Some(_), None) => return Err(CredentialsError::HalfSet { set: ID, unset: SECRET }),
             (None, Some(_)) => return Err(CredentialsError::HalfSet { set: SECRET, unset: ID }),
@@ -100,8 +124,9 @@ impl Source {
             }
         }
         let kind = Kind::Keys(Credentials::new(id, secret, token.map(str::to_owned), None, "environment"));
-        let source = Self::new(kind, "the environment", "environment", Vec::new());
-        Ok(Self { key: Some(id.to_owned()), ..source })
+        let mut source = Self::new(kind, "the environment", "environment", Vec::new());
+        source.origin.key = Some(id.to_owned());
+        Ok(source)
     }
 
     fn of_profile(end: End, profiles: &Profiles, chosen: &ChosenProfile, looked_at: Vec<String>) -> Self {
@@ -122,8 +147,9 @@ impl Source {
             Base::Other => {}
         }
         let kind = Kind::Profile { profiles: profiles.contents(more), process };
-        let source = Self::new(kind, format!("profile `{name}`{by}"), place, looked_at);
-        Self { key: end.key, what: end.what, hint, ..source }
+        let mut source = Self::new(kind, format!("profile `{name}`{by}"), place, looked_at);
+        (source.origin.key, source.origin.what, source.hint) = (end.key, end.what, hint);
+        source
     }
 
     /// The sources that are not the user's but the machine's.
@@ -132,8 +158,9 @@ impl Source {
             let place = format!("web identity (`{WEB_IDENTITY}`)");
             let role =
                 env.get("AWS_ROLE_ARN").map_or_else(|| "`AWS_ROLE_ARN` is not set".to_owned(), escaped);
-            let source = Self::new(Kind::WebIdentity, "a web identity", place, looked_at);
-            return Ok(Self { what: Some(format!("role {role}")), ..source });
+            let mut source = Self::new(Kind::WebIdentity, "a web identity", place, looked_at);
+            source.origin.what = Some(format!("role {role}"));
+            return Ok(source);
         }
         looked_at.push(format!("web identity: `{WEB_IDENTITY}` is not set"));
         if let Some(variable) = CONTAINER.into_iter().find(|name| env.get(name).is_some()) {
@@ -146,13 +173,6 @@ impl Source {
             return Err(CredentialsError::NotFound { looked_at });
         }
         Ok(Self::new(Kind::Instance, "instance metadata", "instance metadata", looked_at))
-    }
-
-    /// The credentials in words, with the end of the access key's id: of the loaded one, else of what is configured.
-    pub(super) fn describe(&self, loaded: Option<&str>) -> String {
-        let key = loaded.or(self.key.as_deref()).map(|id| format!("key {}", masked(id)));
-        let parts = [key, self.what.clone(), Some(format!("from {}", self.from))];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -1,9 +1,9 @@
-//! The cache, with scripted loads; the sources are in [`sources`].
+//! The cache, with scripted loads; the sources are in [`sources`], the roles in [`roles`].
 
+mod roles;
 mod sources;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use tokio::task::JoinSet;

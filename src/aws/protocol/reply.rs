@@ -218,7 +218,7 @@ impl Refusal {
 
     fn is_about_credentials(&self) -> bool {
         let of_caller = self.status == StatusCode::FORBIDDEN && self.message.contains(NOT_AUTHORIZED);
-        self.status == StatusCode::UNAUTHORIZED || CREDENTIALS.contains(&short_name(&self.name)) || of_caller
+        self.status == StatusCode::UNAUTHORIZED || is_about_keys(&self.name) || of_caller
     }
 
     /// The service's time less `now`, if a wrong clock is why it refused the signature.
@@ -272,6 +272,11 @@ pub(super) fn member(json: &Value, keys: &[&str]) -> Option<String> {
 fn bare_name(name: &str) -> &str {
     let name = name.split_once(':').map_or(name, |(before, _)| before);
     name.rsplit_once('#').map_or(name, |(_, after)| after).trim()
+}
+
+/// Whether AWS calls a request so whose credentials or signature it does not accept.
+pub(crate) fn is_about_keys(name: &str) -> bool {
+    CREDENTIALS.contains(&short_name(name))
 }
 
 fn short_name(name: &str) -> &str {

@@ -1,10 +1,10 @@
 //! Lets AWS's credential chain (STS, SSO, container and instance metadata) use this tool's HTTP client, so
 //! that CA bundle and proxies apply there too and there is one TLS setup.
 //!
-//! Must not retry: the chain does. Must not keep a connection, or read a root before the first request.
+//! Must not retry: the chain does. Must not read a root before the first request.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -17,7 +17,7 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt as _, Limited};
 use reqwest::Url;
 
-use super::client::{build, build_plain, client_builder};
+use super::client::{Kind, Transports};
 use crate::aws::endpoint::{ip_of, is_loopback};
 
 /// The SDKs' value.
@@ -29,17 +29,21 @@ const READ_TIMEOUT: Duration = Duration::from_secs(20);
 /// Replies of these services are a few kilobytes long.
 const MAX_REPLY_BYTES: usize = 1024 * 1024;
 
-/// An HTTP client as AWS's crates expect it. It is built again for each of the few requests.
+/// An HTTP client as AWS's crates expect it.
 #[derive(Debug, Clone)]
 pub(crate) struct CredentialsTransport {
-    /// As for [`service_client`](super::client::service_client). It is read when the first request needs it.
+    pub(super) transports: Transports,
     pub(super) ca_bundle: Option<PathBuf>,
     pub(super) timeout: Duration,
 }
 
 impl CredentialsTransport {
-    pub(crate) fn new(ca_bundle: Option<PathBuf>) -> Self {
-        Self { ca_bundle, timeout: CONNECT_TIMEOUT + READ_TIMEOUT }
+    pub(crate) fn new(transports: &Transports, ca_bundle: Option<&Path>) -> Self {
+        Self {
+            transports: transports.clone(),
+            ca_bundle: ca_bundle.map(Path::to_owned),
+            timeout: CONNECT_TIMEOUT + READ_TIMEOUT,
+        }
     }
 
     pub(super) async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
@@ -52,16 +56,14 @@ impl CredentialsTransport {
             .map_err(|error| ConnectorError::user(error.into()))?;
         *request.timeout_mut() = Some(self.timeout);
         // To this machine and its metadata services there is never a proxy; to AWS's hosts those of the environment.
-        let client = if is_local(request.url()) {
-            client_builder(METADATA_CONNECT_TIMEOUT).no_proxy()
-        } else {
-            client_builder(CONNECT_TIMEOUT)
+        let is_local = is_local(request.url());
+        let kind = Kind {
+            is_local,
+            is_plain: is_local && request.url().scheme() == "http",
+            ca_bundle: self.ca_bundle.clone(),
+            connect_timeout: if is_local { METADATA_CONNECT_TIMEOUT } else { CONNECT_TIMEOUT },
         };
-        let client = match is_local(request.url()) && request.url().scheme() == "http" {
-            true => build_plain(client),
-            false => build(client, self.ca_bundle.as_deref()),
-        };
-        let client = client.map_err(|error| ConnectorError::user(error.into()))?;
+        let client = self.transports.client(kind).map_err(|error| ConnectorError::user(error.into()))?;
 
         let reply = client.execute(request).await.map_err(connector_error)?;
         let (head, body) = http::Response::from(reply).into_parts();

@@ -1,4 +1,4 @@
-//! How this tool speaks HTTP: one `reqwest` client for the service, and one for the services that hand out credentials.
+//! How this tool speaks HTTP: clients for the service and for the services that hand out credentials, shared by all lanes.
 //!
 //! Must not know the protocol, retry, or time a whole request: that is for [`client`](crate::aws::client) and the pool.
 
@@ -7,5 +7,5 @@ mod credentials;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use client::service_client;
+pub(crate) use client::Transports;
 pub(crate) use credentials::CredentialsTransport;

@@ -128,15 +128,18 @@ fn endpoint(url: &str) -> Endpoint {
 
 async fn get(url: &str, bundle: Option<&str>) -> Result<String, String> {
     let bundle = bundle.map(fixture);
-    let client =
-        service_client(&endpoint(url), bundle.as_deref(), 1, PATIENCE).map_err(|error| chain(&error))?;
+    let client = Transports::default().service_client(&endpoint(url), bundle.as_deref(), PATIENCE);
+    let client = client.map_err(|error| chain(&error))?;
     let reply = client.get(url).send().await.map_err(|error| chain(&error))?;
     let status = reply.status().as_u16();
     Ok(format!("{status} {}", reply.text().await.unwrap()))
 }
 
 async fn get_as_chain(url: &str, bundle: Option<&str>, timeout: Duration) -> Result<String, String> {
-    let transport = CredentialsTransport { timeout, ..CredentialsTransport::new(bundle.map(fixture)) };
+    let transport = CredentialsTransport {
+        timeout,
+        ..CredentialsTransport::new(&Transports::default(), bundle.map(fixture).as_deref())
+    };
     let request = http::Request::get(url).body(SdkBody::empty()).unwrap();
     let reply = transport.exchange(HttpRequest::try_from(request).unwrap()).await;
     let reply = reply.map_err(|error| chain(&error))?;
@@ -201,7 +204,8 @@ fn an_invalid_bundle_is_an_error_that_names_the_file() {
         ("generate.sh", "holds no PEM certificate"),
         ("localhost.key", "holds no PEM certificate"),
     ] {
-        let message = service_client(&endpoint("https://localhost"), Some(&fixture(name)), 1, PATIENCE)
+        let message = Transports::default()
+            .service_client(&endpoint("https://localhost"), Some(&fixture(name)), PATIENCE)
             .unwrap_err()
             .to_string();
         assert!(message.contains(name) && message.contains(reason), "{message}");

@@ -11,7 +11,7 @@ use super::*;
 use crate::action::Action::{Associate, Delete, Disassociate, Restore};
 use crate::aws::client::Client;
 use crate::aws::credentials::CredentialSource;
-use crate::aws::transport::service_client;
+use crate::aws::transport::Transports;
 use crate::job::hook::{Pause, watch_pauses};
 use crate::job::wall_clock;
 use crate::simulator::Simulator;
@@ -103,7 +103,8 @@ fn a_clock_that_is_set_during_a_run_is_learned_each_time() {
         Endpoint::of_url(&simulator.url(), region, Variant::default(), false).expect("an endpoint");
     let client = |secret: &str| {
         let keys = Credentials::new(simulator::ACCESS_KEY_ID, secret, None, None, "trial");
-        let http = service_client(&endpoint, None, 1, Duration::from_secs(5)).expect("a client");
+        let http =
+            Transports::default().service_client(&endpoint, None, Duration::from_secs(5)).expect("a client");
         let wall = || wall_clock() + SignedDuration::from_secs(OFF.load(Ordering::Relaxed));
         Client::new(http, endpoint.clone(), CredentialSource::fixed(keys), Duration::from_secs(60), wall)
     };

@@ -8,8 +8,8 @@ use std::sync::mpsc;
 use tempfile::TempDir;
 
 use super::*;
-use crate::aws::AwsArgs;
 use crate::aws::transport::tests::{Fake, chain, spawn_probe};
+use crate::aws::{AwsArgs, AwsSettings, Environment};
 use crate::hint::Hint as _;
 
 const LATER: &str = "2099-01-01T00:00:00Z";
@@ -67,7 +67,7 @@ async fn probe() {
     let args = AwsArgs { profile: env.get("PROBE_PROFILE").map(str::to_owned), ..AwsArgs::default() };
     let then = env.get("PROBE_THEN").map(str::to_owned);
     let settings = AwsSettings::resolve(&args, &env).await.unwrap();
-    let source = CredentialSource::standard(&settings, env);
+    let source = CredentialSources::default().of(&settings, &env);
     let found = source.get(at(0)).await;
     let mut told = match &found {
         Ok(keys) => show(keys),
@@ -141,13 +141,14 @@ async fn keys_in_the_environment_need_nothing_else() {
     let files = Case::new().file("broken", "[default\n");
     let variables = [("AWS_ACCESS_KEY_ID", "ENV"), ("AWS_CONFIG_FILE", &files.path("broken"))];
     let both = variables.into_iter().chain([("AWS_SECRET_ACCESS_KEY", "s")]);
-    let source = CredentialSource::standard(&settings, both.collect());
+    let source = CredentialSources::default().of(&settings, &both.collect());
     assert_eq!(id_at(&source, 0).await, "ENV");
-    let half = CredentialSource::standard(&settings, variables.into_iter().collect());
+    let half = CredentialSources::default().of(&settings, &variables.into_iter().collect());
     assert_eq!(id_at(&half, 0).await, "`AWS_ACCESS_KEY_ID` is set and `AWS_SECRET_ACCESS_KEY` is not");
-    let other = CredentialSource::standard(&settings, [("AWS_SECRET_ACCESS_KEY", "s")].into_iter().collect());
+    let other =
+        CredentialSources::default().of(&settings, &[("AWS_SECRET_ACCESS_KEY", "s")].into_iter().collect());
     assert_eq!(id_at(&other, 0).await, "`AWS_SECRET_ACCESS_KEY` is set and `AWS_ACCESS_KEY_ID` is not");
-    let none = CredentialSource::standard(&settings, variables.into_iter().skip(1).collect());
+    let none = CredentialSources::default().of(&settings, &variables.into_iter().skip(1).collect());
     assert!(id_at(&none, 0).await.contains("cannot be used: on line 1"));
 }
 

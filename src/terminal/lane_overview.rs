@@ -103,3 +103,89 @@ pub(super) fn lines(lanes: &[LaneOverview<'_>]) -> Vec<String> {
     };
     largest::lines(&lanes, |lane| lane.numbers, line)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::path::Path;
+
+    use super::*;
+    use crate::aws::credentials::Caller;
+    use crate::input::{Input, InputOptions, Source};
+    use crate::terminal::overview::Overview;
+
+    fn identity(account_id: &str, region: &str) -> Identity {
+        let arn = format!("arn:aws:sts::{account_id}:assumed-role/phones/night");
+        Identity {
+            caller: Ok(Caller { account_id: account_id.into(), arn }),
+            rates: None,
+            credentials: "key …3456, of the profile `x`".into(),
+            region: format!("{region} (--region)"),
+            region_name: Some(region.into()),
+            endpoint: "https://voice-chime.test".into(),
+        }
+    }
+
+    /// What is shown of a plan of so many numbers in each of these profiles and regions.
+    fn shown(
+        of: &[(&str, &str, u32)],
+        identities: &[Identity],
+        found: Option<f64>,
+        show: impl Fn(&Overview<'_>) -> String,
+    ) -> String {
+        let has_profiles = of.iter().any(|(profile, ..)| !profile.is_empty());
+        let mut csv = format!("vc_id,phone,{},region\n", if has_profiles { "profile" } else { "note" });
+        let mut number = 12_065_550_000_u64;
+        for (profile, region, count) in of {
+            for _ in 0..*count {
+                number += 1;
+                let _ = writeln!(csv, "vc,+{number},{profile},{region}");
+            }
+        }
+        let source = Source::from_bytes("numbers.csv", csv.into_bytes());
+        let input = Input::read(&source, &InputOptions::default()).expect("reads");
+        let plan = Plan::new(&input.rows, |_| true, std::num::NonZeroU32::new(50).expect("not 0"));
+        let mut lanes = LaneOverview::all(&plan, &input.rows);
+        lanes.iter_mut().zip(identities).for_each(|(lane, identity)| lane.identity = Some(identity));
+        lanes.iter_mut().take(1).for_each(|lane| lane.found = found);
+        show(&Overview { lanes, ..Overview::of(Path::new("nowhere.csv"), &source, &input, &plan) })
+    }
+
+    #[test]
+    fn a_few_accounts_and_regions_are_easy_to_compare() {
+        let unknown = Identity {
+            caller: Err("no credentials could be loaded".into()),
+            credentials: "there is no profile `sandbox`\nhint: `aws configure list-profiles`".into(),
+            ..identity("", "eu-west-1")
+        };
+        let of = [("production", "us-east-1", 1_203), ("sandbox", "eu-west-1", 1), ("dev", "", 40)];
+        let all = [identity("999988887777", "us-east-1"), unknown, identity("111122223333", "eu-central-1")];
+        insta::assert_snapshot!(shown(&of, &all, Some(2.5), |it| it.with_details(Expected::Assumed)));
+        let json = shown(&of, &all, Some(2.5), |it| {
+            let json = it.json(Expected::Assumed);
+            format!("{:#}\n{}", json["lanes"], json["estimated_seconds"])
+        });
+        insta::assert_snapshot!(json);
+        let typed = shown(&of, &all, Some(2.5), |it| it.with_details(Expected::Typed(5.0)));
+        assert!(
+            typed.contains("\ntime        about 5 s at 5 requests per second; production us-east-1 "),
+            "{typed}"
+        );
+    }
+
+    #[test]
+    fn of_many_accounts_and_regions_the_largest_and_the_smallest_are_named() {
+        let names: Vec<String> = (0..30).map(|n| format!("team-{n:02}")).collect();
+        let of = (0..).zip(&names).map(|(n, name)| (&**name, "us-east-1", if n == 17 { 1 } else { 20 + n }));
+        let all: Vec<_> =
+            (0..30).map(|n| identity(&format!("{:012}", 111_122_220_000_u64 + n), "x")).collect();
+        insta::assert_snapshot!(shown(&of.collect::<Vec<_>>(), &all, None, |it| it.to_string()));
+    }
+
+    #[test]
+    fn regions_alone_have_no_column_of_profiles_and_a_rehearsal_no_accounts() {
+        let shown = shown(&[("", "us-east-1", 2), ("", "eu-west-1", 12)], &[], None, |it| it.to_string());
+        let lines = "own\n            eu-west-1  12 numbers\n            us-east-1   2 numbers\n";
+        assert!(shown.contains(lines), "{shown}");
+    }
+}

@@ -330,7 +330,9 @@ impl<'a> Overview<'a> {
         let line = |&(id, numbers): &(ConnectorId, u32)| {
             let name = Some(self.input.rows.connector_name(id)).filter(|name| !name.is_empty());
             let name = name.unwrap_or("(none)").escape_debug();
-            format!("            {name}: {}", HumanCount(numbers.into()))
+            let mut lanes = self.input.rows.lanes().filter(|_| !self.lanes.is_empty());
+            let lane = lanes.nth(self.input.rows.lane(id).index()).map(|lane| format!(" in {lane}"));
+            format!("            {name}: {}{}", HumanCount(numbers.into()), lane.unwrap_or_default())
         };
         let heading = format!("connectors  {}", HumanCount(all.len() as u64));
         let lines = largest::lines(&all, |(_, numbers)| (*numbers).into(), line);

@@ -145,7 +145,7 @@ fn accounts_and_regions_are_listed_and_what_stopped_early_comes_first() {
     let several = Run { lanes: lanes(), ..run() };
     let text = summary(some(), Some(several)).to_string();
     let from = text.find("by account and region").unwrap();
-    insta::assert_snapshot!(text[from..text.find("by connector").unwrap()].trim_end(), @"");
+    insta::assert_snapshot!(text[from..text.find("by connector").unwrap()].trim_end());
     let many = (0..30).map(|n| Lane { name: format!("p{n}"), ..lanes()[0].clone() }).collect();
     let text = summary(some(), Some(Run { lanes: many, ..run() })).to_string();
     assert!(text.contains("\n  … and 20 more accounts and regions, which did not stop early\n"), "{text}");

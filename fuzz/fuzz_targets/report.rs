@@ -4,7 +4,8 @@
 use chime_sweep::input::{Input, InputOptions, Source, Standing, Status};
 use chime_sweep::report::{self, Place, RowResult};
 
-const HEADER: &str = "voice_connector_id,phone_number,status,error_code,error_message,attempts,request_id,completed_at\n";
+const HEADER: &str =
+    "voice_connector_id,phone_number,status,error_code,error_message,attempts,request_id,completed_at\n";
 const STATUS: usize = 2;
 
 libfuzzer_sys::fuzz_target!(|rows: &[u8]| {
@@ -12,8 +13,15 @@ libfuzzer_sys::fuzz_target!(|rows: &[u8]| {
     let source = Source::from_bytes("fuzz.csv", bytes.clone());
     let Ok(input) = Input::read(&source, &InputOptions::default()) else { return };
     let mut written = Vec::new();
-    report::write(Vec::new(), &source, &input, Place::default(), |_| RowResult::NOT_ATTEMPTED, |row| written.push(row.status))
-        .expect("the passes agree");
+    report::write(
+        Vec::new(),
+        &source,
+        &input,
+        Place::default(),
+        |_| RowResult::NOT_ATTEMPTED,
+        |row| written.push(row.status),
+    )
+    .expect("the passes agree");
     let mut other = csv::ReaderBuilder::new().flexible(true).from_reader(&*bytes);
     for ((row, status), record) in input.rows.ids().zip(&written).zip(other.byte_records()) {
         let record = record.expect("bytes can be read");
@@ -23,6 +31,9 @@ libfuzzer_sys::fuzz_target!(|rows: &[u8]| {
         }
         let is_sent = matches!(input.rows.standing(row), Standing::Pending { .. });
         assert!(!(is_sent && word == b"succeeded"), "a row that is done is sent: {record:?}");
-        assert!(word != b"unknown" || *status == Status::Unknown, "a doubt is forgotten: {record:?}, {status}");
+        assert!(
+            word != b"unknown" || *status == Status::Unknown,
+            "a doubt is forgotten: {record:?}, {status}"
+        );
     }
 });

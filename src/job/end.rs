@@ -2,8 +2,6 @@
 //!
 //! Must not send anything to the service, except to verify the report.
 
-use indicatif::HumanCount;
-
 use super::clock::wall_clock;
 use super::failure::{explained, with_note};
 use super::finish;
@@ -115,10 +113,7 @@ impl Run<'_> {
             all_succeeded,
             counted,
             run: Some(summary::Run {
-                target: match service {
-                    Some(service) => service.target.clone(),
-                    None => format!("{} accounts and regions", HumanCount(self.lanes.iter().count() as u64)),
-                },
+                target: self.lanes.target(),
                 region: service.and_then(|service| service.region.clone()),
                 caller: service.and_then(|service| service.caller().cloned()),
                 started_at: worked.started_at,

@@ -17,7 +17,7 @@ use crate::files::{self, Digest};
 use crate::hint::Hinted;
 use crate::input::{Input, LaneId, RowFlags, RowId, Rows, Source, Standing};
 use crate::journal::copy;
-use crate::journal::entry::{Entry, Header, Session};
+use crate::journal::entry::{Entry, Header, LaneTarget, Session};
 use crate::journal::history::{History, Replayed};
 use crate::journal::writer::Journal;
 use crate::plan::Choice;
@@ -124,10 +124,12 @@ impl Existing {
         input: &Input,
         target: String,
         account_id: Option<String>,
+        lanes: Vec<LaneTarget>,
     ) -> anyhow::Result<Self> {
         let digest = input.digest.to_string();
         let action = input.layout.action;
         let mut header = Header::new(digest, input.rows.len(), target, account_id, action);
+        header.lanes = lanes;
         header.shard = input.part.map(|part| part.shard.to_string());
         let path = settings.journal();
         files::check_regular("the journal", &path, "move it away, or name another report with --output")?;
@@ -187,15 +189,7 @@ impl Existing {
                 "use --resume to continue it, or --discard to delete its journal"
             ));
         }
-        let (was, is) = (&history.header.shard, &self.header.shard);
-        if was != is {
-            let [was, is] =
-                [was, is].map(|it| it.as_ref().map_or("all of it".to_owned(), |it| format!("shard {it}")));
-            bail!(Hinted::new(
-                format!("the run recorded in `{own}` takes of its input {was}, but this one would take {is}"),
-                "give the same --shard, or name another report with --output"
-            ));
-        }
+        check_shard(&self.path, &history.header, &self.header)?;
         if !same_input {
             let copy = settings.input_copy();
             let from = if copy.is_file() { format!(" from `{}`", copy.display()) } else { String::new() };
@@ -206,28 +200,9 @@ impl Existing {
                 )
             ));
         }
-        let (old, new) = (&history.header, &self.header);
-        let accounts = old.account_id.as_ref().zip(new.account_id.as_ref());
-        let is_other_account = accounts.is_some_and(|(old, new)| old != new);
-        if old.target != new.target || is_other_account {
-            let parts = |header: &Header| -> Vec<String> {
-                let accounts = header.account_id.as_deref().filter(|_| is_other_account).unwrap_or_default();
-                let accounts = accounts.split("; ").chain(std::iter::repeat(""));
-                let target = header.target.split("; ").zip(accounts);
-                target
-                    .map(|(target, id)| target.to_owned() + &of_account(Some(id).filter(|id| !id.is_empty())))
-                    .collect()
-            };
-            let (was, is) = (parts(old), parts(new));
-            let differs = was.iter().zip(&is).position(|(was, is)| was != is);
-            let at = |parts: &[String]| parts.get(differs?).cloned();
-            let none = || "other accounts or regions".to_owned();
+        if let Some((was, is)) = differing(&history.header, &self.header) {
             bail!(Hinted::new(
-                format!(
-                    "the run recorded in `{own}` used {}, but this one would use {}",
-                    at(&was).unwrap_or_else(none),
-                    at(&is).unwrap_or_else(none)
-                ),
+                format!("the run recorded in `{own}` used {was}, but this one would use {is}"),
                 "use the same account, endpoint and region, or --discard to delete the journal of that run"
             ));
         }
@@ -333,6 +308,15 @@ impl Existing {
     }
 }
 
+/// Checks that the run in the journal `own` takes what this one takes of the input.
+fn check_shard(own: &Path, was: &Header, is: &Header) -> anyhow::Result<()> {
+    let name = |header: &Header| header.shard.as_ref().map_or("no".to_owned(), |shard| format!("`{shard}`"));
+    let (own, was, is) = (own.display(), name(was), name(is));
+    let error = format!("the run recorded in `{own}` is {was} shard of its input, but this one is {is}");
+    anyhow::ensure!(was == is, Hinted::new(error, "give the same --shard, or another --output"));
+    Ok(())
+}
+
 /// Checks, once this process alone has the journal, that no other has begun and ended since the report was looked at. One
 /// that is the input has this `digest`.
 fn check_same((report, existing): &(PathBuf, ExistingReport), digest: &str) -> anyhow::Result<()> {
@@ -389,4 +373,29 @@ pub(super) fn is_complete(history: &History, report: &Path) -> anyhow::Result<bo
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error).with_context(|| format!("cannot access `{}`", report.display())),
     }
+}
+
+/// What two runs use, in words, if it is not the same. An account need not be known.
+fn differing(old: &Header, new: &Header) -> Option<(String, String)> {
+    let of = |header: &Header| -> Vec<LaneTarget> {
+        let Header { target, account_id, lanes, .. } = header.clone();
+        let only = LaneTarget { name: String::new(), target, account_id };
+        if lanes.is_empty() { vec![only] } else { lanes }
+    };
+    let (old, new) = (of(old), of(new));
+    let in_words = |lanes: &[LaneTarget], at: usize, with_account: bool| match lanes.get(at) {
+        None => format!("{} accounts and regions", lanes.len()),
+        Some(LaneTarget { name, target, account_id }) => {
+            let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
+            format!("{name}{target}{}", of_account(account_id.as_deref().filter(|_| with_account)))
+        }
+    };
+    (0..old.len().max(new.len())).find_map(|at| {
+        let accounts = old.get(at).zip(new.get(at));
+        let is_other_account = accounts.is_some_and(|(old, new)| {
+            old.account_id.as_ref().zip(new.account_id.as_ref()).is_some_and(|(old, new)| old != new)
+        });
+        let (was, is) = (in_words(&old, at, is_other_account), in_words(&new, at, is_other_account));
+        (was != is).then_some((was, is))
+    })
 }

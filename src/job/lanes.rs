@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use indicatif::HumanCount;
 use tokio::runtime::Runtime;
 
 use super::beside::beside;
@@ -15,6 +16,7 @@ use crate::aws::credentials::{CredentialSources, Identity};
 use crate::aws::{Accounts, AwsArgs, Environment};
 use crate::hint::Hinted;
 use crate::input::{Input, InputError, LaneId, LaneName, Rows, Standing};
+use crate::journal::entry::LaneTarget;
 use crate::plan::Plan;
 use crate::report::{Place, Places};
 use crate::terminal::lane_overview::LaneOverview;
@@ -176,22 +178,23 @@ impl Lanes {
         called.collect()
     }
 
-    /// Where they are, in words; part of the journal's header.
+    /// Where they are, in words.
     pub(super) fn target(&self) -> String {
         match self.only() {
             Some(service) => service.target.clone(),
-            None => {
-                let target =
-                    |(lane, service): (_, &Service)| format!("{}: {}", self.name(lane), service.target);
-                self.iter().map(target).collect::<Vec<_>>().join("; ")
-            }
+            None => format!("{} accounts and regions", HumanCount(self.iter().count() as u64)),
         }
     }
 
-    /// Their accounts, if all are known; part of the journal's header.
-    pub(super) fn account_ids(&self) -> Option<String> {
-        let known: Option<Vec<_>> = self.iter().map(|(_, service)| service.account_id()).collect();
-        known.filter(|known| !known.is_empty()).map(|known| known.join("; "))
+    /// Each of them for the journal's header, if there are several.
+    pub(super) fn targets(&self) -> Vec<LaneTarget> {
+        let several = self.iter().filter(|_| self.are_named);
+        let target = |(lane, service): (_, &Service)| LaneTarget {
+            name: self.name(lane).to_owned(),
+            target: service.target.clone(),
+            account_id: service.account_id().map(str::to_owned),
+        };
+        several.map(target).collect()
     }
 
     /// Their accounts and regions.

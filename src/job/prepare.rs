@@ -14,6 +14,7 @@ use super::limits;
 use super::reading::Reader;
 use super::record;
 use super::same_target;
+use super::service::Service;
 use super::settings::{JobSettings, Mode};
 use super::status;
 use crate::action::Action;
@@ -129,7 +130,9 @@ impl<'a> Run<'a> {
             let (path, columns, other) = (&settings.input, &settings.columns, Some(settings.other_target));
             same_target::check(report, path, columns, &self.lanes, &self.input.rows, other)?;
         }
-        Existing::look(&settings.report, &self.input, self.lanes.target(), self.lanes.account_ids())
+        let account_id = self.lanes.only().and_then(Service::account_id).map(str::to_owned);
+        let (target, targets) = (self.lanes.target(), self.lanes.targets());
+        Existing::look(&settings.report, &self.input, target, account_id, targets)
     }
 
     /// Looks up where the numbers of the rows that are to be sent are, if that is wanted.

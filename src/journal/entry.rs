@@ -46,12 +46,27 @@ pub struct Header {
     /// The account, if it was known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
+    /// Each account and region, if there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<LaneTarget>,
     /// What is done with the numbers.
     #[serde(default)]
     pub action: Action,
     /// Which shard of the input, if it is not all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<String>,
+}
+
+/// An account and region that a job uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneTarget {
+    /// As the input names it.
+    pub name: String,
+    /// Endpoint and region.
+    pub target: String,
+    /// The account, if it was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
 }
 
 impl Header {

@@ -41,7 +41,7 @@ fn the_reports_of_the_parts_become_one_in_the_inputs_order() {
 
 #[test]
 fn a_report_that_is_there_is_kept_unless_it_may_be_replaced() {
-    let (_service, job) = in_three();
+    let (service, job) = in_three();
     let merge = "merge numbers.csv 0.report.csv 1.report.csv 2.report.csv";
     job.command(merge).exits(3);
     let merged = job.read(REPORT);
@@ -52,7 +52,7 @@ fn a_report_that_is_there_is_kept_unless_it_may_be_replaced() {
     job.command(&format!("{merge} -o other.csv")).exits(3);
     assert_eq!(job.read("other.csv"), merged);
     // Of verified and other reports.
-    let url = _service.url();
+    let url = service.url();
     job.command(&format!("verify 1.report.csv --endpoint-url {url}")).exits(0);
     let ended = job.command(&format!("{merge} --overwrite"));
     let verified: Vec<_> = rows(&job.read(REPORT)).iter().map(|row| row["verified"].clone()).collect();

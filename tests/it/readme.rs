@@ -119,7 +119,13 @@ fn the_files_that_the_readme_names_exist() {
 #[test]
 fn the_versions_checked_against_are_those_that_are_pinned() {
     let pinned = include_str!("../peers/requirements.txt");
-    for (what, package) in [("boto3 ", "boto3=="), ("botocore ", "botocore=="), ("AWS CLI ", "awscli==")] {
+    for (what, package) in [
+        ("boto3 ", "boto3=="),
+        ("botocore ", "botocore=="),
+        ("AWS CLI ", "awscli=="),
+        ("kubernetes-validate ", "kubernetes-validate=="),
+        ("cfn-lint ", "cfn-lint=="),
+    ] {
         let version = pinned.lines().find_map(|line| line.strip_prefix(package)).expect("pinned");
         assert!(README.contains(&format!("{what}{version}")), "{what}{version}");
     }

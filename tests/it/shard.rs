@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::harness::{Job, Service, csv, number, rows, wait_until};
+use super::harness::{Job, Running, Service, csv, number, rows, wait_until};
 
 const REGIONS: [&str; 5] = ["us-east-1", "us-west-2", "eu-west-1", "ap-south-1", "ca-central-1"];
 /// The lanes in which the rows are: the first has four numbers, the second three …
@@ -79,7 +79,7 @@ fn an_array_that_is_killed_and_requeued_is_done_by_one_command() {
         let before = service.requests();
         let mut tasks: Vec<_> = (0..3).map(start).collect();
         wait_until("some requests have arrived", || {
-            service.requests() >= before + 2 + round || tasks.iter_mut().all(|task| task.has_ended())
+            service.requests() >= before + 2 + round || tasks.iter_mut().all(Running::has_ended)
         });
         killed += tasks.into_iter().map(|task| usize::from(task.kill().code.is_none())).sum::<usize>();
     }
@@ -119,11 +119,11 @@ fn the_journal_of_another_shard_is_not_resumed() {
     let running = job.start_sweep("--shard 1/2 --batch-size 1 --concurrency 1 -o out.csv");
     service.wait_for_requests(2);
     running.kill();
-    for (shard, says) in [("--shard 2/2", "would take shard 2/2"), ("", "would take all of it")] {
+    for (shard, says) in [("--shard 2/2", "this one is `2/2`"), ("", "this one is no")] {
         let requests = service.requests();
         for way in ["--resume", "--continue"] {
             let ended = job.sweep(&format!("{shard} {way} -o out.csv"));
-            ended.exits(1).says("takes of its input shard 1/2").says(says);
+            ended.exits(1).says("is `1/2` shard of its input").says(says);
             ended.same("requests", service.requests(), requests);
         }
     }

@@ -162,7 +162,8 @@ impl Trial {
         let input = Input::read(&source, &settings.columns).expect("reads");
         let rows = &input.rows;
         assert_eq!(input.layout.action, self.action);
-        let existing = Existing::look(&settings.report, &input, "a trial".to_owned(), None).expect("looks");
+        let existing =
+            Existing::look(&settings.report, &input, "a trial".to_owned(), None, Vec::new()).expect("looks");
         let start = tokio::time::Instant::now();
         let before = *self.clock.lock().expect("no panic");
         let wire = || Wire {

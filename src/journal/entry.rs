@@ -86,6 +86,7 @@ impl Header {
             rows,
             target,
             account_id,
+            lanes: Vec::new(),
             action,
             shard: None,
         }

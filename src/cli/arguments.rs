@@ -148,8 +148,8 @@ pub struct RunArgs {
     /// succeed; may be repeated
     #[arg(long = "continue", conflicts_with_all = ["resume", "discard", "overwrite"])]
     pub(crate) continues: bool,
-    /// Take only the lanes of shard K of N, or of this task of a Slurm array, an array job of AWS Batch (`auto`), or an
-    /// Indexed Job of Kubernetes (`auto/N`); `merge` puts the reports together
+    /// Take only the accounts and regions of shard K of N, or of this task of a Slurm array, an array job of AWS Batch (`auto`),
+    /// or an Indexed Job of Kubernetes (`auto/N`); `merge` puts the reports together
     #[arg(long, value_name = "K/N|auto", help_heading = "Some of the rows")]
     pub(crate) shard: Option<ShardArg>,
     /// See [`JobArgs`].
@@ -237,8 +237,8 @@ pub struct PlanArgs {
     /// A CSV file with a header, or `-` for standard input; a report is one too
     #[arg(value_name = "INPUT")]
     pub(crate) input: PathBuf,
-    /// Take only the lanes of shard K of N, or of this task of a Slurm array, an array job of AWS Batch (`auto`), or an
-    /// Indexed Job of Kubernetes (`auto/N`); `merge` puts the reports together
+    /// Take only the accounts and regions of shard K of N, or of this task of a Slurm array, an array job of AWS Batch (`auto`),
+    /// or an Indexed Job of Kubernetes (`auto/N`); `merge` puts the reports together
     #[arg(long, value_name = "K/N|auto", help_heading = "Some of the rows")]
     pub(crate) shard: Option<ShardArg>,
     /// Maximum phone numbers per request

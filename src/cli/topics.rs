@@ -136,6 +136,26 @@ Two columns are found by name (case, `_`, `-` and spaces do not matter); the oth
                       --number-column
 The options take a header or a position, from 1. For a file with numbers only, use --connector ID.
 
+Other columns say in which account and region a number is. A run works on all of them at the same time:
+  region              or aws_region; --region-column
+  profile             or aws_profile: a profile of the AWS files; --profile-column
+  account             with --accounts FILE only, and in place of profile: an
+                      account's name or id in that file. Or account_id,
+                      account_name, aws_account; --account-column
+With `none` as the column there is none, whatever the header says. A column called `region` counts only if one of its cells \
+may be an AWS region, such as us-east-1. An empty region is that of --region, else the usual default; an empty profile is \
+that of --profile; without it, the row is `invalid`, as it is with an empty account. Two names of the same account and region \
+are refused: they have one limit. --rate, --headroom and --concurrency are for each account and region. FILE is c7n-org's \
+accounts.yml:
+  accounts:
+  - account_id: '111122223333'
+    name: production
+    role: arn:aws:iam::111122223333:role/phones
+    regions: [us-east-1, us-west-2]
+  - account_id: '444455556666'
+    name: development
+    profile: dev
+
 Fields are separated by `,` `;` `|` or tabs, whichever yields the columns (--delimiter). Quoted fields, all kinds of \
 line ending, a byte order mark, a line `sep=;` and comments (`# text`) are supported. A quote that closes so late that rows \
 are in a cell is an error.

@@ -11,10 +11,10 @@ use super::error::InputError;
 use super::reader::Records;
 use super::source::Source;
 use super::status::text;
-use super::wanted::{ACCOUNT, CONNECTOR, NUMBER, PROFILE, REGION, Wanted};
+use super::wanted::{ACCOUNT, CONNECTOR, NUMBER, PROFILE, REGION, Wanted, folded, visible};
 use crate::action::Action;
 use crate::number::{NumberError, PhoneNumber};
-use crate::text::{escaped, is_invisible};
+use crate::text::escaped;
 
 /// The user's options for an input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -210,7 +210,7 @@ impl<'a> Header<'a> {
 
     /// Whether a column called `region` has what may be meant as an AWS region in its first rows.
     fn looks_for_regions(&self, source: &Source) -> bool {
-        let columns = self.positions(|header| REGION.headers.contains(&folded(header).as_str()));
+        let columns = self.called_region();
         let Ok(mut records) = Records::open(source, self.dialect) else { return false };
         let is_like_one = |cell: &[u8]| cell.contains(&b'-') && cell.iter().any(u8::is_ascii_digit);
         !columns.is_empty()
@@ -218,6 +218,15 @@ impl<'a> Header<'a> {
                 let record = records.next().ok().flatten(); // what is wrong with it, the reader of rows will say
                 record.is_some_and(|it| columns.iter().filter_map(|at| it.fields.get(*at)).any(is_like_one))
             })
+    }
+
+    fn called_region(&self) -> Vec<usize> {
+        self.positions(|header| REGION.headers.contains(&folded(header).as_str()))
+    }
+
+    /// The columns that are called `region`, but are about something else.
+    pub(super) fn other_regions(&self) -> Vec<usize> {
+        if self.has_regions { Vec::new() } else { self.called_region() }
     }
 
     fn unclear(name: &str, unclear: Unclear) -> InputError {
@@ -380,15 +389,4 @@ impl<'a> Header<'a> {
     fn listed(&self) -> String {
         (0..self.fields.len()).map(|column| self.shown(column)).collect::<Vec<_>>().join(", ")
     }
-}
-
-/// `Voice_Connector-ID` and `voiceConnectorId` are the same header.
-fn folded(header: &str) -> String {
-    let means_nothing = |c: char| matches!(c, '_' | '-') || c.is_whitespace();
-    visible(header).chars().filter(|c| !means_nothing(*c)).flat_map(char::to_lowercase).collect()
-}
-
-/// A header without marks that are not displayed, such as a second byte order mark.
-fn visible(header: &str) -> String {
-    header.chars().filter(|c| !is_invisible(*c)).collect::<String>().trim().trim_matches('"').to_owned()
 }

@@ -24,6 +24,8 @@ pub struct Notes {
     pub number_column: String,
     /// Other columns that are full of numbers.
     pub other_columns: Vec<String>,
+    /// Columns that are called `region`, but have no AWS region.
+    pub other_regions: Vec<String>,
     /// Rows that have a cell of several lines.
     pub multiline: u64,
     /// Numbers that have fewer than 7 digits.
@@ -46,17 +48,29 @@ struct Other {
     /// Whether its header is about phones: then a number needs no `+` to count.
     is_about_phones: bool,
     numbers: u32,
+    /// Whether it is called `region`, but has no AWS region; and whether it has anything.
+    is_other_region: bool,
+    has_text: bool,
 }
 
 impl NoteTaker {
     pub(super) fn new(header: &Header<'_>, layout: &Layout) -> Self {
         let connector = layout.connector.column();
         let is_chosen = |at: usize| at == layout.number || connector == Some(at);
+        let other_regions = header.other_regions();
+        let is_other_region = |at: usize| other_regions.contains(&at) && layout.lane.region != Some(at);
         let others = header.own_columns().into_iter().filter(|at| !is_chosen(*at)).map(|at| {
             let (header, lower) = (header.shown(at), header.shown(at).to_lowercase());
             let is_about_phones =
                 ["phone", "number", "tel", "mobile", "e164"].iter().any(|word| lower.contains(word));
-            Other { at, header, is_about_phones, numbers: 0 }
+            Other {
+                at,
+                header,
+                is_about_phones,
+                numbers: 0,
+                is_other_region: is_other_region(at),
+                has_text: false,
+            }
         });
         let notes = Notes {
             connector_column: connector.map(|column| header.shown(column)),
@@ -79,6 +93,7 @@ impl NoteTaker {
             self.rows += 1;
             for other in &mut self.others {
                 let cell = cell(other.at);
+                other.has_text |= !cell.is_empty();
                 let looks_right = other.is_about_phones || has_plus(cell);
                 let found =
                     PhoneNumber::parse(cell).ok().filter(|found| looks_right && found.digits() >= WHOLE);
@@ -88,11 +103,14 @@ impl NoteTaker {
     }
 
     pub(super) fn finish(self) -> Notes {
-        let full = self
-            .others
-            .into_iter()
-            .filter(|other| other.numbers > 0 && other.numbers >= self.rows.div_ceil(2));
-        Notes { other_columns: full.map(|other| other.header).collect(), ..self.notes }
+        let headers = |is_meant: &dyn Fn(&Other) -> bool| {
+            let meant = self.others.iter().filter(|other| is_meant(other));
+            meant.map(|other| other.header.clone()).collect()
+        };
+        let is_full = |other: &Other| other.numbers > 0 && other.numbers >= self.rows.div_ceil(2);
+        let other_columns = headers(&is_full);
+        let other_regions = headers(&|other| other.is_other_region && other.has_text);
+        Notes { other_columns, other_regions, ..self.notes }
     }
 }
 
@@ -108,11 +126,14 @@ impl Notes {
         let other = other_columns.iter().map(|column| {
             format!("column {column} is full of numbers, too: --number-column chooses it instead of {number_column}")
         });
+        let regions = self.other_regions.iter().map(|column| {
+            format!("column {column} is not used: nothing in it looks like an AWS region, such as us-east-1")
+        });
         let short = Some(short).filter(|count| **count > 0);
         let short = short.map(|count| format!("{} fewer than 7 digits", numbers(count)));
         let without_plus = Some(without_plus).filter(|count| **count > 0).map(|count| {
             format!("{} 10 digits and no `+`: the first digits are taken for a country code", numbers(count))
         });
-        other.chain(short).chain(without_plus).collect()
+        other.chain(regions).chain(short).chain(without_plus).collect()
     }
 }

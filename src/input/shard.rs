@@ -91,8 +91,9 @@ fn in_short<S: serde::Serializer>(shard: &Shard, to: S) -> Result<S::Ok, S::Erro
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { shard: Shard { number, count }, lanes, of_lanes, rows } = *self;
-        let (of_lanes, rows) = (counted(of_lanes as u64, "lane"), counted(rows, "row"));
-        write!(f, "{number} of {count}: {lanes} of {of_lanes}, {rows}")
+        let (are, rows) =
+            (if of_lanes == 1 { "account and region" } else { "accounts and regions" }, counted(rows, "row"));
+        write!(f, "{number} of {count}: {lanes} of {of_lanes} {are}, {rows}")
     }
 }
 

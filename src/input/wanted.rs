@@ -2,6 +2,8 @@
 //!
 //! Must not read a header.
 
+use crate::text::is_invisible;
+
 /// A column that is looked for.
 pub(super) struct Wanted {
     pub(super) what: &'static str,
@@ -44,3 +46,14 @@ pub(super) const ACCOUNT: Wanted = Wanted {
     headers: &["account", "awsaccount", "accountid", "awsaccountid", "accountname"],
     others: &[],
 };
+
+/// `Voice_Connector-ID` and `voiceConnectorId` are the same header.
+pub(super) fn folded(header: &str) -> String {
+    let means_nothing = |c: char| matches!(c, '_' | '-') || c.is_whitespace();
+    visible(header).chars().filter(|c| !means_nothing(*c)).flat_map(char::to_lowercase).collect()
+}
+
+/// A header without marks that are not displayed, such as a second byte order mark.
+pub(super) fn visible(header: &str) -> String {
+    header.chars().filter(|c| !is_invisible(*c)).collect::<String>().trim().trim_matches('"').to_owned()
+}

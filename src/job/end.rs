@@ -133,6 +133,7 @@ impl Run<'_> {
     fn lanes_of_summary(&self, worked: &Worked, ends: &[PoolEnd]) -> Vec<summary::Lane> {
         let lanes = self.lanes.iter().filter_map(|(lane, service)| {
             let (tally, end) = (worked.tally.lanes.get(lane.index())?, ends.get(lane.index())?);
+            let stop = end.stop.as_ref().filter(|_| tally.settled() < tally.rows);
             Some(summary::Lane {
                 name: self.lanes.name(lane).to_owned(),
                 account_id: service.account_id().map(str::to_owned),
@@ -146,8 +147,8 @@ impl Run<'_> {
                 throttled: tally.throttled,
                 rate_found: end.rate_found,
                 elapsed: tally.lasted(),
-                stopped: end.stop.as_ref().map(|stop| stop.reason),
-                last_error: end.stop.as_ref().and_then(|stop| Some(stop.cause.as_ref()?.text.clone())),
+                stopped: stop.map(|stop| stop.reason),
+                last_error: stop.and_then(|stop| Some(stop.cause.as_ref()?.text.clone())),
             })
         });
         lanes.collect()

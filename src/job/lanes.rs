@@ -172,14 +172,12 @@ impl Lanes {
     }
 
     /// How many of the numbers of a plan are in each, for the user's consent; empty for the only one.
-    pub(super) fn overview(&self, plan: &Plan, rows: &Rows) -> Vec<LaneOverview<'_>> {
-        let numbers = plan.numbers_of_lanes(rows);
-        let lanes = self.iter().filter(|_| self.are_named).map(|(lane, service)| LaneOverview {
-            name: self.name(lane).to_owned(),
-            identity: service.identity.as_ref(),
-            numbers: numbers.get(lane.index()).copied().unwrap_or_default(),
+    pub(super) fn overview<'a>(&'a self, plan: &Plan, rows: &'a Rows) -> Vec<LaneOverview<'a>> {
+        let all = if self.are_named { LaneOverview::all(plan, rows) } else { Vec::new() };
+        let called = all.into_iter().zip(&self.services).filter_map(|(lane, service)| {
+            Some(LaneOverview { identity: service.as_ref()?.identity.as_ref(), ..lane })
         });
-        lanes.collect()
+        called.collect()
     }
 
     /// Where they are, in words.

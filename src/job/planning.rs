@@ -50,7 +50,9 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
     } else if has_lanes {
         let input = read()?;
         let identities = runtime.block_on(lanes::planned(&service_settings, &aws, &input, env))?;
-        (input, Asked::Identities(identities))
+        // A single one is shown as if the rows did not name it.
+        let asked = <[Identity; 1]>::try_from(identities);
+        (input, asked.map_or_else(Asked::Identities, |[only]| Asked::Identity(only)))
     } else {
         let (input, identity) = beside(read, || runtime.block_on(Identity::planned(&aws, env)));
         (input?, Asked::Identity(identity))
@@ -69,19 +71,20 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
     let is_sent = |row| is_chosen(row) && !check.as_ref().is_some_and(|check| check.settles(row));
     let plan = Plan::new(&input.rows, is_sent, args.batch_size);
     let identity = asked.identity();
+    let cache = RateCache::of(env);
+    let found = |identity: &Identity| cache.as_ref()?.get(identity.rates.as_ref()?, wall_clock());
     let overview = Overview {
         identity,
         target: asked.services().and_then(|lanes| Some(&*lanes.only()?.target)),
-        lanes: asked.lanes(&plan, &input.rows),
+        lanes: asked.lanes(&plan, &input.rows, &found),
         shows_all,
         left_out: selection.counts(|_| true),
         check: check.as_ref(),
         ..Overview::of(&args.input, &source, &input, &plan)
     };
-    let found = || RateCache::of(env)?.get(identity?.rates.as_ref()?, wall_clock());
     let expected = match rate {
         Rate::Fixed(rate) => Expected::Typed(rate),
-        Rate::Auto => found().map_or(Expected::Assumed, Expected::Found),
+        Rate::Auto => identity.and_then(found).map_or(Expected::Assumed, Expected::Found),
     };
     match args.json {
         true => print(&serde_json::to_string_pretty(&overview.json(expected))?)?,
@@ -123,19 +126,23 @@ impl Asked {
         }
     }
 
-    fn lanes<'a>(&'a self, plan: &Plan, rows: &'a Rows) -> Vec<LaneOverview<'a>> {
-        match self {
+    /// `found`: the rate that an earlier run has found.
+    fn lanes<'a>(
+        &'a self,
+        plan: &Plan,
+        rows: &'a Rows,
+        found: &impl Fn(&Identity) -> Option<f64>,
+    ) -> Vec<LaneOverview<'a>> {
+        let mut lanes = match self {
             Self::Services(lanes) => lanes.overview(plan, rows),
             Self::Identity(_) => Vec::new(),
             Self::Identities(identities) => {
-                let lanes = rows.lanes().zip(identities).zip(plan.numbers_of_lanes(rows));
-                let lanes = lanes.map(|((name, identity), numbers)| LaneOverview {
-                    name: name.to_string(),
-                    identity: Some(identity),
-                    numbers,
-                });
+                let lanes = LaneOverview::all(plan, rows).into_iter().zip(identities);
+                let lanes = lanes.map(|(lane, identity)| LaneOverview { identity: Some(identity), ..lane });
                 lanes.filter(|lane| lane.numbers > 0).collect()
             }
-        }
+        };
+        lanes.iter_mut().for_each(|lane| lane.found = lane.identity.and_then(found));
+        lanes
     }
 }

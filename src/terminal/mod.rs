@@ -11,6 +11,7 @@ mod record;
 mod log_file;
 mod screen;
 pub(crate) mod expected;
+mod largest;
 pub(crate) mod lane_overview;
 pub(crate) mod overview;
 pub(crate) mod status;

@@ -11,13 +11,14 @@ use indicatif::HumanCount;
 use jiff::ZonedDateTime;
 use serde_json::json;
 
+use super::largest;
 use crate::action::Action;
 use crate::aws::credentials::Identity;
 use crate::input::{ConnectorId, EXAMPLES, Input, InvalidRow, RowId, Source, Standing, is_like_those_of_aws};
 use crate::inventory::Check;
 use crate::plan::{LeftOut, Plan};
 use crate::terminal::expected::Expected;
-use crate::terminal::lane_overview::LaneOverview;
+use crate::terminal::lane_overview::{self, LaneOverview};
 use crate::text::{counted, span};
 
 /// What would be sent, and what would not.
@@ -54,9 +55,6 @@ pub(crate) struct Overview<'a> {
     /// Whether the details are all, and not only examples.
     pub(crate) shows_all: bool,
 }
-
-/// The maximum number of connectors named: if there are more, half are the largest and half the smallest.
-const NAMED: usize = 12;
 
 impl<'a> Overview<'a> {
     /// The overview of the file at `path`, for a run of which only the plan is known.
@@ -144,29 +142,37 @@ impl<'a> Overview<'a> {
     }
 
     fn time(&self, expected: Expected) -> String {
-        let (requests, per_second) = (self.plan.batch_count(), expected.rate());
-        if requests == 0 {
+        if self.plan.batch_count() == 0 {
             return "time        none; there is nothing to send".to_owned();
         }
-        let time = Duration::try_from_secs_f64(self.seconds(per_second)).unwrap_or(Duration::MAX);
+        let (seconds, expected, lane) = self.seconds(expected);
+        let time = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         let time = span(time.max(Duration::from_secs(1))); // nothing takes 0 s
-        match expected {
-            Expected::Typed(rate) => format!("time        about {time} at {rate} requests per second"),
+        let rate = match expected {
+            Expected::Typed(rate) => format!("{rate} requests per second"),
             Expected::Found(rate) => {
-                format!(
-                    "time        about {time} at {rate:.1} requests per second, the limit that an earlier run found"
-                )
+                format!("{rate:.1} requests per second, the limit that an earlier run found")
             }
             Expected::Assumed => format!(
-                "time        about {time} at {per_second} requests per second (assumed, because AWS publishes no \
-                 limit; use --rate N to change it)"
+                "{} requests per second (assumed, because AWS publishes no limit; use --rate N to change it)",
+                expected.rate()
             ),
-        }
+        };
+        let longest =
+            lane.map(|lane| format!("; {} takes longest, and the others run at the same time", lane.name));
+        format!("time        about {time} at {rate}{}", longest.unwrap_or_default())
     }
 
+    /// How long it takes, at which rate: if there are several accounts and regions, that of the one that takes longest.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    fn seconds(&self, per_second: f64) -> f64 {
-        self.plan.batch_count() as f64 / per_second
+    fn seconds(&self, expected: Expected) -> (f64, Expected, Option<&LaneOverview<'a>>) {
+        let of = |requests: u64, expected: Expected| requests as f64 / expected.rate();
+        let lanes = self.lanes.iter().map(|lane| {
+            let expected = lane.expected(expected);
+            (of(lane.requests, expected), expected, Some(lane))
+        });
+        let all = || (of(self.plan.batch_count() as u64, expected), expected, None);
+        lanes.max_by(|one, other| one.0.total_cmp(&other.0)).unwrap_or_else(all)
     }
 
     fn lines(&self) -> Vec<String> {
@@ -191,8 +197,9 @@ impl<'a> Overview<'a> {
             None => identity.to_string(),
         }));
         if !self.lanes.is_empty() {
-            lines.push(format!("accounts    {}, each in a region", HumanCount(self.lanes.len() as u64)));
-            lines.extend(self.lanes.iter().map(LaneOverview::line));
+            let count = HumanCount(self.lanes.len() as u64);
+            lines.push(format!("accounts    {count} accounts and regions, each with a limit of its own"));
+            lines.extend(lane_overview::lines(&self.lanes));
         }
         lines.extend(self.forgets.iter().map(|forgets| format!("to forget   {forgets}")));
         let requests = counted(self.plan.batch_count() as u64, "request");
@@ -279,6 +286,7 @@ impl<'a> Overview<'a> {
             "shard": self.input.part,
             "account_id": caller.map(|caller| &caller.account_id),
             "arn": caller.map(|caller| &caller.arn),
+            "lanes": self.lanes.iter().map(LaneOverview::json).collect::<Vec<_>>(),
             "rows": rows.len(),
             "connector_column": notes.connector_column.as_deref().map(|column| column.trim_matches('`')),
             "number_column": notes.number_column.trim_matches('`'),
@@ -299,7 +307,7 @@ impl<'a> Overview<'a> {
             "duplicate_rows": rows.duplicates().map(pair).collect::<Vec<_>>(),
             "shared_numbers": shared.map(pair).collect::<Vec<_>>(),
             "warnings": notes.warnings().into_iter().chain(self.foreign_connectors()).collect::<Vec<_>>(),
-            "estimated_seconds": self.seconds(expected.rate()),
+            "estimated_seconds": self.seconds(expected).0,
         })
     }
 
@@ -315,29 +323,20 @@ impl<'a> Overview<'a> {
         })
     }
 
-    /// The connectors and their counts of numbers: all of them if they are few, otherwise the largest and the smallest.
-    /// A connector that is listed by mistake is most often a small one.
+    /// The connectors and their counts of numbers.
     fn connectors(&self) -> Vec<String> {
         let mut all: Vec<_> = self.plan.connectors().collect();
         all.sort_by_key(|(_, numbers)| Reverse(*numbers));
         let line = |&(id, numbers): &(ConnectorId, u32)| {
             let name = Some(self.input.rows.connector_name(id)).filter(|name| !name.is_empty());
             let name = name.unwrap_or("(none)").escape_debug();
-            format!("            {name}: {}", HumanCount(numbers.into()))
+            let mut lanes = self.input.rows.lanes().filter(|_| !self.lanes.is_empty());
+            let lane = lanes.nth(self.input.rows.lane(id).index()).map(|lane| format!(" in {lane}"));
+            format!("            {name}: {}{}", HumanCount(numbers.into()), lane.unwrap_or_default())
         };
-        let mut lines = vec![format!("connectors  {}", HumanCount(all.len() as u64))];
-        let ends = if all.len() > NAMED { NAMED / 2 } else { all.len() };
-        let (largest, rest) = all.split_at(ends);
-        let (middle, smallest) = rest.split_at(rest.len().saturating_sub(NAMED / 2));
-        lines.extend(largest.iter().map(line));
-        if let [(_, most), .., (_, fewest)] | [(_, most @ fewest)] = middle {
-            let range = [fewest, most].map(|numbers| HumanCount((*numbers).into()).to_string());
-            let range = if fewest < most { range.join(" to ") } else { range[0].clone() };
-            lines
-                .push(format!("            … {} more, each with {range} …", HumanCount(middle.len() as u64)));
-        }
-        lines.extend(smallest.iter().map(line));
-        lines
+        let heading = format!("connectors  {}", HumanCount(all.len() as u64));
+        let lines = largest::lines(&all, |(_, numbers)| (*numbers).into(), line);
+        [heading].into_iter().chain(lines).collect()
     }
 }
 

@@ -44,6 +44,20 @@ struct Progress<'a> {
     /// Only of a command that lists numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     numbers_listed: Option<u64>,
+    /// Of each account and region, if there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lanes: Vec<Lane<'a>>,
+}
+
+#[derive(Serialize)]
+struct Lane<'a> {
+    name: &'a str,
+    state: State,
+    rows: u64,
+    settled: u64,
+    failed: u64,
+    unknown: u64,
+    limit_per_second: Option<f64>,
 }
 
 /// A line without its line ending. Text and numbers always serialize.
@@ -51,8 +65,23 @@ pub(super) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
+fn tenths(rate: f64) -> f64 {
+    (rate * 10.0).round() / 10.0
+}
+
+fn lane(tally: &Tally) -> Lane<'_> {
+    Lane {
+        name: &tally.name,
+        state: state_word(tally),
+        rows: tally.rows,
+        settled: tally.settled(),
+        failed: tally.failed,
+        unknown: tally.unknown,
+        limit_per_second: tally.limit.map(tenths),
+    }
+}
+
 pub(super) fn progress(tally: &Tally, clock: &Clock) -> String {
-    let tenths = |rate: f64| (rate * 10.0).round() / 10.0;
     json(&Progress {
         timestamp: clock.wall.timestamp(),
         level: "INFO",
@@ -72,5 +101,6 @@ pub(super) fn progress(tally: &Tally, clock: &Clock) -> String {
         limit_per_second: tally.limit.map(tenths),
         seconds_left: tally.remaining(clock.now).map(|left| left.as_secs()),
         numbers_listed: tally.listed.map(|(_, numbers)| numbers),
+        lanes: tally.lanes.iter().filter(|lane| lane.rows > 0).map(lane).collect(),
     })
 }

@@ -1,3 +1,5 @@
+mod lanes;
+
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;

@@ -19,41 +19,50 @@ const BETWEEN: &str = " · ";
 /// How many error codes are named; the rest are counted.
 const CODES: usize = 3;
 
+/// How many accounts and regions that are held up are named on one line.
+const HELD: usize = 3;
+
 /// The lines below the bar: how far the run is, how fast, and what holds it back; then its accounts and regions. There are
-/// no more lines than fit into `height`, and none is wider than `width`.
+/// no more lines of these than fit into `height`, and none is wider than `width`.
 pub(super) fn lines(tally: &Tally, clock: &Clock, width: usize, height: usize) -> Vec<String> {
     let mut lines = fit(&counts(tally), width);
     lines.extend(fit(&pace(tally, clock), width));
-    let state = states::state(tally, clock).filter(|_| tally.lanes.is_empty() || tally.stopping.is_some());
-    lines.extend(state.iter().flat_map(|state| wrap(state, width)));
-    let room = height.saturating_sub(lines.len());
-    lines.extend(lanes(tally, clock, room).iter().map(|line| truncated(line, width)));
+    if tally.lanes.is_empty() || tally.stopping.is_some() {
+        lines.extend(states::state(tally, clock).iter().flat_map(|state| wrap(state, width)));
+    } else {
+        let room = height.saturating_sub(lines.len());
+        lines.extend(lanes(tally, clock, room).iter().map(|line| truncated(line, width)));
+    }
     lines
 }
 
-/// At most so many lanes, a line each: first those that are held up, then those that have most to do.
+/// At most so many accounts and regions, a line each: first those that are held up, then those that have most to do.
 fn lanes(tally: &Tally, clock: &Clock, room: usize) -> Vec<String> {
-    let is_at_work = |lane: &&Tally| lane.settled() < lane.rows;
-    let mut at_work: Vec<_> = tally.lanes.iter().filter(is_at_work).collect();
+    let mut at_work: Vec<_> = tally.lanes.iter().filter(|lane| lane.settled() < lane.rows).collect();
     at_work.sort_by_key(|lane| (states::state(lane, clock).is_none(), Reverse(lane.rows - lane.settled())));
     let shown = if at_work.len() > room { room.saturating_sub(1) } else { room };
     let mut lines: Vec<_> = at_work.iter().take(shown).map(|lane| lane_line(lane, clock)).collect();
-    let rest = at_work.len().saturating_sub(shown);
-    lines.extend(
-        (rest > 0 && room > 0)
-            .then(|| format!("… and {} more accounts and regions", HumanCount(rest as u64))),
-    );
+    let rest = at_work.len().saturating_sub(shown) as u64;
+    lines.extend(Some(more(rest)).filter(|_| rest > 0 && room > 0));
     lines
 }
 
+fn more(count: u64) -> String {
+    match count {
+        1 => "… and 1 more account and region".to_owned(),
+        count => format!("… and {} more accounts and regions", HumanCount(count)),
+    }
+}
+
+/// What holds it up comes first: the end of a line may not fit.
 fn lane_line(lane: &Tally, clock: &Clock) -> String {
-    let counts = format!("{}: {} of {}", lane.name, HumanCount(lane.settled()), HumanCount(lane.rows));
+    let counts = format!("{} of {}", HumanCount(lane.settled()), HumanCount(lane.rows));
     let failed = lane.failed + lane.unknown;
     let failed = (failed > 0).then(|| format!("{} failed", HumanCount(failed)));
     let state = states::state(lane, clock);
     let pace = state.is_none().then(|| format!("{:.1} requests/s", lane.request_rate(clock.now)));
-    let end = states::end(lane, clock);
-    [Some(counts), failed, pace, end, state].into_iter().flatten().collect::<Vec<_>>().join(BETWEEN)
+    let parts = [state, Some(counts), failed, pace, states::end(lane, clock)];
+    format!("{}: {}", lane.name, parts.into_iter().flatten().collect::<Vec<_>>().join(BETWEEN))
 }
 
 fn truncated(text: &str, width: usize) -> String {
@@ -62,14 +71,23 @@ fn truncated(text: &str, width: usize) -> String {
 
 /// Everything on one line, for output that is not a terminal.
 pub(super) fn line(tally: &Tally, clock: &Clock) -> String {
-    let held = tally.lanes.iter().filter(|lane| lane.settled() < lane.rows);
-    let held = held.filter_map(|lane| Some(format!("{} {}", lane.name, states::state(lane, clock)?)));
-    let state = match tally.lanes.is_empty() {
+    let state = match tally.lanes.is_empty() || tally.stopping.is_some() {
         true => states::state(tally, clock).into_iter().collect(),
-        false => held.collect(),
+        false => held(tally, clock),
     };
     let parts = [counts(tally), pace(tally, clock), state];
     parts.concat().join(BETWEEN)
+}
+
+/// The accounts and regions that are held up: the first of them, and the count of the others.
+fn held(tally: &Tally, clock: &Clock) -> Vec<String> {
+    let at_work = tally.lanes.iter().filter(|lane| lane.settled() < lane.rows);
+    let mut held: Vec<_> =
+        at_work.filter_map(|lane| Some(format!("{}: {}", lane.name, states::state(lane, clock)?))).collect();
+    let rest = held.len().saturating_sub(HELD) as u64;
+    held.truncate(HELD);
+    held.extend((rest > 0).then(|| format!("{} held up", more(rest))));
+    held
 }
 
 fn counts(tally: &Tally) -> Vec<String> {

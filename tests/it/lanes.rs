@@ -141,7 +141,7 @@ fn numbers_are_looked_up_verified_and_put_back_where_they_were() {
     let service = Service::playing(&format!("{}{}", of_connector(0), of_connector(1)));
     let job = Job::on(&service, in_regions(3, 90));
     let plan = job.command(&format!("plan numbers.csv --check --endpoint-url {}", service.url()));
-    plan.exits(0).prints("found       90 on their connector").prints(&format!("{}: 30", region(1)));
+    plan.exits(0).prints("found       90 on their connector").prints(&format!("{}  30 numbers", region(1)));
     job.sweep("--check --verify --batch-size 7").exits(0).says("verified: 90 off");
     let rows = true_rows(&job, &service, REPORT);
     assert!(

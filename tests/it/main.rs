@@ -29,6 +29,7 @@ mod memory;
 #[cfg(unix)]
 mod merge;
 mod odd_inputs;
+mod profiles;
 mod readme;
 #[cfg(unix)]
 mod release;

@@ -104,11 +104,11 @@ fn a_shard_without_rows_has_a_report_of_none() {
     let service = Service::playing("");
     let job = Job::on(&service, csv(3)).env("JOB_COMPLETION_INDEX", "1");
     let ended = job.sweep("--shard auto/2");
-    ended.exits(0).says("shard       2 of 2: 0 of 1 lane, 0 rows");
+    ended.exits(0).says("shard       2 of 2: 0 of 1 account and region, 0 rows");
     let report = shard_report(2, 2);
     ended.same("lines", job.read(&report).lines().count(), 1).same("requests", service.requests(), 0);
     job.sweep("--shard auto/2 --continue").exits(0);
-    job.sweep("--shard 1/2").exits(0).says("1 of 2: 1 of 1 lane, 3 rows");
+    job.sweep("--shard 1/2").exits(0).says("1 of 2: 1 of 1 account and region, 3 rows");
     job.command(&format!("merge numbers.csv {report} {}", shard_report(1, 2))).exits(0);
 }
 
@@ -146,9 +146,14 @@ fn the_journal_of_another_shard_is_not_resumed() {
 fn the_plan_says_what_a_shard_takes() {
     let job = Job::new(in_lanes()).env("AWS_BATCH_JOB_ARRAY_INDEX", "1").env("AWS_BATCH_JOB_ARRAY_SIZE", "2");
     // Four, three, three, one and one: 1 4 5 and 2 3.
-    job.command("plan numbers.csv --shard 1/2").exits(3).prints("shard       1 of 2: 3 of 5 lanes, 9 rows");
+    job.command("plan numbers.csv --shard 1/2")
+        .exits(3)
+        .prints("shard       1 of 2: 3 of 5 accounts and regions, 9 rows");
     let ended = job.command("plan numbers.csv --shard auto");
-    ended.exits(0).prints("shard       2 of 2: 2 of 5 lanes, 6 rows").prints("to remove   6 numbers");
+    ended
+        .exits(0)
+        .prints("shard       2 of 2: 2 of 5 accounts and regions, 6 rows")
+        .prints("to remove   6 numbers");
     ended.check(!ended.stdout.contains("invalid"), "it has no invalid row");
     let plan: serde_json::Value =
         serde_json::from_str(&job.command("plan numbers.csv --shard auto --json").stdout).expect("JSON");

@@ -29,6 +29,8 @@ pub(crate) struct Identity {
     pub credentials: String,
     /// The region, and where it comes from; or why there is none.
     pub region: String,
+    /// The region alone, if there is one.
+    pub region_name: Option<String>,
     /// Where requests would go; or why that is unknown.
     pub endpoint: String,
 }
@@ -46,11 +48,11 @@ impl Identity {
         let id = Some(credentials.access_key_id());
         let origin = credentials.get_property::<Origin>();
         let origin = origin.map_or_else(String::new, |origin| origin.describe(id));
-        let (region, endpoint) = place(settings);
+        let (region, region_name, endpoint) = place(settings);
         let caller = caller(settings, transports, credentials.clone()).await;
         let owner = caller.as_ref().map_or(credentials.access_key_id(), |caller| &caller.account_id);
         let rates = Some(RateKey::new(&settings.endpoint, owner));
-        Self { caller, rates, credentials: origin, region, endpoint }
+        Self { caller, rates, credentials: origin, region, region_name, endpoint }
     }
 
     /// Of the credentials that a run would load. Cannot fail: it says what is missing.
@@ -89,15 +91,15 @@ impl Identity {
             Err(CredentialsError::NotFound { .. }) => none.to_owned(),
             Err(error) => error.with_hint(),
         };
-        let (region, endpoint) = match settings {
+        let (region, region_name, endpoint) = match settings {
             Ok(settings) => place(&settings),
             Err(AwsSettingsError::NoRegion { .. }) => {
                 let none = "none is configured; a run needs --region, `AWS_REGION` or a profile with one";
-                (none.to_owned(), "the region's".to_owned())
+                (none.to_owned(), None, "the region's".to_owned())
             }
-            Err(error) => ("unknown".to_owned(), error.with_hint()),
+            Err(error) => ("unknown".to_owned(), None, error.with_hint()),
         };
-        Self { caller: Err(why), rates: None, credentials, region, endpoint }
+        Self { caller: Err(why), rates: None, credentials, region, region_name, endpoint }
     }
 
     /// Refuses any account but the expected one.
@@ -142,9 +144,9 @@ impl Identity {
     }
 }
 
-fn place(settings: &AwsSettings) -> (String, String) {
-    let region = format!("{} ({})", settings.endpoint.region(), settings.region_from);
-    (region, settings.endpoint.to_string())
+fn place(settings: &AwsSettings) -> (String, Option<String>, String) {
+    let name = settings.endpoint.region().to_string();
+    (format!("{name} ({})", settings.region_from), Some(name), settings.endpoint.to_string())
 }
 
 impl fmt::Display for Identity {

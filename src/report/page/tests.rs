@@ -7,11 +7,15 @@ use super::view::Page;
 use crate::action::Action;
 use crate::input::{InputOptions, Source};
 use crate::report;
-use crate::report::summary::{Counted, Summary, VERSION};
+use crate::report::summary::{Counted, Lane, Run, Summary, VERSION};
 
 const SIX: &str = "status,error_code,error_message,attempts,request_id,completed_at";
 
 fn page(rows: &str, full_numbers: bool) -> String {
+    page_of_run(rows, full_numbers, None)
+}
+
+fn page_of_run(rows: &str, full_numbers: bool, run: Option<Run>) -> String {
     let csv = format!("voice_connector_id,phone_number,note,{SIX}\n{rows}");
     let (mut counted, mut gathered) = (Counted::default(), Gathered::new(full_numbers));
     let source = Source::from_bytes("n.report.csv", csv.into());
@@ -28,7 +32,7 @@ fn page(rows: &str, full_numbers: bool) -> String {
         all_succeeded: counted.all_succeeded(),
         next_command: None,
         counted,
-        run: None,
+        run,
     };
     Page::of(&summary, &gathered).render().unwrap()
 }
@@ -90,6 +94,45 @@ fn a_cut_table_says_so_and_keeps_rows_with_problems() {
     assert!(html.contains("the first 5,000 of 5,101 rows"), "it does not say so");
     assert!(html.contains("<b>Rare</b>"), "what failed is not among them");
     assert!(!page("vc,+10,x,failed,X,,1,r,\n", false).contains("class=\"cut\""));
+}
+
+/// A run in accounts and regions with these names, of which the last stopped early.
+fn run_in(names: &[&str]) -> Run {
+    let lane = |name: &&str| {
+        serde_json::json!({
+            "name": name, "account_id": "111122223333", "region": "eu-west-1", "target": "x", "rows": 20_000,
+            "succeeded": 12_345, "failed": 6, "unknown": 7, "requests": 402, "throttled": 9, "rate_found": 12.25,
+            "elapsed_seconds": 9.0, "stopped": null, "last_error": null,
+        })
+    };
+    let mut lanes: Vec<Lane> = names.iter().map(|name| serde_json::from_value(lane(name)).unwrap()).collect();
+    if let Some(last) = lanes.last_mut() {
+        last.stopped = Some(crate::event::StopReason::Credentials);
+        last.last_error = Some("ExpiredToken: <it> has expired".into());
+    }
+    let run = serde_json::json!({
+        "target": "chime.test", "started_at": "2026-11-24T01:11:00Z", "elapsed_seconds": 9.0, "stopped": null,
+        "requests": 1, "throttled": 0, "rate_found": null,
+    });
+    Run { lanes, ..serde_json::from_value(run).unwrap() }
+}
+
+#[test]
+fn accounts_and_regions_are_a_table_if_there_are_several() {
+    let row = "vc,+12065550101,x,failed,Rare,,1,r,\n";
+    let html = page_of_run(row, false, Some(run_in(&["prod <b>", "dev"])));
+    let table = html.split("class=\"cards lanes\"").nth(1).unwrap().split("</table>").next().unwrap();
+    for cell in ["prod &#60;b&#62;", "111122223333", "eu-west-1", "12,345", "7,642", "402", "12.2 a second"] {
+        assert!(table.contains(&format!(">{cell}</t")), "{cell}: {table}");
+    }
+    assert!(table.contains("; last error: ExpiredToken: &#60;it&#62; has expired</td>"), "{table}");
+    assert!(table.find(">dev<") < table.find(">prod "), "what stopped early comes first: {table}");
+    for run in [None, Some(run_in(&[])), Some(run_in(&["prod"]))] {
+        assert!(!page_of_run(row, false, run).contains("By account and region"));
+    }
+    let names: Vec<String> = (0..60).map(|n| format!("p{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert!(page_of_run(row, false, Some(run_in(&names))).contains("… and 10 more. The JSON"));
 }
 
 #[test]

@@ -14,12 +14,15 @@ use super::chart::{self, Chart, Percent, day, ended};
 use super::rows::{Gathered, Row};
 use crate::report::summary::masked::masked;
 use crate::report::summary::text::worst_first;
-use crate::report::summary::{Counts, ErrorCount, Summary};
+use crate::report::summary::{Counts, ErrorCount, Lane, Summary};
 use crate::report::timeline::Timeline;
 use crate::text::{self, counted};
 
 /// Connectors shown; the JSON has all.
 const CONNECTORS: usize = 50;
+
+/// Accounts and regions shown.
+const LANES: usize = 50;
 
 /// Codes shown.
 const CODES: usize = 30;
@@ -39,6 +42,8 @@ pub(super) struct Page<'a> {
     /// By code, the most frequent first.
     errors: Vec<(&'a str, &'a ErrorCount)>,
     most_errors: u64,
+    /// The accounts and regions, the worst first, if there are several.
+    lanes: Vec<&'a Lane>,
     /// By name, the worst first; and those that are not shown.
     connectors: Vec<(&'a str, &'a Counts)>,
     more_connectors: Vec<(&'a str, &'a Counts)>,
@@ -67,6 +72,7 @@ impl<'a> Page<'a> {
         let errors = worst_first(&summary.counted.errors, |error| error.rows);
         let mut connectors = worst_first(&summary.counted.connectors, Counts::trouble);
         let more_connectors = connectors.split_off(CONNECTORS.min(connectors.len()));
+        let lanes = Lane::worst_first(run.map(|run| &*run.lanes).unwrap_or_default());
         let rows = gathered.rows();
         let mut statuses: Vec<_> = rows.iter().map(|row| row.status).collect();
         statuses.sort_unstable();
@@ -79,6 +85,7 @@ impl<'a> Page<'a> {
             chart,
             most_errors: errors.first().map_or(1, |(_, error)| error.rows),
             errors,
+            lanes,
             connectors,
             more_connectors,
             rows,

@@ -39,6 +39,35 @@ fn run() -> Run {
     }
 }
 
+/// What was done in two accounts and regions, of which the first stopped early.
+fn lanes() -> Vec<Lane> {
+    let lane = |name: &str, account: &str, succeeded| Lane {
+        name: name.into(),
+        account_id: Some(account.into()),
+        region: Some("us-east-1".into()),
+        target: "chime.test (us-east-1)".into(),
+        rows: 12_000,
+        succeeded,
+        failed: 3,
+        unknown: 0,
+        requests: 241,
+        throttled: 0,
+        rate_found: None,
+        elapsed: Duration::from_millis(30_250),
+        stopped: None,
+        last_error: None,
+    };
+    let refused = Lane {
+        unknown: 40,
+        throttled: 12,
+        rate_found: Some(9.75),
+        stopped: Some(StopReason::Credentials),
+        last_error: Some("ExpiredToken: the token has expired".into()),
+        ..lane("dev us-east-1", "111122223333", 1_000)
+    };
+    vec![lane("prod us-east-1", "999988887777", 11_997), refused]
+}
+
 fn summary(counted: Counted, run: Option<Run>) -> Summary {
     Summary {
         action: Action::Disassociate,
@@ -112,6 +141,17 @@ fn a_summary_says_what_happened_what_is_safe_and_how_to_continue() {
 }
 
 #[test]
+fn accounts_and_regions_are_listed_and_what_stopped_early_comes_first() {
+    let several = Run { lanes: lanes(), ..run() };
+    let text = summary(some(), Some(several)).to_string();
+    let from = text.find("by account and region").unwrap();
+    insta::assert_snapshot!(text[from..text.find("by connector").unwrap()].trim_end());
+    let many = (0..30).map(|n| Lane { name: format!("p{n}"), ..lanes()[0].clone() }).collect();
+    let text = summary(some(), Some(Run { lanes: many, ..run() })).to_string();
+    assert!(text.contains("\n  … and 20 more accounts and regions, which did not stop early\n"), "{text}");
+}
+
+#[test]
 fn a_summary_of_a_hundred_thousand_connectors_is_short() {
     let mut many = Counted::default();
     for connector in 0..100_000_u32 {
@@ -147,7 +187,13 @@ fn no_whole_number_is_shown() {
 fn each_json_is_as_the_schema_says() {
     let schema: Value = serde_json::from_str(include_str!("schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    let all = [summary(some(), Some(run())), summary(some(), None), summary(Counted::default(), None)];
+    let several = Run { lanes: lanes(), ..run() };
+    let all = [
+        summary(some(), Some(several)),
+        summary(some(), Some(run())),
+        summary(some(), None),
+        summary(Counted::default(), None),
+    ];
     for summary in &all {
         let json = serde_json::to_value(summary).unwrap();
         let errors: Vec<_> = validator
@@ -186,9 +232,10 @@ fn all_are_described(json: &Value, schema: &Value, root: &Value) {
 fn a_run_is_read_back_if_it_is_about_the_same_rows() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("summary.json");
-    let written = summary(some(), Some(run()));
+    let several = Run { lanes: lanes(), ..run() };
+    let written = summary(some(), Some(several.clone()));
     write_json(&written, &path).unwrap();
-    assert_eq!(read_run(&path, &written.counted.rows).unwrap(), (run(), false));
+    assert_eq!(read_run(&path, &written.counted.rows).unwrap(), (several, false));
     let error = read_run(&path, &Counts::default()).unwrap_err().to_string();
     assert!(error.contains("is about another run"), "{error}");
     for (content, message) in [("{}", "is not a run's summary"), ("nonsense", "is not a run's summary")] {

@@ -106,47 +106,69 @@ pub fn worst_first<T>(
     sorted
 }
 
-/// The accounts and regions of the input; those that did not do everything come first.
-fn accounts(all: &[Lane]) -> Vec<String> {
-    let mut worst_first: Vec<_> = all.iter().collect();
-    worst_first.sort_by_key(|lane| Reverse(lane.rows - lane.succeeded));
+/// The accounts and regions of the input.
+fn accounts(of_run: &[Lane]) -> Vec<String> {
+    let all = Lane::worst_first(of_run);
     let mut lines = heading("by account and region", all.len());
-    lines.extend(worst_first.iter().take(SHOWN).map(|lane| format!("  {}", lane.in_words())));
-    if let Some(rest) = all.len().checked_sub(SHOWN).filter(|rest| *rest > 0) {
-        lines.push(format!("  … and {} more", HumanCount(rest as u64)));
+    lines.extend(all.iter().take(SHOWN).map(|lane| format!("  {}", lane.in_words())));
+    let rest = all.get(SHOWN..).unwrap_or_default();
+    if !rest.is_empty() {
+        let more = match rest.len() {
+            1 => "1 more account and region".to_owned(),
+            count => format!("{} more accounts and regions", HumanCount(count as u64)),
+        };
+        let stopped = rest.iter().filter(|lane| lane.stopped.is_some()).count() as u64;
+        let state = match stopped {
+            0 => "which did not stop early".to_owned(),
+            stopped => format!("{} of which stopped early", HumanCount(stopped)),
+        };
+        lines.push(format!("  … and {more}, {state}"));
     }
     lines
 }
 
 impl Lane {
+    /// Those that did not do everything come first.
+    #[must_use]
+    pub(crate) fn worst_first(lanes: &[Self]) -> Vec<&Self> {
+        let mut all: Vec<_> = lanes.iter().collect();
+        all.sort_by_key(|lane| (lane.stopped.is_none(), Reverse(lane.rows.saturating_sub(lane.succeeded))));
+        all
+    }
+
+    /// Rows that were not sent, or not to the end.
+    #[must_use]
+    pub(crate) fn not_attempted(&self) -> u64 {
+        self.rows.saturating_sub(self.succeeded + self.failed + self.unknown)
+    }
+
+    /// Why it ended early, in words.
+    #[must_use]
+    pub(crate) fn stopped_because(&self) -> Option<String> {
+        let error = self.last_error.as_ref().map(|error| format!("; last error: {error}"));
+        Some(self.stopped?.because().to_owned() + &error.unwrap_or_default())
+    }
+
     /// What was done there, on one line.
     #[must_use]
     pub(crate) fn in_words(&self) -> String {
-        let left = self.rows.saturating_sub(self.succeeded + self.failed + self.unknown);
         let counts = [
             (self.succeeded, "succeeded"),
             (self.failed, "failed"),
             (self.unknown, "unknown"),
-            (left, "not attempted"),
+            (self.not_attempted(), "not attempted"),
         ];
         let counts = counts.iter().filter(|(count, _)| *count > 0);
-        let counts: Vec<_> = counts.map(|(count, name)| format!("{} {name}", HumanCount(*count))).collect();
+        let mut parts: Vec<_> =
+            counts.map(|(count, name)| format!("{} {name}", HumanCount(*count))).collect();
+        parts.push(counted(self.requests, "request"));
+        if self.throttled > 0 {
+            parts.push(format!("{} throttled", HumanCount(self.throttled)));
+        }
+        parts.extend(self.rate_found.map(|found| format!("limit found: {found:.1} requests a second")));
         let account = self.account_id.as_ref().map(|id| format!(" (account {id})")).unwrap_or_default();
-        let found = self.rate_found.map(|found| format!(", limit found: {found:.1} requests a second"));
-        let stopped = self.stopped.filter(|_| left > 0);
-        let stopped = stopped.map(|reason| format!("; stopped early: {}", reason.because()));
-        let error = self.last_error.as_ref().filter(|_| stopped.is_some());
-        let error = error.map(|error| format!("; last error: {error}"));
-        format!(
-            "{}{account}: {}; {}, {} throttled{}{}{}",
-            self.name,
-            counts.join(", "),
-            counted(self.requests, "request"),
-            HumanCount(self.throttled),
-            found.unwrap_or_default(),
-            stopped.unwrap_or_default(),
-            error.unwrap_or_default()
-        )
+        let stopped = self.stopped_because().map(|because| format!("; stopped early: {because}"));
+        format!("{}{account}: {}{}", self.name, parts.join(", "), stopped.unwrap_or_default())
     }
 }
 

@@ -27,13 +27,12 @@ fn in_places() -> String {
 fn job_of(service: &Service, csv: impl AsRef<[u8]>, profiles: &[&str]) -> Job {
     let url = service.url();
     let job = Job::new(csv).at(&url).env("AWS_ENDPOINT_URL", &url).env("CHIME_SWEEP_NO_STS", "false");
-    let sections: String = profiles
-        .iter()
-        .map(|profile| {
-            let (id, secret) = keys_of(profile);
-            format!("[{profile}]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n")
-        })
-        .collect();
+    let section = |profile: &&str| {
+        let (id, secret) = keys_of(profile);
+        format!("[{profile}]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n")
+    };
+    let sections: Vec<_> = profiles.iter().map(section).collect();
+    let sections = sections.concat();
     job.write(".aws/credentials", sections);
     job
 }

@@ -92,7 +92,8 @@ fn check_same_target(
         let known = |cell: &str| Some(cell.to_owned()).filter(|cell| !cell.is_empty());
         // A spreadsheet may have rewritten an account's digits.
         let account = known(&row.account_id).filter(|id| id.len() == 12);
-        let region = known(&row.region);
+        // A row that names its region, and another one than the report, is not sent for that.
+        let region = known(&row.region).filter(|_| row.lane.region.is_empty());
         let lane = rows.lane_named(row.lane).unwrap_or_default();
         let Some(service) = lanes.get(lane).filter(|_| row.status.is_some()) else { return };
         let place = service.place();

@@ -7,6 +7,7 @@ mod environment;
 pub(crate) mod permissions;
 pub mod endpoint;
 pub(crate) mod proxy;
+mod profile_error;
 mod profile;
 mod accounts;
 mod settings;
@@ -20,7 +21,8 @@ mod tests;
 
 #[cfg(test)]
 pub(crate) use accounts::{Account, ExternalId};
-pub(crate) use accounts::{Accounts, Role, is_account_id};
+pub(crate) use accounts::{Accounts, AccountsError, Role, is_account_id};
 pub use environment::Environment;
-pub(crate) use profile::{ChosenProfile, ProfileError, Profiles};
+pub(crate) use profile::{ChosenProfile, Profiles, SharedProfiles};
+pub(crate) use profile_error::ProfileError;
 pub(crate) use settings::{AwsArgs, AwsSettings, AwsSettingsError, Sts};

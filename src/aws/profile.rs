@@ -5,16 +5,18 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::{fs, io};
+use std::sync::Arc;
+use std::{fmt, fs, io};
 
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_runtime::env_config::property::PropertiesKey;
 use aws_runtime::env_config::section::{EnvConfigSections, SsoSession};
 use aws_runtime::env_config::source;
 use aws_types::os_shim_internal::{Env, Fs};
+use tokio::sync::OnceCell;
 
 use super::environment::{Environment, non_empty};
-use crate::hint::Hint;
+use super::profile_error::ProfileError;
 use crate::text::escaped;
 
 /// Which profile is used, and what chose it.
@@ -98,23 +100,22 @@ struct File {
     sections: EnvConfigSections,
 }
 
-/// The profile files' contents, and which profile of them is used.
-pub(crate) struct Profiles {
+/// What is in the profile files.
+struct ProfileFiles {
     /// Both files as one.
     sections: EnvConfigSections,
-    selected: String,
     /// The config file, then the credentials file, which wins.
     files: [File; 2],
     /// A file that a variable names and that does not exist, in words.
     missing_file: Option<String>,
 }
 
-impl Profiles {
+impl ProfileFiles {
     /// Reads both files, from where `env` says they are. A file that does not exist counts as empty.
     ///
     /// # Errors
-    /// If a file cannot be read or parsed, or `chosen` was chosen by name and is in neither.
-    pub(crate) async fn load(env: &Environment, chosen: &ChosenProfile) -> Result<Self, ProfileError> {
+    /// If a file cannot be read or parsed.
+    async fn read(env: &Environment) -> Result<Arc<Self>, ProfileError> {
         let [config, credentials] = FILES;
         let files = [File::read(env, config).await?, File::read(env, credentials).await?];
         let missing = |(file, (_, variable, _)): (&File, _)| {
@@ -127,7 +128,40 @@ impl Profiles {
             problem: error,
             source: None,
         })?;
-        let profiles = Self { sections, selected: chosen.name().to_owned(), files, missing_file };
+        Ok(Arc::new(Self { sections, files, missing_file }))
+    }
+}
+
+/// Nothing of what it says about keys.
+impl fmt::Debug for ProfileFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProfileFiles")
+    }
+}
+
+/// The profile files, once they are needed. Clones share them: parsing a thousand profiles takes long, and a run may
+/// have a thousand lanes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SharedProfiles(Arc<OnceCell<Arc<ProfileFiles>>>);
+
+/// The profile files' contents, and which profile of them is used.
+pub(crate) struct Profiles {
+    of: Arc<ProfileFiles>,
+    selected: String,
+}
+
+impl Profiles {
+    /// Reads both files, unless the others that share them have.
+    ///
+    /// # Errors
+    /// If a file cannot be read or parsed, or `chosen` was chosen by name and is in neither.
+    pub(crate) async fn load(
+        env: &Environment,
+        chosen: &ChosenProfile,
+        shared: &SharedProfiles,
+    ) -> Result<Self, ProfileError> {
+        let files = shared.0.get_or_try_init(|| ProfileFiles::read(env)).await?;
+        let profiles = Self { of: Arc::clone(files), selected: chosen.name().to_owned() };
         if *chosen != ChosenProfile::Default && !profiles.has(profiles.selected()) {
             return Err(profiles.missing(chosen));
         }
@@ -143,13 +177,13 @@ impl Profiles {
     /// A property of any profile, also if it has no value.
     #[must_use]
     pub(crate) fn get_or_blank(&self, profile: &str, property: &str) -> Option<&str> {
-        self.sections.get_profile(profile)?.get(property).map(str::trim)
+        self.of.sections.get_profile(profile)?.get(property).map(str::trim)
     }
 
     /// The `sso-session` section of this name.
     #[must_use]
     pub(crate) fn sso_session(&self, name: &str) -> Option<&SsoSession> {
-        self.sections.sso_session(name)
+        self.of.sections.sso_session(name)
     }
 
     /// A property that the profile's `services` section gives for one service.
@@ -162,7 +196,7 @@ impl Profiles {
             .sub_property_name(property)
             .build()
             .ok()?;
-        non_empty(self.sections.other_sections().get(&key).map(String::as_str)).map(str::trim)
+        non_empty(self.of.sections.other_sections().get(&key).map(String::as_str)).map(str::trim)
     }
 
     /// The name of the profile that is used.
@@ -174,37 +208,37 @@ impl Profiles {
     /// Whether this profile is in the files; `default` need not be.
     #[must_use]
     pub(crate) fn has(&self, profile: &str) -> bool {
-        self.sections.get_profile(profile).is_some()
+        self.of.sections.get_profile(profile).is_some()
     }
 
     /// Whether the credentials file itself has this property.
     #[must_use]
     pub(crate) fn is_in_credentials_file(&self, profile: &str, property: &str) -> bool {
-        has_property(&self.files[1], profile, property)
+        has_property(&self.of.files[1], profile, property)
     }
 
     /// Both files' names, for a message.
     #[must_use]
     pub(crate) fn files(&self) -> String {
-        format!("`{}` and `{}`", escaped(&self.files[0].place), escaped(&self.files[1].place))
+        format!("`{}` and `{}`", escaped(&self.of.files[0].place), escaped(&self.of.files[1].place))
     }
 
     /// What both files hold, for AWS's provider, and `more` on top of it: so that what was checked is what is used.
     #[must_use]
     pub(crate) fn contents(&self, more: Option<String>) -> EnvConfigFiles {
-        contents(&self.files, more)
+        contents(&self.of.files, more)
     }
 
     /// A file that a variable names and that does not exist, in words.
     #[must_use]
     pub(crate) fn missing_file(&self) -> Option<&str> {
-        self.missing_file.as_deref()
+        self.of.missing_file.as_deref()
     }
 
     /// A section that was meant to be `default` and is not, in words. AWS's tools pass over it.
     #[must_use]
     pub(crate) fn misspelled_default(&self) -> Option<String> {
-        self.files.iter().find_map(|file| {
+        self.of.files.iter().find_map(|file| {
             let header = |line: &&str| {
                 let name = line.strip_prefix('[').and_then(|line| line.split(']').next()).unwrap_or_default();
                 let last = name.split_whitespace().last().unwrap_or_default();
@@ -218,14 +252,14 @@ impl Profiles {
     /// What is wrong with a profile, with the file where it is.
     #[must_use]
     pub(crate) fn broken(&self, profile: &str, property: &str, problem: String) -> ProfileError {
-        let [config, credentials] = &self.files;
+        let [config, credentials] = &self.of.files;
         let file = if has_property(credentials, profile, property) { credentials } else { config };
         let place = escaped(&file.place);
         ProfileError::Broken { profile: escaped(profile), file: place, problem, hint: String::new() }
     }
 
     fn missing(&self, chosen: &ChosenProfile) -> ProfileError {
-        let mut known: Vec<_> = self.sections.profiles().map(escaped).collect();
+        let mut known: Vec<_> = self.of.sections.profiles().map(escaped).collect();
         known.sort_unstable();
         ProfileError::Missing {
             name: escaped(chosen.name()),
@@ -332,69 +366,4 @@ async fn parse(files: EnvConfigFiles) -> Result<EnvConfigSections, String> {
         let words = error.to_string();
         words.trim_start_matches("error parsing ").split_whitespace().collect::<Vec<_>>().join(" ")
     })
-}
-
-/// Why the profile cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ProfileError {
-    /// The chosen profile does not exist. AWS's Rust chain would go on to this machine's own role.
-    #[error("profile `{name}`, chosen by {chosen_by}, is not in {files}, which have {known}")]
-    Missing {
-        /// The profile's name.
-        name: String,
-        /// `--profile` or a variable.
-        chosen_by: String,
-        /// The files that were searched.
-        files: String,
-        /// The profiles in them.
-        known: String,
-    },
-    /// A file cannot be read or parsed.
-    #[error("profile file `{file}` cannot be used: {problem}")]
-    Unusable {
-        /// The file.
-        file: String,
-        /// Why, with the line if there is one.
-        problem: String,
-        /// What the system says.
-        source: Option<io::Error>,
-    },
-    /// What a profile says about credentials cannot be right.
-    #[error("profile `{profile}` in `{file}`: {problem}")]
-    Broken {
-        /// The profile.
-        profile: String,
-        /// The file.
-        file: String,
-        /// What is wrong.
-        problem: String,
-        /// What to do; may be empty.
-        hint: String,
-    },
-    /// The chosen profile says nothing about credentials.
-    #[error("profile `{name}`, chosen by {chosen_by}, names no credentials in {files}")]
-    NoCredentials {
-        /// The profile's name.
-        name: String,
-        /// `--profile` or a variable.
-        chosen_by: String,
-        /// The files that were searched.
-        files: String,
-    },
-}
-
-impl Hint for ProfileError {
-    fn hint(&self) -> Option<&str> {
-        match self {
-            Self::Missing { name, .. } if name.is_empty() => {
-                Some("an empty name is not `default`: unset the variable, or leave the option out")
-            }
-            Self::Missing { .. } => Some("`aws configure` makes a profile, `--profile` chooses one"),
-            Self::NoCredentials { .. } => {
-                Some("to use this machine's own role, leave the profile out and name the `--region`")
-            }
-            Self::Broken { hint, .. } => Some(&**hint).filter(|hint| !hint.is_empty()),
-            Self::Unusable { .. } => None,
-        }
-    }
 }

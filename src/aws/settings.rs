@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use super::accounts::{Account, ExternalId, Role};
 use super::environment::Environment;
-use super::profile::{ChosenProfile, ProfileError, Profiles};
+use super::profile::{ChosenProfile, Profiles, SharedProfiles};
+use super::profile_error::ProfileError;
 use crate::aws::endpoint::{Endpoint, EndpointError, Variant};
 use crate::hint::{Hint, Hinted};
 use crate::region::MalformedRegion;
@@ -139,9 +140,13 @@ impl AwsSettings {
     /// # Errors
     /// If no region is found, a value is malformed, the profile named does not exist, or a profile file
     /// cannot be parsed.
-    pub(crate) async fn resolve(args: &AwsArgs, env: &Environment) -> Result<Self, AwsSettingsError> {
+    pub(crate) async fn resolve(
+        args: &AwsArgs,
+        env: &Environment,
+        shared: &SharedProfiles,
+    ) -> Result<Self, AwsSettingsError> {
         let profile = args.chosen_profile(env);
-        let profiles = Profiles::load(env, &profile).await?;
+        let profiles = Profiles::load(env, &profile, shared).await?;
         let sources = Sources { env, profiles: &profiles };
         let missing = profiles.missing_file().map(str::to_owned);
         let mut warnings: Vec<_> = profile.warning(env).into_iter().chain(missing).collect();

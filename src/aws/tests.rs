@@ -19,7 +19,7 @@ async fn resolve(
     fs::write(home.path().join(".aws/config"), config).unwrap();
     let home = [("HOME", home.path().to_str().unwrap())];
     let env = home.iter().chain(variables).map(|&(name, value)| (name, value)).collect();
-    AwsSettings::resolve(&args, &env).await
+    AwsSettings::resolve(&args, &env, &SharedProfiles::default()).await
 }
 
 /// The endpoint, or the whole error.
@@ -246,8 +246,13 @@ async fn the_ca_bundle_comes_from_the_nearest_source() {
             ..AwsArgs::default()
         };
         let variable = variable.map(|path| ("AWS_CA_BUNDLE", path));
-        let settings =
-            AwsSettings::resolve(&args, &place.into_iter().chain(variable).collect()).await.unwrap();
+        let settings = AwsSettings::resolve(
+            &args,
+            &place.into_iter().chain(variable).collect(),
+            &SharedProfiles::default(),
+        )
+        .await
+        .unwrap();
         assert_eq!(settings.ca_bundle, expected.map(PathBuf::from));
     }
 }

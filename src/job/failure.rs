@@ -4,8 +4,8 @@
 
 use std::error::Error;
 
-use crate::aws::AwsSettingsError;
 use crate::aws::credentials::CredentialsError;
+use crate::aws::{AccountsError, AwsSettingsError};
 use crate::cli::exit::ExitStatus;
 use crate::hint::{Hint, Hinted};
 use crate::inventory::ListError;
@@ -82,6 +82,7 @@ fn hint(error: &anyhow::Error) -> Option<&str> {
         of::<UsageError>,
         of::<Refused>,
         of::<AwsSettingsError>,
+        of::<AccountsError>,
         of::<CredentialsError>,
         of::<ListError>,
         of::<JournalError>,

@@ -10,6 +10,7 @@ use indicatif::HumanCount;
 use tokio::runtime::Runtime;
 
 use super::beside::beside;
+use super::clock::wall_clock;
 use super::failure::explained;
 use super::limits;
 use super::service::{Service, ServiceChoice, ServiceSettings, simulator};
@@ -117,7 +118,10 @@ impl Lanes {
             match service.transpose() {
                 Ok(service) => services.push(service),
                 Err(error) if !are_named => return Err(error),
-                Err(error) => failed.push(format!("{name} (line {line}): {}", explained(&error))),
+                Err(error) => {
+                    let error = explained(&error);
+                    failed.push(format!("{name} (line {line}): {}", error.trim_start_matches("error: ")));
+                }
             }
         }
         if !failed.is_empty() {
@@ -268,9 +272,10 @@ pub(super) async fn planned(
     env: &Environment,
 ) -> anyhow::Result<Vec<Identity>> {
     let accounts = &accounts(settings)?;
+    let shared = &CredentialSources::default();
     let planned = async |name| {
         let needed = needed(args, accounts.as_ref(), name)?;
-        anyhow::Ok(Identity::planned(&needed.args, env).await)
+        anyhow::Ok(shared.planned(&needed.args, env, wall_clock()).await)
     };
     stream::iter(input.rows.lanes()).map(planned).buffered(AT_ONCE).try_collect().await
 }

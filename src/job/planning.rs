@@ -11,7 +11,7 @@ use super::outputs::print;
 use super::reading::{self, Reader};
 use super::{settings, shard, status};
 use crate::aws::Environment;
-use crate::aws::credentials::Identity;
+use crate::aws::credentials::{CredentialSources, Identity};
 use crate::aws::rate_cache::RateCache;
 use crate::cli::PlanArgs;
 use crate::cli::exit::ExitStatus;
@@ -54,7 +54,10 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
         let asked = <[Identity; 1]>::try_from(identities);
         (input, asked.map_or_else(Asked::Identities, |[only]| Asked::Identity(only)))
     } else {
-        let (input, identity) = beside(read, || runtime.block_on(Identity::planned(&aws, env)));
+        let (input, identity) = beside(read, || {
+            let sources = CredentialSources::default();
+            runtime.block_on(sources.planned(&aws, env, wall_clock()))
+        });
         (input?, Asked::Identity(identity))
     };
     for identity in asked.planned() {

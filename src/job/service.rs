@@ -123,7 +123,7 @@ impl Service {
         settings: &ServiceSettings,
         shared: &CredentialSources,
     ) -> anyhow::Result<Self> {
-        let aws = AwsSettings::resolve(args, env).await?;
+        let aws = AwsSettings::resolve(args, env, shared.profiles()).await?;
         aws.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         proxy::check(&aws.endpoint, env)?;
         let (transports, credentials) = (shared.transports(), shared.of(&aws, env));

@@ -8,6 +8,8 @@
 
 mod harness;
 
+#[cfg(unix)]
+mod accounts;
 mod after;
 mod aws;
 #[cfg(unix)]

@@ -11,6 +11,9 @@ const HUSH: &str = "HUSH";
 const LATER: &str = "2099-01-01T00:00:00Z";
 const ROLE: &str = "role_arn = arn:aws:iam::123456789012:role/r\n";
 
+const ACCOUNTS: &str = "accounts: [{account_id: '123456789012', profile: base, external_id: HUSHexternal, \
+                        role: 'arn:aws:iam::123456789012:role/r'}]\n";
+
 /// What STS, SSO and the metadata services answer: the simulator's key, with a token.
 fn answer(request: &str) -> (u16, String) {
     let path = request.split(' ').nth(1).unwrap_or_default();
@@ -29,7 +32,8 @@ fn answer(request: &str) -> (u16, String) {
             let template = "<{A}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{A}Result><Credentials>\
                  <AccessKeyId>{ID}</AccessKeyId><SecretAccessKey>{SECRET}</SecretAccessKey>\
                  <SessionToken>HUSHsts</SessionToken><Expiration>{LATER}</Expiration></Credentials>\
-                 </{A}Result></{A}Response>";
+                 <AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn><AssumedRoleId>r:s</AssumedRoleId>\
+                 </AssumedRoleUser></{A}Result></{A}Response>";
             filled(&template.replace("{A}", action))
         }
         _ => filled(
@@ -43,7 +47,7 @@ fn answer(request: &str) -> (u16, String) {
 type Variables = &'static [(&'static str, &'static str)];
 
 /// The sources: name, `~/.aws/config`, and variables.
-const SOURCES: [(&str, &str, Variables); 8] = [
+const SOURCES: [(&str, &str, Variables); 9] = [
     (
         "environment",
         "",
@@ -77,6 +81,11 @@ const SOURCES: [(&str, &str, Variables); 8] = [
         "[default]\n{ROLE}source_profile = base\nexternal_id = HUSHexternal\n\
          [profile base]\naws_access_key_id = BASE\naws_secret_access_key = HUSHbase\n",
         &[],
+    ),
+    (
+        "accounts",
+        "[profile base]\naws_access_key_id = BASE\naws_secret_access_key = HUSHbase\n",
+        &[("CHIME_SWEEP_NO_STS", "false")],
     ),
     (
         "web identity",
@@ -122,12 +131,23 @@ fn no_log_level_shows_a_secret() {
                 r#"{{"accessToken":"HUSHbearer","expiresAt":"{LATER}","region":"us-east-1","startUrl":"https://sso.example/start"}}"#
             ),
         );
+        let is_of_accounts = *name == "accounts";
+        if is_of_accounts {
+            job.write(
+                "numbers.csv",
+                csv(2).replace('\n', ",123456789012\n").replacen("123456789012", "account", 1),
+            );
+            job.write("accounts.yml", ACCOUNTS);
+        }
+        let accounts = if is_of_accounts { "--accounts accounts.yml" } else { "" };
         // Killed, so that there is a journal; then it goes on.
-        let running = job.start_sweep("--log-file run.log --batch-size 1 --concurrency 1");
+        let running =
+            job.start_sweep(&format!("{accounts} --log-file run.log --batch-size 1 --concurrency 1"));
         service.wait_for_requests(2);
         check(name, &job, &running.kill());
         assert!(job.journal().exists());
-        let ended = job.sweep("--log-file run.log -vv --summary-json s.json --html page.html --resume");
+        let options = "--log-file run.log -vv --summary-json s.json --html page.html --resume";
+        let ended = job.sweep(&format!("{accounts} {options}"));
         ended.exits(0);
         check(name, &job, &ended);
     });
@@ -138,7 +158,11 @@ fn no_log_level_shows_a_secret() {
 fn check(name: &str, job: &Job, ended: &Ended) {
     let mut texts =
         vec![("stderr".to_owned(), ended.stderr.clone()), ("stdout".to_owned(), ended.stdout.clone())];
-    for file in job.files().into_iter().filter(|file| !["keys.json", "token", ".aws"].contains(&&**file)) {
+    for file in job
+        .files()
+        .into_iter()
+        .filter(|file| !["keys.json", "token", ".aws", "accounts.yml"].contains(&&**file))
+    {
         let bytes = fs::read(job.path(&file)).expect("a file");
         texts.push((file, String::from_utf8_lossy(&bytes).into_owned()));
     }

@@ -5,7 +5,7 @@
 //! may be another account's.
 
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
@@ -22,7 +22,7 @@ use super::error::{CredentialsError, LOAD_TIMEOUT};
 use super::process::Process;
 use super::source::{Kind, Source};
 use crate::aws::transport::{CredentialsTransport, Transports};
-use crate::aws::{AwsSettings, ChosenProfile, Environment};
+use crate::aws::{AwsSettings, ChosenProfile, Environment, SharedProfiles};
 use crate::text::escaped;
 
 #[derive(Debug)]
@@ -31,10 +31,17 @@ pub(super) struct Chain {
     profile: ChosenProfile,
     /// What the sources share.
     config: ProviderConfig,
+    /// What the first load reads; each other one reads the files again.
+    shared: Mutex<Option<SharedProfiles>>,
 }
 
 impl Chain {
-    pub(super) fn new(settings: &AwsSettings, env: Environment, transports: &Transports) -> Self {
+    pub(super) fn new(
+        settings: &AwsSettings,
+        env: Environment,
+        transports: &Transports,
+        shared: &SharedProfiles,
+    ) -> Self {
         let region = AwsRegion::new(settings.endpoint.region().as_str().to_owned());
         // Retrying is set here, and not read from the environment: AWS's crates panic over `AWS_RETRY_MODE=legacy`,
         // which the CLI understands.
@@ -45,13 +52,15 @@ impl Chain {
             .with_use_fips(Some(settings.variant.fips))
             .with_use_dual_stack(Some(settings.variant.dual_stack))
             .with_retry_config(aws_smithy_types::retry::RetryConfig::standard());
-        Self { env, profile: settings.profile.clone(), config }
+        let shared = Mutex::new(Some(shared.clone()));
+        Self { env, profile: settings.profile.clone(), config, shared }
     }
 
     /// Asks the first source that is configured. The credentials carry their [`Origin`](super::source::Origin)
     /// as a property.
     pub(super) async fn load(&self) -> Result<Credentials, CredentialsError> {
-        let source = Source::find(&self.env, &self.profile).await?;
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+        let source = Source::find(&self.env, &self.profile, &shared).await?;
         let Source { kind, origin, place, hint, looked_at } = source;
         let loaded = tokio::time::timeout(LOAD_TIMEOUT, self.ask(&kind)).await;
         let loaded = loaded.map_err(|_| CredentialsError::TimedOut { place: place.clone() })?;

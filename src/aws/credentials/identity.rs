@@ -3,18 +3,15 @@
 //! Must not show more of a key than the end of its id.
 
 use std::fmt;
-use std::time::Duration;
 
 use aws_credential_types::Credentials;
 
-use super::caller::{Caller, TIME_LIMIT, caller};
-use super::chain::Chain;
+use super::caller::{Caller, caller};
 use super::error::CredentialsError;
-use super::roles::assume;
 use super::source::{Kind, Origin, Source};
 use crate::aws::rate_cache::RateKey;
 use crate::aws::transport::Transports;
-use crate::aws::{AwsArgs, AwsSettings, AwsSettingsError, Environment, Sts};
+use crate::aws::{AwsArgs, AwsSettings, AwsSettingsError, Sts};
 use crate::hint::{Hint, Hinted};
 use crate::text::escaped;
 
@@ -35,9 +32,6 @@ pub(crate) struct Identity {
     pub endpoint: String,
 }
 
-/// How long a plan waits for instance metadata, which nothing answers where there is none.
-const METADATA_TIME_LIMIT: Duration = Duration::from_secs(1);
-
 impl Identity {
     /// Of credentials that were loaded, with these settings. Asks STS.
     pub(crate) async fn of(
@@ -55,26 +49,14 @@ impl Identity {
         Self { caller, rates, credentials: origin, region, region_name, endpoint }
     }
 
-    /// Of the credentials that a run would load. Cannot fail: it says what is missing.
-    pub(crate) async fn planned(args: &AwsArgs, env: &Environment) -> Self {
+    /// Of credentials that were not loaded, for the reason `not_loaded`. It says what is missing.
+    pub(super) fn unknown(
+        args: &AwsArgs,
+        source: Result<Source, CredentialsError>,
+        settings: Result<AwsSettings, AwsSettingsError>,
+        not_loaded: String,
+    ) -> Self {
         let none = "none are configured";
-        let transports = Transports::default();
-        let source = Source::find(env, &args.chosen_profile(env)).await;
-        let settings = AwsSettings::resolve(args, env).await;
-        let mut not_loaded = "no credentials could be loaded".to_owned();
-        if let (Ok(settings), Ok(source)) = (&settings, &source)
-            && !matches!(settings.sts, Sts::NotAsked(_))
-        {
-            let is_instance = matches!(source.kind, Kind::Instance);
-            let limit = if is_instance { METADATA_TIME_LIMIT } else { TIME_LIMIT };
-            let chain = Chain::new(settings, env.clone(), &transports);
-            let load = async { assume(settings, &transports, chain.load().await?).await };
-            match tokio::time::timeout(limit, load).await {
-                Ok(Ok(credentials)) => return Self::of(&credentials, settings, &transports).await,
-                Ok(Err(error @ CredentialsError::Role { .. })) => not_loaded = error.with_hint(),
-                Ok(Err(_)) | Err(_) => {}
-            }
-        }
         let why = match &settings {
             Ok(AwsSettings { sts: Sts::NotAsked(why), .. }) => (*why).to_owned(),
             _ => not_loaded,

@@ -20,19 +20,24 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::aws::endpoint::Variant;
 use crate::aws::transport::Transports;
-use crate::aws::{AwsSettings, ChosenProfile, Environment};
+use crate::aws::{AwsArgs, AwsSettings, ChosenProfile, Environment, SharedProfiles, Sts};
+use crate::hint::Hint as _;
 pub(crate) use caller::Caller;
+use caller::TIME_LIMIT;
 use chain::Chain;
 pub(crate) use error::CredentialsError;
 pub(crate) use identity::Identity;
 use roles::assume;
-use source::Origin;
+use source::{Kind, Origin, Source};
 
+/// How long a plan waits for instance metadata, which nothing answers where there is none.
+const METADATA_TIME_LIMIT: Duration = Duration::from_secs(1);
 /// Keys are renewed this long before they expire (as botocore's mandatory window, with room for a slow source).
 const REFRESH_WINDOW: Duration = Duration::from_mins(5);
 /// The pause after a refresh that failed, and between refreshes of keys that never live longer than the window.
@@ -116,6 +121,7 @@ impl CredentialSource {
 #[derive(Debug, Default)]
 pub(crate) struct CredentialSources {
     transports: Transports,
+    profiles: SharedProfiles,
     known: std::sync::Mutex<HashMap<Key, Arc<CredentialSource>>>,
 }
 
@@ -131,6 +137,31 @@ impl CredentialSources {
         &self.transports
     }
 
+    /// The profile files as they are when the first lane is opened.
+    pub(crate) fn profiles(&self) -> &SharedProfiles {
+        &self.profiles
+    }
+
+    /// Who would call the service from `now` on. Cannot fail: what is missing is said.
+    pub(crate) async fn planned(&self, args: &AwsArgs, env: &Environment, now: Timestamp) -> Identity {
+        let now = SystemTime::try_from(now).unwrap_or(SystemTime::UNIX_EPOCH);
+        let source = Source::find(env, &args.chosen_profile(env), &self.profiles).await;
+        let settings = AwsSettings::resolve(args, env, &self.profiles).await;
+        let mut not_loaded = "no credentials could be loaded".to_owned();
+        if let (Ok(settings), Ok(source)) = (&settings, &source)
+            && !matches!(settings.sts, Sts::NotAsked(_))
+        {
+            let is_instance = matches!(source.kind, Kind::Instance);
+            let limit = if is_instance { METADATA_TIME_LIMIT } else { TIME_LIMIT };
+            match tokio::time::timeout(limit, self.of(settings, env).get(now)).await {
+                Ok(Ok(credentials)) => return Identity::of(&credentials, settings, &self.transports).await,
+                Ok(Err(error @ CredentialsError::Role { .. })) => not_loaded = error.with_hint(),
+                Ok(Err(_)) | Err(_) => {}
+            }
+        }
+        Identity::unknown(args, source, settings, not_loaded)
+    }
+
     /// Puts a source in the place of the one that would be loaded.
     #[cfg(test)]
     fn keep(&self, settings: &AwsSettings, source: &Arc<CredentialSource>) {
@@ -143,7 +174,10 @@ impl CredentialSources {
     ///
     /// `env` must be the process's environment: AWS's crates read parts of it themselves.
     pub(crate) fn of(&self, settings: &AwsSettings, env: &Environment) -> Arc<CredentialSource> {
-        let chain = || Loader::Chain(Box::new(Chain::new(settings, env.clone(), &self.transports)));
+        let chain = || {
+            let chain = Chain::new(settings, env.clone(), &self.transports, &self.profiles);
+            Loader::Chain(Box::new(chain))
+        };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let base = known.entry(key(settings)).or_insert_with(|| Arc::new(CredentialSource::new(chain())));
         let base = Arc::clone(base);

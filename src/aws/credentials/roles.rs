@@ -84,6 +84,7 @@ fn hint(code: &str, role: &Role, origin: Option<&Origin>) -> String {
              continue with new ones"
                 .to_owned()
         }
+        "Throttling" => "STS limits how many roles are assumed at a time: try again later".to_owned(),
         _ => String::new(),
     }
 }

@@ -8,7 +8,7 @@ use aws_runtime::env_config::file::EnvConfigFiles;
 use super::error::CredentialsError;
 use super::process::Process;
 use super::sections::{Base, End, problem_of_key};
-use crate::aws::{ChosenProfile, Environment, ProfileError, Profiles, Role};
+use crate::aws::{ChosenProfile, Environment, ProfileError, Profiles, Role, SharedProfiles};
 use crate::text::escaped;
 
 /// The first source that is configured.
@@ -83,7 +83,11 @@ impl Source {
     /// # Errors
     /// If it is configured wrongly, or none is and there are signs that one was meant to be: the next one's keys may be
     /// another account's.
-    pub(super) async fn find(env: &Environment, chosen: &ChosenProfile) -> Result<Self, CredentialsError> {
+    pub(super) async fn find(
+        env: &Environment,
+        chosen: &ChosenProfile,
+        shared: &SharedProfiles,
+    ) -> Result<Self, CredentialsError> {
         let mut looked_at = Vec::new();
         match (env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY")) {
             _ if let ChosenProfile::FromArgument { by, .. } = chosen => {
@@ -95,7 +99,7 @@ impl Source {
             (None, None) => looked_at.push("environment: `AWS_ACCESS_KEY_ID` is not set".to_owned()),
         }
         // Fails if a profile that was chosen by name is gone; AWS's provider would call that "not configured".
-        let profiles = Profiles::load(env, chosen).await?;
+        let profiles = Profiles::load(env, chosen, shared).await?;
         if let Some(end) = End::of(&profiles, chosen.name())? {
             return Ok(Self::of_profile(end, &profiles, chosen, looked_at));
         }

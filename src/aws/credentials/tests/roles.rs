@@ -8,7 +8,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use super::*;
 use crate::aws::transport::Transports;
 use crate::aws::transport::tests::Fake;
-use crate::aws::{AwsArgs, AwsSettings, Environment, ExternalId};
+use crate::aws::{AwsArgs, AwsSettings, Environment, ExternalId, SharedProfiles};
 use crate::hint::Hint as _;
 
 const HUB: &str = "arn:aws:iam::111111111111:role/hub";
@@ -19,11 +19,12 @@ fn sts(refuse: impl Fn(&str) -> Option<&'static str> + Send + 'static) -> Fake {
     Fake::start(move |request| {
         if let Some(code) = refuse(request) {
             let error = format!("<Code>{code}</Code><Message>User: x is not\u{9b} good</Message>");
-            return (403, format!("<ErrorResponse><Error>{error}</Error></ErrorResponse>"));
+            let status = if code == "Throttling" { 400 } else { 403 };
+            return (status, format!("<ErrorResponse><Error>{error}</Error></ErrorResponse>"));
         }
         let name = if request.contains("spoke") { "SPOKE" } else { "HUB" };
         let account = if name == "SPOKE" { "222222222222" } else { "111111111111" };
-        let expires = jiff::Timestamp::from_second(i64::try_from(START).unwrap() + 3_600).unwrap();
+        let expires = Timestamp::from_second(i64::try_from(START).unwrap() + 3_600).unwrap();
         let keys = format!(
             "<AccessKeyId>{name}</AccessKeyId><SecretAccessKey>HUSHsecret</SecretAccessKey>\
              <SessionToken>HUSHtoken</SessionToken><Expiration>{expires}</Expiration>"
@@ -52,7 +53,7 @@ fn args(roles: &[&str]) -> AwsArgs {
 }
 
 async fn settings(sts: &Fake, roles: &[&str]) -> AwsSettings {
-    AwsSettings::resolve(&args(roles), &environment(sts)).await.unwrap()
+    AwsSettings::resolve(&args(roles), &environment(sts), &SharedProfiles::default()).await.unwrap()
 }
 
 #[tokio::test]
@@ -83,7 +84,9 @@ async fn each_role_is_assumed_with_the_keys_of_the_one_before() {
     assert_eq!(identity.account(), "222222222222 (arn:aws:sts::222222222222:assumed-role/SPOKE/chime-sweep)");
     assert_eq!(identity.credentials, format!("key …, role {SPOKE}, from the environment"));
     assert_eq!(sts.seen().len(), 4, "STS has said whose they are");
-    let planned = Identity::planned(&args(&[HUB, SPOKE]), &environment(&sts)).await;
+    let planned = CredentialSources::default()
+        .planned(&args(&[HUB, SPOKE]), &environment(&sts), Timestamp::UNIX_EPOCH)
+        .await;
     assert_eq!(planned.caller, identity.caller);
 }
 
@@ -102,9 +105,31 @@ async fn a_role_that_is_refused_is_named_with_what_to_do() {
         error.hint().unwrap().contains("exist in account 222222222222, its trust policy must allow"),
         "{error:?}"
     );
-    let planned = Identity::planned(&args(&[HUB, SPOKE]), &environment(&sts)).await;
+    let planned = CredentialSources::default()
+        .planned(&args(&[HUB, SPOKE]), &environment(&sts), Timestamp::UNIX_EPOCH)
+        .await;
     assert!(planned.caller.unwrap_err().contains("AccessDenied"));
     assert_eq!(planned.credentials, format!("role {SPOKE}, from the environment"));
+}
+
+/// By AWS's standard rule: two more times, at most.
+#[tokio::test]
+async fn a_throttled_sts_is_asked_again() {
+    for (throttled, asked) in [(1_u8, 2), (9, 3)] {
+        let left = std::cell::Cell::new(throttled);
+        let sts = sts(move |_| {
+            let is_left = left.get() > 0;
+            left.set(left.get().saturating_sub(1));
+            is_left.then_some("Throttling")
+        });
+        let settings = settings(&sts, &[HUB]).await;
+        let keys = CredentialSources::default().of(&settings, &environment(&sts)).get(at(0)).await;
+        assert_eq!((sts.seen().len(), keys.is_ok()), (asked, asked == 2), "{keys:?}");
+        if let Err(error) = keys {
+            assert!(error.to_string().contains("from the environment: Throttling: User"), "{error}");
+            assert!(error.hint().unwrap().contains("try again later"), "{error:?}");
+        }
+    }
 }
 
 /// Keys that expired in the meantime are looked for again, once; those of the environment are what they are.
@@ -137,7 +162,7 @@ async fn lanes_share_what_their_roles_are_assumed_with() {
     let env = environment(&sts);
     for (role, region) in [(HUB, "us-east-1"), (SPOKE, "eu-west-1"), (SPOKE, "us-east-1")] {
         let lane = AwsArgs { region: Some(region.into()), ..args(&[role]) };
-        let lane = AwsSettings::resolve(&lane, &env).await.unwrap();
+        let lane = AwsSettings::resolve(&lane, &env, &SharedProfiles::default()).await.unwrap();
         sources.of(&lane, &env).get(at(0)).await.unwrap();
         let without = AwsSettings { roles: Vec::new(), ..lane };
         assert!(Arc::ptr_eq(&sources.of(&without, &env), &base));

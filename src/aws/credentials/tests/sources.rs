@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::aws::transport::tests::{Fake, chain, spawn_probe};
-use crate::aws::{AwsArgs, AwsSettings, Environment};
+use crate::aws::{AwsArgs, AwsSettings, Environment, SharedProfiles};
 use crate::hint::Hint as _;
 
 const LATER: &str = "2099-01-01T00:00:00Z";
@@ -66,7 +66,7 @@ async fn probe() {
     let out = env.get("PROBE_OUT").unwrap().to_owned();
     let args = AwsArgs { profile: env.get("PROBE_PROFILE").map(str::to_owned), ..AwsArgs::default() };
     let then = env.get("PROBE_THEN").map(str::to_owned);
-    let settings = AwsSettings::resolve(&args, &env).await.unwrap();
+    let settings = AwsSettings::resolve(&args, &env, &SharedProfiles::default()).await.unwrap();
     let source = CredentialSources::default().of(&settings, &env);
     let found = source.get(at(0)).await;
     let mut told = match &found {
@@ -137,7 +137,8 @@ fn the_environment_comes_first_unless_a_profile_is_typed() {
 #[tokio::test]
 async fn keys_in_the_environment_need_nothing_else() {
     let args = AwsArgs { region: Some("us-east-1".into()), ..AwsArgs::default() };
-    let settings = AwsSettings::resolve(&args, &Environment::default()).await.unwrap();
+    let settings =
+        AwsSettings::resolve(&args, &Environment::default(), &SharedProfiles::default()).await.unwrap();
     let files = Case::new().file("broken", "[default\n");
     let variables = [("AWS_ACCESS_KEY_ID", "ENV"), ("AWS_CONFIG_FILE", &files.path("broken"))];
     let both = variables.into_iter().chain([("AWS_SECRET_ACCESS_KEY", "s")]);

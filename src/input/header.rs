@@ -210,7 +210,7 @@ impl<'a> Header<'a> {
 
     /// Whether a column called `region` has what may be meant as an AWS region in its first rows.
     fn looks_for_regions(&self, source: &Source) -> bool {
-        let columns = self.called_region();
+        let columns = self.called(&REGION);
         let Ok(mut records) = Records::open(source, self.dialect) else { return false };
         let is_like_one = |cell: &[u8]| cell.contains(&b'-') && cell.iter().any(u8::is_ascii_digit);
         !columns.is_empty()
@@ -220,13 +220,18 @@ impl<'a> Header<'a> {
             })
     }
 
-    fn called_region(&self) -> Vec<usize> {
-        self.positions(|header| REGION.headers.contains(&folded(header).as_str()))
+    fn called(&self, wanted: &Wanted) -> Vec<usize> {
+        self.positions(|header| wanted.headers.contains(&folded(header).as_str()))
+    }
+
+    /// The columns that `--accounts` would use.
+    pub(super) fn accounts(&self) -> Vec<usize> {
+        self.called(&ACCOUNT)
     }
 
     /// The columns that are called `region`, but are about something else.
     pub(super) fn other_regions(&self) -> Vec<usize> {
-        if self.has_regions { Vec::new() } else { self.called_region() }
+        if self.has_regions { Vec::new() } else { self.called(&REGION) }
     }
 
     fn unclear(name: &str, unclear: Unclear) -> InputError {

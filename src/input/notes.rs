@@ -26,6 +26,8 @@ pub struct Notes {
     pub other_columns: Vec<String>,
     /// Columns that are called `region`, but have no AWS region.
     pub other_regions: Vec<String>,
+    /// Columns that seem to name several accounts, and are not used.
+    pub other_accounts: Vec<String>,
     /// Rows that have a cell of several lines.
     pub multiline: u64,
     /// Numbers that have fewer than 7 digits.
@@ -51,6 +53,9 @@ struct Other {
     /// Whether it is called `region`, but has no AWS region; and whether it has anything.
     is_other_region: bool,
     has_text: bool,
+    /// If it is called `account`, but is not used: its first cell, and whether another has something else.
+    account: Option<String>,
+    has_accounts: bool,
 }
 
 impl NoteTaker {
@@ -59,10 +64,12 @@ impl NoteTaker {
         let is_chosen = |at: usize| at == layout.number || connector == Some(at);
         let other_regions = header.other_regions();
         let is_other_region = |at: usize| other_regions.contains(&at) && layout.lane.region != Some(at);
+        let accounts = if layout.lane.who.is_none() { header.accounts() } else { Vec::new() };
         let others = header.own_columns().into_iter().filter(|at| !is_chosen(*at)).map(|at| {
             let (header, lower) = (header.shown(at), header.shown(at).to_lowercase());
             let is_about_phones =
                 ["phone", "number", "tel", "mobile", "e164"].iter().any(|word| lower.contains(word));
+            let account = accounts.contains(&at).then(String::new);
             Other {
                 at,
                 header,
@@ -70,6 +77,8 @@ impl NoteTaker {
                 numbers: 0,
                 is_other_region: is_other_region(at),
                 has_text: false,
+                account,
+                has_accounts: false,
             }
         });
         let notes = Notes {
@@ -94,6 +103,10 @@ impl NoteTaker {
             for other in &mut self.others {
                 let cell = cell(other.at);
                 other.has_text |= !cell.is_empty();
+                if let Some(account) = other.account.as_mut().filter(|_| !cell.is_empty()) {
+                    other.has_accounts |= !account.is_empty() && account != cell;
+                    cell.clone_into(account);
+                }
                 let looks_right = other.is_about_phones || has_plus(cell);
                 let found =
                     PhoneNumber::parse(cell).ok().filter(|found| looks_right && found.digits() >= WHOLE);
@@ -110,7 +123,8 @@ impl NoteTaker {
         let is_full = |other: &Other| other.numbers > 0 && other.numbers >= self.rows.div_ceil(2);
         let other_columns = headers(&is_full);
         let other_regions = headers(&|other| other.is_other_region && other.has_text);
-        Notes { other_columns, other_regions, ..self.notes }
+        let other_accounts = headers(&|other| other.has_accounts);
+        Notes { other_columns, other_regions, other_accounts, ..self.notes }
     }
 }
 
@@ -129,11 +143,14 @@ impl Notes {
         let regions = self.other_regions.iter().map(|column| {
             format!("column {column} is not used: nothing in it looks like an AWS region, such as us-east-1")
         });
+        let accounts = self.other_accounts.iter().map(|column| {
+            format!("column {column} is not used, and all rows are sent to one account: --accounts FILE would use it")
+        });
         let short = Some(short).filter(|count| **count > 0);
         let short = short.map(|count| format!("{} fewer than 7 digits", numbers(count)));
         let without_plus = Some(without_plus).filter(|count| **count > 0).map(|count| {
             format!("{} 10 digits and no `+`: the first digits are taken for a country code", numbers(count))
         });
-        other.chain(regions).chain(short).chain(without_plus).collect()
+        other.chain(regions).chain(accounts).chain(short).chain(without_plus).collect()
     }
 }

@@ -142,3 +142,14 @@ fn a_column_called_region_that_is_about_something_else_is_not_used() {
     let plan = job.command("plan numbers.csv");
     plan.check(!plan.stdout.contains(warning), "it is empty");
 }
+
+#[test]
+fn accounts_that_are_named_without_a_file_of_them_are_warned_of() {
+    let csv = format!("vc_id,phone,Account\nvc,{},111111111111\nvc,{},222222222222\n", number(0), number(1));
+    let warning = "column `Account` is not used, and all rows are sent to one account";
+    let job = Job::new(&csv);
+    job.command("plan numbers.csv").exits(0).prints(warning);
+    job.write("numbers.csv", csv.replace("222222222222", "111111111111"));
+    let plan = job.command("plan numbers.csv");
+    plan.check(!plan.stdout.contains(warning), "it is one account");
+}

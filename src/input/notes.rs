@@ -53,9 +53,8 @@ struct Other {
     /// Whether it is called `region`, but has no AWS region; and whether it has anything.
     is_other_region: bool,
     has_text: bool,
-    /// If it is called `account`, but is not used: its first cell, and whether another has something else.
-    account: Option<String>,
-    has_accounts: bool,
+    /// If it is called `account`, but is not used: its first two different cells.
+    accounts: Option<Vec<String>>,
 }
 
 impl NoteTaker {
@@ -69,7 +68,7 @@ impl NoteTaker {
             let (header, lower) = (header.shown(at), header.shown(at).to_lowercase());
             let is_about_phones =
                 ["phone", "number", "tel", "mobile", "e164"].iter().any(|word| lower.contains(word));
-            let account = accounts.contains(&at).then(String::new);
+            let accounts = accounts.contains(&at).then(Vec::new);
             Other {
                 at,
                 header,
@@ -77,8 +76,7 @@ impl NoteTaker {
                 numbers: 0,
                 is_other_region: is_other_region(at),
                 has_text: false,
-                account,
-                has_accounts: false,
+                accounts,
             }
         });
         let notes = Notes {
@@ -103,9 +101,11 @@ impl NoteTaker {
             for other in &mut self.others {
                 let cell = cell(other.at);
                 other.has_text |= !cell.is_empty();
-                if let Some(account) = other.account.as_mut().filter(|_| !cell.is_empty()) {
-                    other.has_accounts |= !account.is_empty() && account != cell;
-                    cell.clone_into(account);
+                if let Some(accounts) = other.accounts.as_mut().filter(|_| !cell.is_empty())
+                    && accounts.len() < 2
+                    && accounts.iter().all(|account| account != cell)
+                {
+                    accounts.push(cell.to_owned());
                 }
                 let looks_right = other.is_about_phones || has_plus(cell);
                 let found =
@@ -123,7 +123,8 @@ impl NoteTaker {
         let is_full = |other: &Other| other.numbers > 0 && other.numbers >= self.rows.div_ceil(2);
         let other_columns = headers(&is_full);
         let other_regions = headers(&|other| other.is_other_region && other.has_text);
-        let other_accounts = headers(&|other| other.has_accounts);
+        let other_accounts =
+            headers(&|other| other.accounts.as_ref().is_some_and(|accounts| accounts.len() > 1));
         Notes { other_columns, other_regions, other_accounts, ..self.notes }
     }
 }

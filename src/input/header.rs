@@ -25,7 +25,7 @@ pub struct InputOptions {
     pub number_column: Option<String>,
     /// `--connector`: the connector of all rows; the file then has no such column.
     pub connector: Option<String>,
-    /// `--region-column`: as `connector_column`, or [`NO_COLUMN`].
+    /// `--region-column`: as `connector_column`, or `none`.
     pub region_column: Option<String>,
     /// `--profile-column`, or with `--accounts` `--account-column`: the same.
     pub who_column: Option<String>,

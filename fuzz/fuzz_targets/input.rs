@@ -2,13 +2,13 @@
 #![no_main]
 
 use chime_sweep::input::{Input, InputOptions, Source, Standing};
-use chime_sweep::report::{self, Place, RowResult};
+use chime_sweep::report::{self, Places, RowResult};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let source = Source::from_bytes("fuzz.csv", bytes.to_vec());
     let Ok(input) = Input::read(&source, &InputOptions::default()) else { return };
     let (mut out, mut rows) = (Vec::new(), 0);
-    report::write(&mut out, &source, &input, Place::default(), |_| RowResult::NOT_ATTEMPTED, |_| rows += 1)
+    report::write(&mut out, &source, &input, &Places::default(), |_| RowResult::NOT_ATTEMPTED, |_| rows += 1)
         .expect("the passes agree");
     let asks = |row: &_| input.rows.standing(*row) != Standing::Ignored;
     assert_eq!(rows, input.rows.ids().filter(asks).count());

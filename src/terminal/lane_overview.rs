@@ -2,12 +2,9 @@
 //!
 //! Must not print.
 
-use std::cmp::Reverse;
-
 use indicatif::HumanCount;
 use serde_json::json;
 
-use super::largest;
 use crate::aws::credentials::Identity;
 use crate::input::{LaneName, Rows};
 use crate::plan::Plan;
@@ -76,13 +73,10 @@ impl<'a> LaneOverview<'a> {
     }
 }
 
-/// The accounts and regions in columns: by name, or if they are many, the largest and the smallest.
+/// The accounts and regions in columns, by name. Each is listed, however many there are: consent is to all of them.
 pub(super) fn lines(lanes: &[LaneOverview<'_>]) -> Vec<String> {
     let mut lanes: Vec<_> = lanes.iter().collect();
     lanes.sort_by_key(|lane| (lane.name.who, lane.name.region));
-    if lanes.len() > largest::NAMED {
-        lanes.sort_by_key(|lane| Reverse(lane.numbers));
-    }
     let who = |lane: &LaneOverview<'_>| lane.name.who.escape_debug().to_string();
     let region = |lane: &LaneOverview<'_>| lane.region().unwrap_or("(no region)").escape_debug().to_string();
     let count = |lane: &LaneOverview<'_>| HumanCount(lane.numbers).to_string();
@@ -101,7 +95,7 @@ pub(super) fn lines(lanes: &[LaneOverview<'_>]) -> Vec<String> {
         );
         line.trim_end().to_owned()
     };
-    largest::lines(&lanes, |lane| lane.numbers, line)
+    lanes.iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -174,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_accounts_and_regions_the_largest_and_the_smallest_are_named() {
+    fn of_many_accounts_and_regions_each_is_listed() {
         let names: Vec<String> = (0..30).map(|n| format!("team-{n:02}")).collect();
         let of = (0..).zip(&names).map(|(n, name)| (&**name, "us-east-1", if n == 17 { 1 } else { 20 + n }));
         let all: Vec<_> =

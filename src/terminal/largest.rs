@@ -6,7 +6,7 @@
 use indicatif::HumanCount;
 
 /// The maximum number of items named: if there are more, half are the largest and half the smallest.
-pub(super) const NAMED: usize = 12;
+const NAMED: usize = 12;
 
 /// A line for each item that is named, and one for those that are not. `all` is in order, the largest first.
 pub(super) fn lines<T>(

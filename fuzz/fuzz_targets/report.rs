@@ -2,7 +2,7 @@
 #![no_main]
 
 use chime_sweep::input::{Input, InputOptions, Source, Standing, Status};
-use chime_sweep::report::{self, Place, RowResult};
+use chime_sweep::report::{self, Places, RowResult};
 
 const HEADER: &str =
     "voice_connector_id,phone_number,status,error_code,error_message,attempts,request_id,completed_at\n";
@@ -17,7 +17,7 @@ libfuzzer_sys::fuzz_target!(|rows: &[u8]| {
         Vec::new(),
         &source,
         &input,
-        Place::default(),
+        &Places::default(),
         |_| RowResult::NOT_ATTEMPTED,
         |row| written.push(row.status),
     )

@@ -309,7 +309,7 @@ pub(crate) enum AwsSettingsError {
         /// Its value.
         value: String,
     },
-    /// A role is to be assumed, and there is no STS.
+    /// A role is to be assumed, but no STS is known that could lend its keys.
     #[error("role `{role}` cannot be assumed, because STS is not asked: {why}")]
     NoSts {
         /// Its ARN.

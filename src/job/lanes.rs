@@ -101,7 +101,7 @@ impl Lanes {
         let open = async |name: LaneName<'_>| {
             let Needed { args, name } = needed(args, accounts.as_ref(), name)?;
             match &simulator {
-                Some(simulator) => Service::simulated(Arc::clone(simulator), name, settings),
+                Some(simulator) => Service::simulated(Arc::clone(simulator), name, settings, shared),
                 None => Service::aws(&args, env, settings, shared).await,
             }
         };

@@ -103,12 +103,12 @@ impl Service {
         env: &Environment,
         runtime: &Runtime,
     ) -> anyhow::Result<Self> {
+        let shared = &CredentialSources::default();
         match &settings.choice {
-            ServiceChoice::Aws(args) => {
-                runtime.block_on(Self::aws(args, env, settings, &CredentialSources::default()))
-            }
+            ServiceChoice::Aws(args) => runtime.block_on(Self::aws(args, env, settings, shared)),
             ServiceChoice::Simulator { scenario } => {
-                Self::simulated(Arc::new(simulator(scenario.as_deref())?), LaneName::default(), settings)
+                let simulator = Arc::new(simulator(scenario.as_deref())?);
+                Self::simulated(simulator, LaneName::default(), settings, shared)
             }
         }
     }
@@ -154,11 +154,12 @@ impl Service {
         })
     }
 
-    /// The simulator, in an account and region of its own for each lane.
+    /// The simulator, in an account and region of its own for each lane. `shared` is that of all lanes.
     pub(super) fn simulated(
         simulator: Arc<Simulator>,
         lane: LaneName<'_>,
         settings: &ServiceSettings,
+        shared: &CredentialSources,
     ) -> anyhow::Result<Self> {
         let region = if lane.region.is_empty() { "us-east-1" } else { lane.region };
         let (account, (key, secret)) = match lane.who {
@@ -172,8 +173,7 @@ impl Service {
         let endpoint =
             Endpoint::of_url(&simulated.simulator.url(), Region::parse(region)?, Variant::default(), false)?;
         let keys = Credentials::new(key, secret, None, None, "simulator");
-        let client =
-            client(settings, &Transports::default(), &endpoint, None, CredentialSource::fixed(keys))?;
+        let client = client(settings, shared.transports(), &endpoint, None, CredentialSource::fixed(keys))?;
         let (target, simulated) = ("the simulator".to_owned(), Some(simulated));
         let (identity, rate_cache, is_local, keys_are_fixed) = (None, None, true, true);
         let region = None;

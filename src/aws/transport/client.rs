@@ -27,7 +27,7 @@ pub(crate) struct Transports(Arc<Mutex<HashMap<Kind, Client>>>);
 /// In what clients differ.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Kind {
-    /// Whether the peer is this machine or its host, to which there is no proxy.
+    /// Whether the peer is this machine or its host. No proxy is used for these.
     pub(super) is_local: bool,
     /// Whether nothing will be encrypted, so that no roots are needed.
     pub(super) is_plain: bool,

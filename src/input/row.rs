@@ -324,7 +324,7 @@ fn lane<'a>(layout: &'a Layout, row: &'a ByteRecord) -> Result<LaneName<'a>, Row
     Ok(name)
 }
 
-pub(super) fn number<'a>(layout: &Layout, row: &'a ByteRecord) -> Result<PhoneNumber, RowError<'a>> {
+fn number<'a>(layout: &Layout, row: &'a ByteRecord) -> Result<PhoneNumber, RowError<'a>> {
     let text = readable(row.get(layout.number).unwrap_or_default(), "phone number")?;
     PhoneNumber::parse(text).map_err(|error| match text {
         "" => RowError::EmptyNumber,
@@ -348,11 +348,6 @@ impl RowError<'_> {
             Self::Number { text, error } => format!("{} {error}", quoted(&masked_digits(text))),
             error => error.to_string(),
         }
-    }
-
-    /// What is wrong with the number, if that is the reason.
-    pub(super) fn number_error(self) -> Option<NumberError> {
-        if let Self::Number { error, .. } = self { Some(error) } else { None }
     }
 
     /// The report's `error_code`.

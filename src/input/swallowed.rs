@@ -2,21 +2,24 @@
 //!
 //! Must not refuse a cell of several lines that is only text, such as an address.
 
+use csv::ByteRecord;
+
 use super::column::{Column, Prior};
 use super::dialect::is_line_end;
 use super::error::InputError;
 use super::header::{Header, Layout};
 use super::reader::Record;
-use super::row::{RAGGED_ROW, number};
-use crate::number::NumberError;
+use super::row::RAGGED_ROW;
+use crate::number::{NumberError, PhoneNumber};
 
 /// The fewest digits that are taken for a phone number, valid or not: notes and addresses have shorter ones.
 const DIGITS: usize = 7;
 
-/// Checks that no line within a cell of the header looks like a row.
+/// Checks that no line within a cell of the header looks like a row. A row in there has made the header as wide as both:
+/// wherever its number is, it is found.
 pub(crate) fn check_header(header: &Header<'_>, layout: &Layout) -> Result<(), InputError> {
     let Some((raw, line)) = header.lines() else { return Ok(()) };
-    check(header.name(), layout, raw, line, |_| false)
+    check(header.name(), layout, raw, line, |row| row.iter().any(is_number))
 }
 
 /// Checks that no line within a cell of `record` looks like a row.
@@ -31,6 +34,10 @@ pub(crate) fn check_record(name: &str, layout: &Layout, record: &Record<'_>) -> 
         true => cell == own,
         false => record.fields.iter().any(|field| field.trim_ascii() == cell),
     };
+    let is_row = |row: &ByteRecord| {
+        let number = row.get(layout.number).filter(|cell| is_number(cell) && !is_kept(cell.trim_ascii()));
+        row.len() >= layout.own_width() && number.is_some()
+    };
     match layout.prior(record.fields) {
         // What the report added to the row is not the input's. It has no line breaks, and it completes a row that is
         // too short.
@@ -42,9 +49,9 @@ pub(crate) fn check_record(name: &str, layout: &Layout, record: &Record<'_>) -> 
             }
             own.pop();
             let is_padded = prior.word(Column::ErrorCode) == RAGGED_ROW;
-            if is_padded { Ok(()) } else { check(name, layout, &own, record.line, is_kept) }
+            if is_padded { Ok(()) } else { check(name, layout, &own, record.line, is_row) }
         }
-        _ => check(name, layout, record.raw, record.line, is_kept),
+        _ => check(name, layout, record.raw, record.line, is_row),
     }
 }
 
@@ -52,22 +59,23 @@ fn has_line_breaks(prior: &Prior<'_>) -> bool {
     Column::ALL.iter().any(|column| prior.cell(*column).iter().any(|byte| is_line_end(*byte)))
 }
 
-/// Checks the lines of `raw`, which begins on line `first`. `is_kept`: whether a number is a cell of the record.
+/// Checks the lines of `raw`, which begins on line `first`.
 fn check(
     name: &str,
     layout: &Layout,
     raw: &[u8],
     first: u64,
-    is_kept: impl Fn(&[u8]) -> bool,
+    is_row: impl Fn(&ByteRecord) -> bool,
 ) -> Result<(), InputError> {
     let text = String::from_utf8_lossy(raw).replace("\r\n", "\n").replace('\r', "\n");
     let lines: Vec<&str> = text.split('\n').collect();
-    let is_row = |line: &&str| {
+    let parsed = |line: &str| layout.dialect.reader(line.as_bytes()).into_byte_records().next()?.ok();
+    let at = lines.iter().position(|line| {
         // A quote may open on its line and not close there, or close there and not open.
         let as_read = [(*line).to_owned(), line.replace('"', "")];
-        as_read.iter().filter_map(|line| number_of(layout, line)).any(|cell| !is_kept(&cell))
-    };
-    let Some(at) = lines.iter().position(is_row) else { return Ok(()) };
+        as_read.iter().filter_map(|line| parsed(line)).any(|row| is_row(&row))
+    });
+    let Some(at) = at else { return Ok(()) };
     // The quote is at the start of the last cell that begins above the row, or on the first line.
     let above: String = lines.get(..at).unwrap_or_default().iter().flat_map(|line| [line, "\n"]).collect();
     let starts = layout.dialect.field_starts(above.as_bytes());
@@ -76,16 +84,11 @@ fn check(
     Err(InputError::SwallowedRow { name: name.into(), line: first + opens as u64, row: first + at as u64 })
 }
 
-/// Something like a phone number, if the line has the fields of a row and one is where a row has it.
-fn number_of(layout: &Layout, line: &str) -> Option<Vec<u8>> {
-    let row = layout.dialect.reader(line.as_bytes()).into_byte_records().next()?.ok()?;
-    let is_number = match number(layout, &row) {
-        Ok(_) => true,
-        Err(error) => !matches!(error.number_error(), None | Some(NumberError::Character(_))),
-    };
-    let cell = row.get(layout.number)?;
+/// Whether `cell` is something like a phone number.
+fn is_number(cell: &[u8]) -> bool {
     let digits = cell.iter().filter(|byte| byte.is_ascii_digit()).count();
-    (row.len() >= layout.own_width() && is_number && digits >= DIGITS).then(|| cell.trim_ascii().to_vec())
+    let is_text = |text| matches!(PhoneNumber::parse(text), Err(NumberError::Character(_)));
+    digits >= DIGITS && str::from_utf8(cell).is_ok_and(|text| !is_text(text))
 }
 
 #[cfg(test)]
@@ -124,6 +127,9 @@ mod tests {
             ),
             ("note,vc_id,phone\n\"urgent,a,+12065550102\n\"none\",a,+12065550103\n", 2, 2),
             ("vc_id,phone,\"note\na,+12065550102,x\na,+12065550103,\"y\"\n", 1, 2),
+            ("vc_id,phone,\"note\n\"a\",+12065550102,\"x\"\n\"a\",+12065550103,\"y\"\n", 1, 2),
+            ("vc_id,phone,\"note,day\n\"a\",(206) 555-0102,x,Mon\na,+12065550103,y,Tue\n", 1, 2),
+            ("vc_id,phone,\"note\nold,a,+12065550102\na,+12065550103,\"y\"\n", 1, 2),
             ("vc_id,phone,n,m\na,+12065550100,\"x\ny\",\"z\na,+12065550101,x,\"y\"\n", 3, 4),
             ("phone\n\"+12065550102\n+12065550103\"\n+12065550104\n", 2, 2),
             ("phone,note\n+12065550102,\"x\n+12065550103,y\n+12065550104,\"z\"\n", 2, 3),

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use chime_sweep::report::summary::Counts;
-use chime_sweep::simulator;
+use chime_sweep::simulator::account_of;
+use csv::{ByteRecord, ReaderBuilder};
 
 use crate::case::{Case, Key, LANES, Want};
-use crate::service::Watched;
+use crate::service::{Watched, index};
 
-/// What contradicts what. `is_complete`: the job says that nothing stopped it.
+/// What contradicts what. `is_complete`: nothing stopped the run.
 pub(crate) fn contradictions(
     case: &Case,
     watched: &Watched,
@@ -17,78 +18,46 @@ pub(crate) fn contradictions(
     is_complete: bool,
 ) -> Vec<String> {
     let mut found = watched.contradictions.clone();
-    let mut reader = csv::ReaderBuilder::new();
+    let mut reader = ReaderBuilder::new();
     let reader = reader.flexible(true).has_headers(false).delimiter(case.delimiter).from_reader(report);
-    let records: Vec<csv::ByteRecord> =
-        reader.into_byte_records().map(|record| record.expect("a record")).collect();
+    let records: Vec<ByteRecord> = reader.into_byte_records().map(Result::unwrap).collect();
     if records.len() != case.records.len() {
         found.push(format!("{} records of the input, {} in the report", case.records.len(), records.len()));
         return found;
     }
-    let from_end = |name: &str| {
-        let at = records[0].iter().rev().position(|header| header == name.as_bytes());
-        at.map_or_else(|| panic!("no column {name}"), |at| at + 1)
-    };
+    let from_end =
+        |name: &str| records[0].iter().rev().position(|header| header == name.as_bytes()).unwrap() + 1;
     let [status, code, attempts] = ["status", "error_code", "attempts"].map(from_end);
-    let applied = applied(case, watched);
-    let mut own = Counts::default();
-    let lines =
-        case.records.iter().zip(&records).zip(std::iter::once(None).chain(case.wants.iter().map(Some)));
-    for (line, ((raw, record), want)) in lines.enumerate() {
-        let cell = |from_end: usize| String::from_utf8_lossy(&record[record.len() - from_end]).into_owned();
+    let (removed, mut own) = (removed(case, watched), Counts::default());
+    let wants = std::iter::once(None).chain(case.wants.iter().map(Some));
+    for ((raw, record), want) in case.records.iter().zip(&records).zip(wants) {
+        let cell = |from_end: usize| str::from_utf8(&record[record.len() - from_end]).unwrap();
         let (status, code) = (cell(status), cell(code));
-        let mut wrong = |why: &str| {
-            let raw = String::from_utf8_lossy(raw);
-            found.push(format!("record {line} {raw:?} is `{status}` `{code}`: {why}"));
-        };
-        let start = usize::try_from(record.position().expect("read").byte()).expect("short");
+        let start = usize::try_from(record.position().unwrap().byte()).unwrap();
         let text = raw.strip_suffix(b"\n").unwrap_or(raw);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
-        // After `\r\n`, the reader's position is that of the `\n`.
-        let written = report.get(start..).unwrap_or_default();
-        let written = written.strip_prefix(b"\n").unwrap_or(written).strip_prefix(text);
-        if written.and_then(<[u8]>::first) != Some(&case.delimiter) {
-            wrong("the input's bytes are not repeated");
-        }
-        let Some(want) = want else { continue };
-        count(&mut own, &status);
-        let key = match (want, &*status) {
-            (Want::Send(key), _) => key,
-            (Want::Duplicate, "duplicate") | (Want::Invalid, "invalid") | (Want::Ignored, "") => continue,
-            _ => {
-                wrong(&format!("it is {want:?}"));
-                continue;
+        let written = report[start..].strip_prefix(b"\n").unwrap_or(&report[start..]); // the reader's line end is `\r`
+        let is_repeated = written.strip_prefix(text).and_then(<[u8]>::first) == Some(&case.delimiter);
+        let why = match want {
+            _ if !is_repeated => Some("the input's bytes are not repeated".to_owned()),
+            None => continue,
+            Some(Want::Send(key)) => {
+                let attempts = cell(attempts).parse().unwrap_or(u32::MAX);
+                let was_held = case.held.as_ref().is_none_or(|held| held.contains(&(key.1, key.2)));
+                let removed = removed.get(key).copied().unwrap_or((0, was_held));
+                lie((status, code), attempts, *key, watched, removed, was_held, is_complete)
+            }
+            Some(want) => {
+                let is_right = matches!(
+                    (want, status),
+                    (Want::Duplicate, "duplicate") | (Want::Invalid, "invalid") | (Want::Ignored, "")
+                );
+                (!is_right).then(|| format!("it is {want:?}"))
             }
         };
-        let (seen, (applied, is_associated)) =
-            (&watched.seen[key], applied.get(key).copied().unwrap_or_default());
-        let was_held = case.held.as_ref().is_none_or(|held| held.contains(key));
-        if seen.is_intended {
-            wrong("it is neither settled nor released");
-        }
-        if cell(attempts).parse::<u32>().map_or(true, |attempts| attempts > seen.sent) {
-            wrong(&format!("it was sent {} times, not {}", seen.sent, cell(attempts)));
-        }
-        match &*status {
-            "succeeded" if is_associated || applied != u32::from(was_held) => {
-                wrong(&format!("it was removed {applied} times, and is there: {is_associated}"));
-            }
-            "succeeded" => {}
-            _ if seen.done => wrong("the job was told that it is done"),
-            "unknown" if !seen.silent && !seen.in_doubt => wrong("every request was answered"),
-            "unknown" => {}
-            "failed" | "not_attempted" if applied > 0 => wrong("it was removed"),
-            "failed" | "not_attempted" if seen.silent => wrong("a request was never answered"),
-            "not_attempted" if is_complete => wrong("nothing stopped the run"),
-            "not_attempted" => {}
-            "failed" => {
-                let closed = watched.closed.get(&(key.0, key.1));
-                if !seen.codes.contains(&code) && !closed.is_some_and(|codes| codes.contains(&code)) {
-                    wrong(&format!("it was refused with {:?}", seen.codes));
-                }
-            }
-            _ => wrong("it can be sent"),
-        }
+        let raw = String::from_utf8_lossy(raw);
+        found.extend(why.map(|why| format!("{raw:?} is `{status}` `{code}`: {why}")));
+        count(&mut own, status);
     }
     if own != counts {
         found.push(format!("the summary counts {counts:?}, the report has {own:?}"));
@@ -96,20 +65,50 @@ pub(crate) fn contradictions(
     found
 }
 
+/// What contradicts what the report says of a row that can be sent.
+fn lie(
+    (status, code): (&str, &str),
+    attempts: u32,
+    key: Key,
+    watched: &Watched,
+    (removed, is_there): (u32, bool),
+    was_held: bool,
+    is_complete: bool,
+) -> Option<String> {
+    let seen = &watched.seen[&key];
+    let refused = watched.refused.get(&(key.0, key.1)).is_some_and(|codes| codes.contains(code));
+    let is_known = status == "failed" || status == "not_attempted";
+    let why = match status {
+        _ if seen.is_open() => "it is neither settled nor released",
+        _ if attempts > seen.sent => "it was not sent that often",
+        "succeeded" if is_there => "it is there",
+        "succeeded" if removed != u32::from(was_held) => "it was not removed once",
+        "succeeded" => return None,
+        _ if seen.done => "the job was told that it is done",
+        _ if is_known && removed > 0 => "it was removed",
+        _ if is_known && seen.silent => "a request was never answered",
+        "unknown" if !seen.silent && !seen.in_doubt => "every request was answered",
+        "not_attempted" if is_complete => "nothing stopped the run",
+        "failed" if !refused && !seen.codes.contains(code) => "it was not refused with that code",
+        "unknown" | "not_attempted" | "failed" => return None,
+        _ => "it can be sent",
+    };
+    Some(format!("{why}: removed {removed} times, {seen:?}"))
+}
+
 /// How often each number was removed, and whether it is on its connector.
-fn applied(case: &Case, watched: &Watched) -> HashMap<Key, (u32, bool)> {
-    let ledger = watched.service.ledger();
-    let lane_of = |account: &str| LANES.iter().position(|(who, _)| simulator::account_of(who) == *account);
-    let records = ledger.numbers.iter().map(|record| {
-        let lane = if case.has_lanes { lane_of(&record.account).expect("a lane") } else { 0 };
-        let connector = record.connector.trim_start_matches("vc").parse().expect("an index");
-        ((lane, connector, record.number.digits()), (record.applied, record.associated))
+fn removed(case: &Case, watched: &Watched) -> HashMap<Key, (u32, bool)> {
+    let lane_of =
+        |account: &str| LANES.iter().position(|(who, _)| case.has_lanes && account_of(who) == *account);
+    let records = watched.service.ledger().numbers.into_iter().map(|record| {
+        let key = (lane_of(&record.account).unwrap_or(0), index(&record.connector), record.number.digits());
+        (key, (record.applied, record.associated))
     });
     records.collect()
 }
 
 fn count(counts: &mut Counts, status: &str) {
-    let of = match status {
+    let of_status = match status {
         "succeeded" => &mut counts.succeeded,
         "failed" => &mut counts.failed,
         "unknown" => &mut counts.unknown,
@@ -118,6 +117,6 @@ fn count(counts: &mut Counts, status: &str) {
         "duplicate" => &mut counts.duplicate,
         _ => return,
     };
-    *of += 1;
+    *of_status += 1;
     counts.total += 1;
 }

@@ -1,9 +1,10 @@
-//! A job from its first process to its last report, under a paused clock; processes die, and what they had not synced is
+//! A job from its first process to its last report, under a paused clock. Processes die, and what they had not synced is
 //! lost from a random byte on.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,59 +24,31 @@ use fastrand::Rng;
 use futures_util::future::join_all;
 use tempfile::TempDir;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::case::{Case, End, LANES, Want, pick};
 use crate::service::{Seen, Wire};
 
-/// Longer than any job takes.
+/// No process takes longer.
 const BOUND: Duration = Duration::from_hours(24);
 
 pub(crate) struct Job {
     pub(crate) case: Case,
     pub(crate) wire: Arc<Wire>,
     folder: TempDir,
-    /// How much of the journal no crash can take.
+    /// How much of the journal a crash cannot take.
     synced: u64,
-    reruns: bool,
-    pub(crate) done: Figures,
-}
-
-/// What a job did, or all of them.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Figures {
-    pub(crate) processes: u64,
-    pub(crate) kills: u64,
-    pub(crate) resumes: u64,
-    pub(crate) lost_bytes: u64,
-    pub(crate) stops: u64,
-    pub(crate) reports: u64,
-    pub(crate) reruns: u64,
-    pub(crate) hours: f64,
-}
-
-impl Figures {
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.processes += other.processes;
-        self.kills += other.kills;
-        self.resumes += other.resumes;
-        self.lost_bytes += other.lost_bytes;
-        self.stops += other.stops;
-        self.reports += other.reports;
-        self.reruns += other.reruns;
-        self.hours += other.hours;
-    }
+    is_rerun: bool,
+    /// What was done, and how often.
+    pub(crate) figures: BTreeMap<&'static str, u64>,
 }
 
 /// How a process ended.
 enum Ended {
     Killed,
     Aborted,
-    /// With its report, and without a stop in any lane.
-    Finished {
-        counts: Counts,
-        is_complete: bool,
-    },
+    /// With its report, these counts, and whether nothing stopped it.
+    Finished(Counts, bool),
 }
 
 impl Job {
@@ -83,117 +56,101 @@ impl Job {
     pub(crate) fn new(seed: u64) -> Self {
         let case = Case::new(seed);
         // In memory if there is a file system in memory: each process syncs many times.
-        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
-        std::fs::write(folder.path().join("numbers.csv"), case.records.concat()).expect("writes");
-        let wire = Wire::new(&case).into();
-        Self { case, wire, folder, synced: 0, reruns: false, done: Figures::default() }
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        std::fs::write(folder.path().join("numbers.csv"), case.records.concat()).unwrap();
+        let wire = Arc::new(Wire::new(&case));
+        Self { case, wire, folder, synced: 0, is_rerun: false, figures: BTreeMap::new() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Runs the job and its reruns to their ends; `check` sees each report, and what its summary counts.
+    pub(crate) fn count(&mut self, what: &'static str, times: u64) {
+        *self.figures.entry(what).or_default() += times;
+    }
+
+    /// Runs the job and its reruns; `check` sees each report, what the summary counts, and whether nothing stopped it.
     pub(crate) async fn run(
         &mut self,
         mut check: impl FnMut(&mut Self, &[u8], Counts, bool),
     ) -> anyhow::Result<()> {
         for again in 0..=self.case.reruns {
-            self.reruns = again > 0;
-            self.done.reruns += u64::from(self.reruns);
+            self.is_rerun = again > 0;
+            self.count("reruns", u64::from(self.is_rerun));
             loop {
+                self.count("processes", 1);
+                self.count("resumes", u64::from(self.path("report.csv.journal").exists()));
                 let end = self.case.end();
-                let resumes = self.path("report.csv.journal").exists();
-                self.done.resumes += u64::from(resumes);
-                self.done.processes += 1;
-                let ended =
-                    tokio::time::timeout(BOUND, self.process(end)).await.context("it never ends")??;
-                let was_killed = match ended {
-                    Ended::Killed => true,
-                    Ended::Aborted => {
-                        self.wire.watched().ended(false);
-                        true
-                    }
-                    Ended::Finished { counts, is_complete } => {
-                        self.done.reports += 1;
-                        let report = std::fs::read(self.path("report.csv"))?;
-                        self.wire.watched().ended(false);
-                        check(self, &report, counts, is_complete);
+                let ended = timeout(BOUND, self.process(end)).await.context("it never ends")??;
+                match ended {
+                    Ended::Finished(counts, is_complete) => {
+                        self.count("reports", 1);
+                        check(self, &std::fs::read(self.path("report.csv"))?, counts, is_complete);
                         self.wire.watched().seen.values_mut().for_each(|seen| seen.settled = false);
-                        let was_killed = self.path("report.csv.journal").exists();
-                        self.done.kills += u64::from(was_killed);
-                        was_killed
                     }
-                };
-                if !was_killed {
+                    ended => self.wire.watched().ended(matches!(ended, Ended::Killed)),
+                }
+                if !self.path("report.csv.journal").exists() {
                     break;
                 }
                 sleep(Duration::from_secs(self.case.rng.u64(..400))).await;
             }
         }
-        self.done.hours = self.wire.elapsed().as_secs_f64() / 3600.0;
         Ok(())
     }
 
     async fn process(&mut self, end: Option<End>) -> anyhow::Result<Ended> {
         let report = ReportSettings {
             path: self.path("report.csv"),
-            existing: if self.reruns { ExistingReport::Update } else { ExistingReport::Replace },
+            existing: if self.is_rerun { ExistingReport::Update } else { ExistingReport::Replace },
             unfinished: UnfinishedRun::Resume,
         };
-        let journal_path = report.journal();
-        let source = Source::open(&self.path(if self.reruns { "report.csv" } else { "numbers.csv" }))?;
+        let source = Source::open(&self.path(if self.is_rerun { "report.csv" } else { "numbers.csv" }))?;
         let input = Input::read(&source, &InputOptions::default())?;
-        let rows = &input.rows;
         let existing = Existing::look(&report, &input, "soak".to_owned(), None, Vec::new())?;
-        let in_doubt = existing.in_doubt(rows);
-        let (batch_size, settings) = self.case.settings(self.wire.now());
-        let plan = Plan::new(rows, |row| existing.is_outstanding(row), batch_size);
-        if !journal_path.exists() {
-            self.synced = 0;
-        }
+        let in_doubt = existing.in_doubt(&input.rows);
+        let (settings, batch_size) = self.case.settings(self.wire.now());
+        let plan = Plan::new(&input.rows, |row| existing.is_outstanding(row), batch_size);
+        let path = report.journal();
+        self.synced = if path.exists() { self.synced } else { 0 };
         let (mut journal, copy) = existing.begin(Session::at(self.wire.now()), &source)?;
 
-        let (wire, rng, wants) = (Arc::clone(&self.wire), self.case.rng.fork(), &self.case.wants);
-        let mut disk = Disk { journal: &mut journal, wire: &wire, wants, rng, group: Vec::new() };
-        let ends = live(&wire, &input, &plan, &in_doubt, &settings, end, &mut disk).await?;
-        let (group, synced) = (std::mem::take(&mut disk.group), journal.synced());
-        self.synced = self.synced.max(synced);
+        let rng = self.case.rng.fork();
+        let mut disk =
+            Disk { journal: &mut journal, wire: &self.wire, wants: &self.case.wants, rng, group: Vec::new() };
+        let ends = live(&self.wire, &input, &plan, &in_doubt, &settings, end, &mut disk).await?;
+        let group = disk.group;
+        self.synced = self.synced.max(journal.synced());
         let Some(ends) = ends else {
-            drop(journal);
-            self.die(&journal_path, &group)?;
+            let mut file = OpenOptions::new().append(true).open(path)?;
+            file.write_all(&group)?;
+            let length = file.metadata()?.len();
+            let cut = self.case.rng.u64(self.synced..=length);
+            file.set_len(cut)?;
+            self.count("kills", 1);
+            self.count("lost bytes", length - cut);
             return Ok(Ended::Killed);
         };
-        let stops = || ends.iter().filter_map(|end| end.stop.as_ref());
-        self.done.stops += u64::from(stops().next().is_some());
-        if stops().any(|stop| stop.reason.is_abort()) {
+        let stop = ends.iter().filter_map(|end| end.stop.as_ref()).max_by_key(|stop| stop.reason);
+        self.count("early stops", u64::from(stop.is_some()));
+        if stop.is_some_and(|stop| stop.reason.is_abort()) {
             return Ok(Ended::Aborted);
         }
-        let kept = ["report.csv.journal", "report.csv.journal.input"]
-            .map(|name| (self.path(name), self.path(&format!("{name}.kept"))));
-        let is_killed = matches!(end, Some(End::KilledAfterReport));
-        if is_killed {
-            kept.iter().try_for_each(|(path, kept)| std::fs::hard_link(path, kept))?;
+        let files = ["report.csv.journal", "report.csv.journal.input"].map(|name| self.path(name));
+        let kept = |path: &PathBuf| path.with_extension("kept");
+        let dies = matches!(end, Some(End::KilledAfterReport));
+        if dies {
+            files.iter().try_for_each(|path| std::fs::hard_link(path, kept(path)))?;
+            self.count("kills", 1);
         }
-        let stop_of = |row| ends.get(rows.lane_of(row)?.index())?.stop.as_ref();
+        let stop_of = |row| ends.get(input.rows.lane_of(row)?.index())?.stop.as_ref();
         let unsent = |row| Unsent { selection: None, stop: stop_of(row) };
         let counted = finish(journal, &report.path, &copy, &input, Places::default(), unsent)?;
-        if is_killed {
-            kept.iter().try_for_each(|(path, kept)| std::fs::rename(kept, path))?;
+        if dies {
+            files.iter().try_for_each(|path| std::fs::rename(kept(path), path))?;
         }
-        Ok(Ended::Finished { counts: counted.rows, is_complete: stops().next().is_none() })
-    }
-
-    /// Loses what is not synced, from a random byte on. `group` was being written.
-    fn die(&mut self, journal: &Path, group: &[u8]) -> anyhow::Result<()> {
-        self.done.kills += 1;
-        self.wire.watched().ended(true);
-        let mut file = OpenOptions::new().append(true).open(journal)?;
-        file.write_all(group)?;
-        let length = file.metadata()?.len();
-        let cut = self.case.rng.u64(self.synced..=length);
-        self.done.lost_bytes += length - cut;
-        Ok(file.set_len(cut)?)
+        Ok(Ended::Finished(counted.rows, stop.is_none()))
     }
 }
 
@@ -210,20 +167,20 @@ async fn live(
     let rows = &input.rows;
     let (outbox, inbox) = event::channel();
     let (stop, stopped) = watch::channel(None);
-    let lane_of = |row| rows.lane_of(row);
+    let stop = &stop;
     let lanes = plan.batches_of_lanes(rows).into_iter().enumerate().map(|(at, batches)| {
-        let own = rows.ids().filter_map(lane_of).find(|lane| lane.index() == at).unwrap_or_default();
+        let own = rows.ids().filter_map(|row| rows.lane_of(row)).find(|lane| lane.index() == at);
         let name = rows.lanes().nth(at).unwrap_or_default();
         let lane = LANES.iter().position(|lane| *lane == (name.who, name.region)).unwrap_or(0);
-        let now = tokio::time::Instant::now().into_std();
-        let dispatcher = Dispatcher::new(rows, batches, in_doubt, settings, outbox.of_lane(own), now);
+        let (outbox, now) = (outbox.of_lane(own.unwrap_or_default()), Instant::now().into_std());
+        let dispatcher = Dispatcher::new(rows, batches, in_doubt, settings, outbox, now);
         let submit = move |submission| {
             let wire = Arc::clone(wire);
             async move { wire.submit(lane, submission).await }
         };
-        let renew = move || std::future::ready(wire.renew());
-        let (stop, stopped) = (&stop, stopped.clone());
+        let stopped = stopped.clone();
         async move {
+            let renew = || std::future::ready(wire.renew());
             let end = pool::run(dispatcher, submit, renew, stopped, || wire.now()).await;
             if end.stop.as_ref().is_some_and(|stop| stop.reason == StopReason::TooManyFailures) {
                 stop.send_replace(Some(StopReason::TooManyFailures)); // the limit is that of all lanes
@@ -233,7 +190,7 @@ async fn live(
     });
     let lanes: Vec<_> = lanes.collect();
     drop(outbox);
-    let disturb = async {
+    let killed = async {
         match end {
             Some(End::KilledAt(at)) => return sleep(at).await,
             Some(End::Stopped(at, reason)) => {
@@ -242,7 +199,7 @@ async fn live(
             }
             _ => {}
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let dies_at = if let Some(End::KilledWriting(at)) = end { Some(at) } else { None };
     let work = async {
@@ -255,7 +212,7 @@ async fn live(
     };
     tokio::select! {
         biased;
-        () = disturb => Ok(None),
+        () = killed => Ok(None),
         ends = work => ends,
     }
 }
@@ -280,12 +237,8 @@ impl Disk<'_> {
                 rest = (2 * rest).min(200);
                 continue;
             }
-            rest = 1;
-            self.group.clear();
-            group
-                .iter()
-                .filter_map(|(_, event)| Entry::of(event))
-                .for_each(|entry| entry.write_line(&mut self.group));
+            let entries = group.iter().filter_map(|(_, event)| Entry::of(event));
+            entries.for_each(|entry| entry.write_line(&mut self.group));
             self.watch(&group, false);
             sleep(Duration::from_millis(*pick(&mut self.rng, &[1, 3, 20, 100]))).await;
             if !self.group.is_empty() {
@@ -295,14 +248,16 @@ impl Disk<'_> {
                 groups += 1;
             }
             self.group.clear();
-            let note = || Some(Entry::State { is: State::Paced, at: self.wire.now() });
-            self.journal.record_group(&inbox, &group, |_| note().filter(|_| self.rng.u32(..4) == 0))?;
+            let note = Entry::State { is: State::Paced, at: self.wire.now() };
+            let note = Some(note).filter(|_| self.rng.u32(..4) == 0);
+            self.journal.record_group(&inbox, &group, |_| note)?;
             self.watch(&group, true);
+            rest = 1;
         }
         Ok(true)
     }
 
-    fn watch(&self, group: &[OfLane], is_synced: bool) {
+    fn watch(&self, group: &[OfLane], is_recorded: bool) {
         let mut watched = self.wire.watched();
         let mut each = |rows: &[RowId], change: fn(&mut Seen)| {
             for row in rows {
@@ -312,12 +267,12 @@ impl Disk<'_> {
             }
         };
         for (_, event) in group {
-            match event {
-                Event::Intent { rows } if !is_synced => each(rows, |seen| seen.is_intended = true),
-                Event::Released { rows } if is_synced => each(rows, |seen| seen.is_intended = false),
-                Event::Settled(settlement) if is_synced => each(&settlement.rows, |seen| {
-                    (seen.is_intended, seen.settled) = (false, true);
-                }),
+            match (is_recorded, event) {
+                (false, Event::Intent { rows }) => each(rows, |seen| seen.is_intended = true),
+                (true, Event::Released { rows }) => each(rows, |seen| seen.is_intended = false),
+                (true, Event::Settled(settlement)) => {
+                    each(&settlement.rows, |seen| (seen.is_intended, seen.settled) = (false, true));
+                }
                 _ => {}
             }
         }

@@ -126,7 +126,9 @@ impl Case {
             let share = rng.u64(2..=11);
             let held = sent.iter().map(|key| (key.1, key.2)).filter(|(_, digits)| digits % 11 < share);
             self.held = Some(held.collect());
+            self.kinds.insert("numbers elsewhere");
         }
+        self.kinds.extend(self.has_lanes.then_some("two lanes"));
     }
 
     fn write_scenario(&mut self) {

@@ -81,7 +81,7 @@ pub enum UnfinishedRun {
     Resume,
     /// Delete it, once the user has consented.
     Discard,
-    /// Continue from whatever is there: see [`continuing`](super::continuing), which decides what that means.
+    /// Continue from whatever is there: `continuing` decides what that means.
     Continue,
 }
 

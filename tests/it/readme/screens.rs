@@ -1,6 +1,6 @@
 //! The console blocks of the documentation: each command is run, on a terminal of 100 columns, in one directory and
-//! against one service a section, and shows what the page says. `INSTA_UPDATE=always` rewrites the pages instead, as it does
-//! the snapshots.
+//! against one service a section, and shows what the page says. `UPDATE_SNAPSHOTS=1` rewrites the pages instead;
+//! `INSTA_UPDATE=always` also the snapshots.
 //!
 //! A page must not show what another machine would not: what differs from run to run is in [`CHANCE`].
 
@@ -190,8 +190,12 @@ fn as_it_is(section: &Page, terminal: Terminal) -> String {
 #[test]
 fn every_screen_is_what_the_command_shows() {
     let Some(terminal) = Terminal::find() else { return };
-    #[expect(clippy::disallowed_methods, reason = "insta's variable, which updates the snapshots too")]
-    let updates = std::env::var("INSTA_UPDATE").is_ok_and(|value| value == "always");
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "insta's variable updates the snapshots too, the other one only pages"
+    )]
+    let is_set = |name, to: &str| std::env::var(name).is_ok_and(|value| value == to);
+    let updates = is_set("INSTA_UPDATE", "always") || is_set("UPDATE_SNAPSHOTS", "1");
     let pages = Page::all();
     let sections: Vec<_> = pages.iter().flat_map(Page::sections).collect();
     let found = Mutex::new(BTreeMap::new());
@@ -215,7 +219,7 @@ fn every_screen_is_what_the_command_shows() {
         format!("{name}, {:?} is now:\n{}", page.lines().nth(same).unwrap_or_default(), real.join("\n"))
     };
     let found: Vec<_> = found.iter().map(differs).collect();
-    assert!(found.is_empty() || updates, "INSTA_UPDATE=always updates this:\n{}", found.join("\n\n"));
+    assert!(found.is_empty() || updates, "UPDATE_SNAPSHOTS=1 updates this:\n{}", found.join("\n\n"));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::chart::{self, Chart, Percent, day, ended};
 use super::rows::{Gathered, Row};
 use crate::report::summary::masked::masked;
 use crate::report::summary::text::worst_first;
-use crate::report::summary::{Counts, ErrorCount, Lane, Summary};
+use crate::report::summary::{Counts, ErrorCount, Lane, OfConnector, Summary};
 use crate::report::timeline::Timeline;
 use crate::text::{self, counted};
 
@@ -45,8 +45,8 @@ pub(super) struct Page<'a> {
     /// The accounts and regions, the worst first, if there are several.
     lanes: Vec<&'a Lane>,
     /// By name, the worst first; and those that are not shown.
-    connectors: Vec<(&'a str, &'a Counts)>,
-    more_connectors: Vec<(&'a str, &'a Counts)>,
+    connectors: Vec<(&'a str, &'a OfConnector)>,
+    more_connectors: Vec<(&'a str, &'a OfConnector)>,
     rows: Vec<&'a Row>,
     statuses: Vec<&'static str>,
     has_full_numbers: bool,
@@ -70,7 +70,7 @@ impl<'a> Page<'a> {
             _ => chart::settled(gathered),
         };
         let errors = worst_first(&summary.counted.errors, |error| error.rows);
-        let mut connectors = worst_first(&summary.counted.connectors, Counts::trouble);
+        let mut connectors = worst_first(&summary.counted.connectors, |it| it.counts.trouble());
         let more_connectors = connectors.split_off(CONNECTORS.min(connectors.len()));
         let lanes = Lane::worst_first(run.map(|run| &*run.lanes).unwrap_or_default());
         let rows = gathered.rows();
@@ -189,6 +189,6 @@ fn example(error: &ErrorCount) -> String {
     [format!("Such as {line}")].into_iter().chain(number).chain(request).chain(message).collect()
 }
 
-fn in_trouble(connectors: &[(&str, &Counts)]) -> u64 {
-    connectors.iter().filter(|(_, counts)| counts.trouble() > 0).count() as u64
+fn in_trouble(connectors: &[(&str, &OfConnector)]) -> u64 {
+    connectors.iter().filter(|(_, it)| it.counts.trouble() > 0).count() as u64
 }

@@ -14,8 +14,9 @@ use jiff::Timestamp;
 use super::job::{ChoiceArgs, InputArgs, JobArgs, LaneArgs, ReadArgs};
 use super::topics;
 use super::values::{
-    ColorWhen, LogFormat, ShardArg, one_or_more, parse_address, parse_duration, parse_moment,
+    ColorWhen, LogFormat, ShardArg, one_or_more, parse_address, parse_duration, parse_moment, parse_status,
 };
+use crate::input::Status;
 
 /// The command line. The display orders put the shared options after each command's own.
 #[derive(Debug, Parser)]
@@ -71,6 +72,7 @@ pub enum Command {
     #[command(after_long_help = topics::STATUS_EXAMPLES)]
     Status(StatusArgs),
     /// Print the summary of a job again, from its report
+    #[command(after_long_help = topics::SUMMARY_EXAMPLES)]
     Summary(SummaryArgs),
     /// Compare a report with the service, and settle what is unknown by looking
     #[command(after_long_help = topics::VERIFY_EXAMPLES)]
@@ -283,6 +285,7 @@ pub struct StatusArgs {
 
 /// `summary`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
 pub struct SummaryArgs {
     /// The report of a run
     #[arg(value_name = "REPORT")]
@@ -290,6 +293,18 @@ pub struct SummaryArgs {
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write the rows with this status instead, as a report of their own; several statuses have commas between them
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = parse_status, conflicts_with = "json")]
+    pub(crate) rows: Vec<Status>,
+    /// Where those rows go [default: standard output]
+    #[arg(short, long, value_name = "FILE", requires = "rows")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace an existing file
+    #[arg(long, requires = "output")]
+    pub(crate) overwrite: bool,
+    /// Exit as the run did: 3 if some rows did not succeed, 4 if it stopped early
+    #[arg(long)]
+    pub(crate) exit_code: bool,
     /// The --summary-json file of the run, for its pace and pauses, which the report does not have
     #[arg(long, value_name = "FILE")]
     pub(crate) run: Option<PathBuf>,

@@ -105,6 +105,15 @@ Examples:
       the same for a monitor; the exit code is 0 if the run is going on or has succeeded, 3 if some rows did not
       succeed, 4 if it stopped early or was cut short, and 1 if there is nothing";
 
+pub(super) const SUMMARY_EXAMPLES: &str = "\
+Examples:
+  chime-sweep summary numbers.report.csv --html page.html
+      what happened, as a page too
+  chime-sweep summary numbers.report.csv --rows failed,unknown -o rest.csv
+      these rows as they are, in a report of their own: `chime-sweep rerun rest.csv` retries them and no others
+  chime-sweep summary numbers.report.csv --exit-code > summary.txt || mail -s sweep ops@example.com < summary.txt
+      for scripts: 0 once every row succeeded";
+
 pub(super) const MERGE_EXAMPLES: &str = "\
 Examples:
   chime-sweep run numbers.csv --shard 1/2; chime-sweep run numbers.csv --shard 2/2
@@ -170,7 +179,8 @@ What `chime-sweep export` writes is such a file. Its rows that have a note in pl
 The report has the input's columns and rows, in order, and more columns (the last three only after a look-up):
   status          succeeded, failed, unknown (it may have happened),
                   not_attempted, invalid, or duplicate
-  error_code      the service's code, or this tool's
+  error_code      the service's code, or this tool's; NotFound is said of a
+                  number, NotFoundException of a connector
   error_message   the error as text
   attempts        requests for the row over all runs, without throttled ones
   request_id      of the last request, for AWS support
@@ -213,7 +223,8 @@ pub(super) fn exit_codes() -> String {
     text.push_str(
         "\n\nAfter 3, 4, 130 and 143, `chime-sweep rerun` continues from the report, or `--resume` from the journal if \
          there is no report; `run --continue` does either. The message says what is safe, and which command to go on with.\n\n\
-         `chime-sweep status` also says 0 while the run is going on, and 4 if it was cut short.",
+         `chime-sweep status` also says 0 while the run is going on, and 4 if it was cut short; \
+         `summary --exit-code` says again what the run said.",
     );
     text
 }

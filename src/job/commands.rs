@@ -60,7 +60,7 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
         Command::Export(args) => export::execute(args, env, screen)?,
         Command::Plan(args) => return planning::execute(args, env, screen),
         Command::Status(args) => return status::execute(args),
-        Command::Summary(args) => summary::execute(args)?,
+        Command::Summary(args) => return summary::execute(args, screen),
         Command::Merge(args) => return merging::execute(args),
         Command::Simulate(args) => simulate(&args)?,
         Command::Completions(args) => print(&manual::completions(args.shell))?,

@@ -7,8 +7,10 @@ use std::fs::File;
 use std::io::{self, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
+use crate::files;
+use crate::hint::Hinted;
 use crate::input::{InputOptions, Source};
 use crate::report;
 use crate::report::page::{self, Gathered};
@@ -70,6 +72,17 @@ impl Outputs {
     }
 }
 
+/// Checks that `what` can be written to `path`, where nothing is unless `overwrite`.
+///
+/// # Errors
+/// If something is there, or it cannot be written there.
+pub(super) fn check_new(what: &str, path: &Path, overwrite: bool) -> anyhow::Result<()> {
+    let is_there = files::check_output(what, path, "without -o it goes to standard output")?;
+    let error = || format!("`{}` exists already", path.display());
+    ensure!(!is_there || overwrite, Hinted::new(error(), "--overwrite replaces it, -o names another file"));
+    Ok(())
+}
+
 /// Prints a result.
 ///
 /// # Errors
@@ -87,7 +100,7 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 /// Standard output is for results only. A reader that closes it early, such as `head`, is not an error.
-fn to_stdout(write: impl FnOnce(&mut StdoutLock<'_>) -> io::Result<()>) -> anyhow::Result<()> {
+pub(super) fn to_stdout(write: impl FnOnce(&mut StdoutLock<'_>) -> io::Result<()>) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     match write(&mut stdout).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -23,7 +23,7 @@ fn a_summary_is_printed_again_from_the_report_alone() {
     let (_, job, run) = reported(ONE_REFUSED, &file, "--summary-json s.json");
     run.exits(3)
         .says("such as line 3, number …0001")
-        .says("hint: check that the connectors")
+        .says("hint: the connector is there, but this number is refused")
         .says("is billed");
     std::fs::remove_file(job.path("numbers.report.json")).expect("removed");
     let again = job.command("summary numbers.report.csv");

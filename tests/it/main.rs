@@ -50,6 +50,7 @@ mod some_rows;
 mod spreadsheet;
 #[cfg(unix)]
 mod status;
+mod summary;
 mod tidy;
 #[cfg(unix)]
 mod undo;

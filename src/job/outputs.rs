@@ -8,11 +8,14 @@ use std::io::{self, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use console::Term;
 
 use crate::input::{InputOptions, Source};
 use crate::report;
 use crate::report::page::{self, Gathered};
 use crate::report::summary::{self, Summary};
+use crate::terminal::fitted;
+use crate::text::printable;
 
 /// The outputs besides the report.
 #[derive(Debug, Clone, Default)]
@@ -76,6 +79,14 @@ impl Outputs {
 /// If standard output cannot be written to.
 pub(crate) fn print(text: &impl Display) -> anyhow::Result<()> {
     to_stdout(|stdout| writeln!(stdout, "{text}"))
+}
+
+/// Prints a result for people, who may have a terminal.
+///
+/// # Errors
+/// If standard output cannot be written to.
+pub(crate) fn print_text(text: &impl Display) -> anyhow::Result<()> {
+    print(&fitted(&printable(&text.to_string()), &Term::stdout()))
 }
 
 /// Prints a result of bytes.

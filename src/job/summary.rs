@@ -5,13 +5,12 @@
 use std::path::Path;
 
 use super::next_steps;
-use super::outputs::{Outputs, print};
+use super::outputs::{Outputs, print, print_text};
 use super::{limits, settings, status};
 use crate::cli::SummaryArgs;
 use crate::input::{InputOptions, Source};
 use crate::report;
 use crate::report::summary::{self, Counted, Record, Summary};
-use crate::text::printable;
 
 /// Runs the command.
 ///
@@ -33,7 +32,7 @@ pub(super) fn execute(args: SummaryArgs) -> anyhow::Result<()> {
     outputs.write(&summary, &source, &columns)?;
     match args.json {
         true => print(&serde_json::to_string_pretty(&summary)?),
-        false => print(&printable(&summary.to_string())),
+        false => print_text(&summary),
     }
 }
 

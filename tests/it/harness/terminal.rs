@@ -33,9 +33,21 @@ impl Terminal {
     /// Runs the arguments on a terminal at which something is typed; returns the exit code and what was shown. Each
     /// text is typed once the one before it is shown.
     pub fn run(self, job: &Job, arguments: &str, dialogue: &[(&str, Typed<'_>)]) -> (Option<i32>, String) {
-        let line = format!("{BINARY} {arguments}");
+        self.run_at(None, job, arguments, dialogue)
+    }
+
+    /// The same on a terminal of so many columns; without them, it has no size.
+    pub fn run_at(
+        self,
+        width: Option<usize>,
+        job: &Job,
+        arguments: &str,
+        dialogue: &[(&str, Typed<'_>)],
+    ) -> (Option<i32>, String) {
+        let size = width.map(|width| format!("stty cols {width} rows 40; ")).unwrap_or_default();
+        let line = format!("{size}exec {BINARY} {arguments}");
         let python =
-            "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1].split())))";
+            "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(['sh', '-c', sys.argv[1]])))";
         let mut command = match self {
             Self::Script => job.prepare("script", &["-qec", &line, "/dev/null"]),
             Self::Python => job.prepare("python3", &["-c", python, &line]),

@@ -270,7 +270,7 @@ impl Typed<'_> {
 
     fn parses(&self, words: &[String]) -> bool {
         let parsed = self.command.clone().try_get_matches_from(words);
-        parsed.map_or_else(|error| !error.use_stderr(), |_| true)
+        parsed.map_or_else(|error| error.exit_code() == 0, |_| true)
     }
 
     fn visible(&self) -> impl Iterator<Item = &Command> {

@@ -61,11 +61,12 @@ impl Region {
         if self.lines.is_empty() {
             return;
         }
-        let rows = rows(&self.lines, size(&self.terminal).1);
-        // There is no one to report a failure to. The cursor is behind what the user has typed, if anything.
-        let _ = self.terminal.write_str("\r");
-        let _ = self.terminal.move_cursor_up(rows);
-        let _ = self.terminal.clear_to_end_of_screen();
+        let (height, width) = size(&self.terminal);
+        let rows = rows(&self.lines, width).min(height.saturating_sub(1));
+        // There is no one to report a failure to. The cursor is behind what the user has typed, if anything. Each row is
+        // cleared on its own: tmux keeps what is cleared from the top of the screen to its end.
+        let _ = self.terminal.clear_line();
+        let _ = self.terminal.clear_last_lines(rows);
         let _ = self.terminal.flush();
     }
 

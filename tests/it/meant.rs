@@ -128,14 +128,16 @@ fn a_dry_run_is_a_plan() {
         "[[number_error]]\nnumbers = ['+12065550001']\ncode = 'Forbidden'\nmessage = 'no'\n",
     );
     let job = Job::on(&service, csv(4));
-    let plan = job.command("plan numbers.csv --limit 3 --batch-size 2").stdout;
+    // Without the line that says how long ago the input was changed.
+    let rest = |stdout: &str| stdout.split_once('\n').map(|(_, rest)| rest.to_owned());
+    let plan = rest(&job.command("plan numbers.csv --limit 3 --batch-size 2").stdout);
     for arguments in [
         "run numbers.csv --dry-run",
         "run numbers.csv -n --yes",
         "run --yes --output x.csv --dry-run numbers.csv",
     ] {
         let ended = job.command(&format!("{arguments} --limit 3 --batch-size 2"));
-        ended.exits(0).same("stdout", ended.stdout.as_str(), &plan).same(
+        ended.exits(0).same("stdout", rest(&ended.stdout), plan.clone()).same(
             "files",
             job.files(),
             ["numbers.csv"],

@@ -40,7 +40,7 @@ fn text_wraps_at_words() {
         let piped = job.command(arguments);
         let piped = [piped.stdout.as_str(), &piped.stderr].concat();
         for width in WIDTHS {
-            let (_, shown) = terminal.run_at(Some(width), &job, arguments, &[]);
+            let (_, shown) = terminal.run_at(width, &job, arguments, &[]);
             fits(&shown, width);
             let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
             // How long ago the input was changed is another time.
@@ -64,12 +64,12 @@ fn question_summary_and_help_wrap_too() {
         );
         let job = Job::on(&service, csv(1_200));
         let dialogue = [("cancel:", Typed::Keys("1200\n"))];
-        let (code, shown) = terminal.run_at(Some(width), &job, &job.run_arguments("-v"), &dialogue);
+        let (code, shown) = terminal.run_at(width, &job, &job.run_arguments("-v"), &dialogue);
         assert_eq!(code, Some(3), "{shown}");
         fits(&shown, width);
         assert!(shown.contains("1  failed"), "{shown}");
         for topic in ["--help", "help run", "help csv", "help exit-codes"] {
-            let (_, shown) = terminal.run_at(Some(width), &job, topic, &[]);
+            let (_, shown) = terminal.run_at(width, &job, topic, &[]);
             fits(&shown, width);
         }
     }

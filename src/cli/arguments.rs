@@ -150,6 +150,9 @@ pub struct RunArgs {
     /// succeed; may be repeated
     #[arg(long = "continue", conflicts_with_all = ["resume", "discard", "overwrite"])]
     pub(crate) continues: bool,
+    /// Do what `plan` does; nothing is sent
+    #[arg(short = 'n', long, hide = true, conflicts_with_all = ["resume", "discard", "continues"])]
+    pub(crate) dry_run: bool,
     /// Take only the accounts and regions of shard K of N, or of this task of a Slurm array, an array job of AWS Batch (`auto`),
     /// or an Indexed Job of Kubernetes (`auto/N`); `merge` puts the reports together
     #[arg(long, value_name = "K/N|auto", help_heading = "Some of the rows")]
@@ -168,6 +171,9 @@ pub struct RerunArgs {
     /// Where the new report goes; `-` also copies it to standard output [default: REPORT itself]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Do what `plan` does; nothing is sent
+    #[arg(short = 'n', long, hide = true, conflicts_with_all = ["resume", "discard"])]
+    pub(crate) dry_run: bool,
     /// The exact number of numbers that --yes consents to, for the report of a release
     #[arg(long, value_name = "N", requires = "yes")]
     pub(crate) confirm_count: Option<u64>,
@@ -267,6 +273,32 @@ pub struct PlanArgs {
     /// See [`ChoiceArgs`].
     #[command(flatten)]
     pub(crate) choice: ChoiceArgs,
+}
+
+impl PlanArgs {
+    /// The plan of a job with these options.
+    pub(crate) fn of(input: PathBuf, shard: Option<ShardArg>, job: JobArgs) -> Self {
+        let reading = ReadArgs {
+            simulate: job.simulate,
+            scenario: job.scenario,
+            aws: job.aws,
+            calls: job.pace.calls,
+            give_up_after: job.stop.give_up_after,
+        };
+        let (batch_size, check, columns) = (job.pace.batch_size, job.check, job.columns);
+        Self {
+            input,
+            shard,
+            batch_size,
+            check,
+            all: false,
+            json: false,
+            columns,
+            lanes: job.lanes,
+            reading,
+            choice: job.choice,
+        }
+    }
 }
 
 /// `status`.

@@ -4,7 +4,11 @@
 
 use std::fmt::Write;
 
+use clap::Command;
+use clap::builder::StyledStr;
+
 use super::exit::ExitStatus;
+use crate::terminal::fitted_help;
 
 /// A topic has only a text, without usage or options.
 pub(super) const TEMPLATE: &str = "{about-with-newline}";
@@ -22,6 +26,18 @@ Examples:
   chime-sweep undo numbers.report.csv           put back what was removed
 
 More help: `chime-sweep help run`, and `chime-sweep help csv`, `environment`, `permissions` or `exit-codes`";
+
+/// The definition with topics and examples wrapped for the terminal: clap would wrap them without their indents.
+pub(super) fn fit(mut command: Command) -> Command {
+    let fit = |text: &StyledStr| fitted_help(&text.to_string());
+    if let Some(text) = command.get_long_about().map(fit) {
+        command = command.long_about(text);
+    }
+    if let Some(text) = command.get_after_long_help().map(fit) {
+        command = command.after_long_help(text);
+    }
+    command.mut_subcommands(self::fit)
+}
 
 pub(super) const EXPORT_EXAMPLES: &str = "\
 Examples:

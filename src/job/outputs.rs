@@ -8,6 +8,7 @@ use std::io::{self, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
+use console::Term;
 
 use crate::files;
 use crate::hint::Hinted;
@@ -15,6 +16,8 @@ use crate::input::{InputOptions, Source};
 use crate::report;
 use crate::report::page::{self, Gathered};
 use crate::report::summary::{self, Summary};
+use crate::terminal::fitted;
+use crate::text::printable;
 
 /// The outputs besides the report.
 #[derive(Debug, Clone, Default)]
@@ -89,6 +92,14 @@ pub(super) fn check_new(what: &str, path: &Path, overwrite: bool) -> anyhow::Res
 /// If standard output cannot be written to.
 pub(crate) fn print(text: &impl Display) -> anyhow::Result<()> {
     to_stdout(|stdout| writeln!(stdout, "{text}"))
+}
+
+/// Prints a result for people, who may have a terminal.
+///
+/// # Errors
+/// If standard output cannot be written to.
+pub(crate) fn print_text(text: &impl Display) -> anyhow::Result<()> {
+    print(&fitted(&printable(&text.to_string()), &Term::stdout()))
 }
 
 /// Prints a result of bytes.

@@ -9,7 +9,7 @@ use indicatif::HumanCount;
 
 use super::names::{is_stream, same_file};
 use super::next_steps;
-use super::outputs::{Outputs, check_new, print, to_stdout};
+use super::outputs::{Outputs, check_new, print, print_text, to_stdout};
 use super::shell::quoted_path;
 use super::{limits, settings, status};
 use crate::cli::SummaryArgs;
@@ -20,7 +20,7 @@ use crate::input::{InputOptions, Source};
 use crate::report;
 use crate::report::summary::{self, Counted, Record, Summary};
 use crate::terminal::Screen;
-use crate::text::{counted, printable};
+use crate::text::counted;
 
 /// Runs the command.
 ///
@@ -55,7 +55,7 @@ pub(super) fn execute(args: SummaryArgs, screen: &Screen) -> anyhow::Result<Exit
         }
         None if !args.rows.is_empty() => to_stdout(|stdout| select(stdout).map(drop))?,
         None if args.json => print(&serde_json::to_string_pretty(&summary)?)?,
-        None => print(&printable(&summary.to_string()))?,
+        None => print_text(&summary)?,
     }
     let stopped = summary.run.as_ref().and_then(|run| run.stopped);
     Ok(match args.exit_code {

@@ -1,5 +1,7 @@
 //! What a run leaves when it has ended: its summary, the page, and the command of `--on-finish`.
 
+use std::collections::BTreeSet;
+
 use super::harness::{Ended, Job, Service, csv, number};
 
 /// Row 1 is always refused.
@@ -171,6 +173,9 @@ fn the_command_gets_the_result_of_the_run() {
     ] {
         ended.same(name, variable(name), value);
     }
+    let set = environment.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.to_owned());
+    let set: BTreeSet<_> = set.filter(|name| name.starts_with("CHIME_SWEEP_RESULT_")).collect();
+    ended.same("as help has it", set, job.documented("--on-finish"));
     for (name, file) in [("REPORT", "numbers.report.csv"), ("SUMMARY_JSON", "s.json"), ("HTML", "p.html")] {
         ended.check(variable(name).starts_with('/') && variable(name).ends_with(file), name);
     }

@@ -115,7 +115,7 @@ fn help_has_examples_and_fits_the_terminal() {
 fn typing_errors_are_named_and_the_right_word_is_suggested() {
     let job = Job::new(csv(1));
     for (arguments, texts) in [
-        ("simulte", ["unrecognized subcommand 'simulte'", "'simulate'"]),
+        ("simulte", ["unrecognized subcommand 'simulte'", "`chime-sweep simulate`"]),
         ("run numbers.csv --simulte", ["unexpected argument '--simulte'", "'--simulate'"]),
         ("run numbers.csv --rate fast", ["'fast' for '--rate <N>'", "expected `auto` or a positive number"]),
         ("completions bsh", ["'bsh' for '<SHELL>'", "'bash'"]),

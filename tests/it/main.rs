@@ -27,6 +27,7 @@ mod export;
 #[cfg(unix)]
 mod errors;
 mod input;
+mod meant;
 mod memory;
 #[cfg(unix)]
 mod merge;
@@ -57,6 +58,8 @@ mod undo;
 #[cfg(unix)]
 mod unattended;
 mod verify;
+#[cfg(unix)]
+mod width;
 #[cfg(unix)]
 mod lanes;
 mod limits;

@@ -36,6 +36,18 @@ impl Terminal {
         self.shell(job, &format!("{BINARY} {arguments}"), "dumb", dialogue)
     }
 
+    /// The same on a terminal of so many columns.
+    pub fn run_at(
+        self,
+        width: usize,
+        job: &Job,
+        arguments: &str,
+        dialogue: &[(&str, Typed<'_>)],
+    ) -> (Option<i32>, String) {
+        let line = format!("stty cols {width} rows 40; exec {BINARY} {arguments}");
+        self.shell(job, &line, "dumb", dialogue)
+    }
+
     /// The same with a line for the shell, and a kind of terminal (`TERM`); what was shown has its control sequences.
     pub fn shell(
         self,

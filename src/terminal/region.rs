@@ -2,7 +2,11 @@
 //!
 //! Must not know what they say.
 
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use console::{Term, measure_text_width};
+use indicatif::{ProgressBar, ProgressDrawTarget, TermLike};
 
 /// How often in a row the terminal must have had the same size. tmux tells up to 250 ms late that it has another: a line
 /// that is drawn before that is not where it seems to be.
@@ -87,6 +91,86 @@ fn size(terminal: &Term) -> (usize, usize) {
 /// How many rows a terminal of this width shows the lines on.
 fn rows(lines: &[String], width: usize) -> usize {
     lines.iter().map(|line| measure_text_width(line).div_ceil(width).max(1)).sum()
+}
+
+/// What indicatif draws on: it makes the lines of a bar, and the region places them. On a terminal, indicatif leaves pieces
+/// of its lines when the terminal gets another size.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Canvas(Arc<Mutex<Frame>>);
+
+#[derive(Debug, Default)]
+struct Frame {
+    height: u16,
+    width: u16,
+    drawing: Vec<String>,
+    drawn: Vec<String>,
+}
+
+impl Canvas {
+    /// A bar that is drawn on this canvas.
+    pub(super) fn bar(&self, length: u64) -> ProgressBar {
+        ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::term_like(Box::new(self.clone())))
+    }
+
+    /// The lines of `bar`, which are to fit.
+    pub(super) fn lines(&self, bar: &ProgressBar, height: usize, width: usize) -> Vec<String> {
+        let fits = |size: usize| u16::try_from(size).unwrap_or(u16::MAX);
+        *self.frame() = Frame { height: fits(height), width: fits(width), ..Frame::default() };
+        bar.tick();
+        self.frame().drawn.clone()
+    }
+
+    fn frame(&self) -> MutexGuard<'_, Frame> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TermLike for Canvas {
+    fn width(&self) -> u16 {
+        self.frame().width
+    }
+
+    fn height(&self) -> u16 {
+        self.frame().height
+    }
+
+    /// A line, or the spaces that fill it.
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        let is_line = !text.trim().is_empty();
+        self.frame().drawing.extend(is_line.then(|| text.to_owned()));
+        Ok(())
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.write_str(text)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let frame = &mut *self.frame();
+        frame.drawn = std::mem::take(&mut frame.drawing);
+        Ok(())
+    }
+
+    // Each frame is drawn anew.
+    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

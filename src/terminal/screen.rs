@@ -10,11 +10,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use console::Term;
+use indicatif::ProgressStyle;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::log_file::LogFile;
-use super::region::Region;
+use super::region::{Canvas, Region};
 use super::states::{self, Clock};
 use super::wrap::fitted;
 use super::{record, view};
@@ -76,6 +77,8 @@ impl Screen {
         if let Some(wanted) = options.colors {
             console::set_colors_enabled_stderr(wanted);
         }
+        // indicatif's styles ask about standard output; the bar is on standard error.
+        console::set_colors_enabled(console::colors_enabled_stderr());
         let draws = options.format == Format::Text && env.get("TERM") != Some("dumb");
         let shows = match options.quiet {
             true => Shows::Nothing,
@@ -188,6 +191,9 @@ impl Screen {
     }
 
     fn follow(&self, tally: &Mutex<Tally>, stopped: &mpsc::Receiver<()>) {
+        let (first, canvas) = (read(tally), Canvas::default());
+        let style = if first.listed.is_some() { without_bar() } else { style() };
+        let bar = canvas.bar(first.rows).with_style(style);
         let mut cadence = Cadence::default();
         let mut pause = None;
         while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
@@ -199,9 +205,9 @@ impl Screen {
             states::ended(&mut pause, &tally, now).iter().for_each(|ended| self.say(ended));
             if self.shows == Shows::Bar {
                 self.region().draw(|height, width| {
-                    let (bar, lines) =
-                        (view::bar(&tally, width), view::lines(&tally, &clock, width, height / 2));
-                    bar.into_iter().chain(lines).take(height).collect()
+                    bar.set_position(tally.settled());
+                    bar.set_message(view::lines(&tally, &clock, width, height / 2).join("\n"));
+                    canvas.lines(&bar, height, width)
                 });
             }
             if (self.shows != Shows::Bar || self.file.is_some()) && cadence.is_due(&tally, lasted) {
@@ -342,6 +348,17 @@ impl Cadence {
 
 fn read(tally: &Mutex<Tally>) -> Tally {
     tally.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{wide_bar:.cyan/blue} {percent:>3}%\n{msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━━─")
+}
+
+/// How long a list is, is not known before its end.
+fn without_bar() -> ProgressStyle {
+    ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 #[expect(clippy::disallowed_methods, reason = "what is shown is about now")]

@@ -7,6 +7,7 @@ mod topics;
 mod values;
 pub(crate) mod results;
 mod job;
+mod reports;
 mod arguments;
 mod meant;
 mod environment;
@@ -14,10 +15,10 @@ pub(crate) mod manual;
 
 pub use arguments::{Cli, Command};
 pub(crate) use arguments::{
-    ExportArgs, MergeArgs, PlanArgs, ReleaseArgs, RerunArgs, RunArgs, SimulateArgs, StatusArgs, SummaryArgs,
-    UndoArgs, VerifyArgs,
+    ExportArgs, PlanArgs, ReleaseArgs, RerunArgs, RunArgs, SimulateArgs, UndoArgs, VerifyArgs,
 };
 pub use environment::{parse, unknown_variables, wants_json};
 pub(crate) use job::{AwsOptions, ChoiceArgs, InputArgs, JobArgs, LaneArgs, ReadArgs, StopArgs};
+pub(crate) use reports::{MergeArgs, StatusArgs, SummaryArgs};
 pub use values::{ColorWhen, LogFormat};
 pub(crate) use values::{MaxFailures, ShardArg};

@@ -29,7 +29,7 @@ const WORTH_HOLDING_DELAYS: f64 = 5.0;
 /// … for so many seconds × headroom: what the headroom leaves must refill the bucket in the meantime.
 const HOLD_PER_HEADROOM: f64 = 120.0;
 /// … and for so many requests: refusals among them are surprises, and a slow pace would never see enough of those.
-const HOLD_REQUESTS: f64 = 20.0;
+const HOLD_REQUESTS: f64 = 12.0;
 /// When no two requests were granted within this share of the limit's time for one, the bucket holds one token …
 const NO_BURST: f64 = 0.9;
 /// … and so much of the pace at which the last few requests were granted is safe.

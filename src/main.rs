@@ -7,7 +7,8 @@ use chime_sweep::aws::Environment;
 use chime_sweep::cli::exit::ExitStatus;
 use chime_sweep::cli::{self, ColorWhen, LogFormat};
 use chime_sweep::job;
-use chime_sweep::terminal::{Format, Screen, ScreenOptions};
+use chime_sweep::terminal::{Format, Screen, ScreenOptions, fitted};
+use console::Term;
 use tracing::{Level, Metadata};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{Targets, filter_fn};
@@ -28,8 +29,16 @@ fn main() -> ExitCode {
             return ExitStatus::Usage.into();
         }
         Err(help_or_error) => {
-            let _ = help_or_error.print(); // there is no one to report a failure to
-            return if help_or_error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success }.into();
+            // There is no one to report a failure to.
+            if !help_or_error.use_stderr() {
+                let _ = help_or_error.print();
+                return ExitStatus::Success.into();
+            }
+            let (text, stderr) = (help_or_error.render(), Term::stderr());
+            let text =
+                if console::colors_enabled_stderr() { text.ansi().to_string() } else { text.to_string() };
+            let _ = write!(std::io::stderr(), "{}", fitted(&text, &stderr));
+            return ExitStatus::Usage.into();
         }
     };
     let options = ScreenOptions {

@@ -74,6 +74,16 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// A word of a command line, quoted for a shell.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "._-/:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 /// `text` with all digits but the last four hidden, so that its form can still be seen.
 pub(crate) fn masked_digits(text: &str) -> String {
     let digits = text.chars().filter(|c| c.is_numeric()).count();

@@ -1,4 +1,4 @@
-//! Which IAM permissions each command needs: the one table that `help permissions`, the README and hints are made of.
+//! Which IAM permissions each command needs: the one table that `help permissions`, docs/aws.md and hints are made of.
 //!
 //! Amazon Chime SDK Voice has the service prefix `chime`, and each operation has the permission of its name:
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonchime.html>. Must not call anything.

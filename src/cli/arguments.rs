@@ -14,8 +14,9 @@ use jiff::Timestamp;
 use super::job::{ChoiceArgs, InputArgs, JobArgs, LaneArgs, ReadArgs};
 use super::topics;
 use super::values::{
-    ColorWhen, LogFormat, ShardArg, one_or_more, parse_address, parse_duration, parse_moment,
+    ColorWhen, LogFormat, ShardArg, one_or_more, parse_address, parse_duration, parse_moment, parse_status,
 };
+use crate::input::Status;
 
 /// The command line. The display orders put the shared options after each command's own.
 #[derive(Debug, Parser)]
@@ -71,6 +72,7 @@ pub enum Command {
     #[command(after_long_help = topics::STATUS_EXAMPLES)]
     Status(StatusArgs),
     /// Print the summary of a job again, from its report
+    #[command(after_long_help = topics::SUMMARY_EXAMPLES)]
     Summary(SummaryArgs),
     /// Compare a report with the service, and settle what is unknown by looking
     #[command(after_long_help = topics::VERIFY_EXAMPLES)]
@@ -148,6 +150,9 @@ pub struct RunArgs {
     /// succeed; may be repeated
     #[arg(long = "continue", conflicts_with_all = ["resume", "discard", "overwrite"])]
     pub(crate) continues: bool,
+    /// Do what `plan` does; nothing is sent
+    #[arg(short = 'n', long, hide = true, conflicts_with_all = ["resume", "discard", "continues"])]
+    pub(crate) dry_run: bool,
     /// Take only the accounts and regions of shard K of N, or of this task of a Slurm array, an array job of AWS Batch (`auto`),
     /// or an Indexed Job of Kubernetes (`auto/N`); `merge` puts the reports together
     #[arg(long, value_name = "K/N|auto", help_heading = "Some of the rows")]
@@ -166,6 +171,9 @@ pub struct RerunArgs {
     /// Where the new report goes; `-` also copies it to standard output [default: REPORT itself]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Do what `plan` does; nothing is sent
+    #[arg(short = 'n', long, hide = true, conflicts_with_all = ["resume", "discard"])]
+    pub(crate) dry_run: bool,
     /// The exact number of numbers that --yes consents to, for the report of a release
     #[arg(long, value_name = "N", requires = "yes")]
     pub(crate) confirm_count: Option<u64>,
@@ -267,6 +275,32 @@ pub struct PlanArgs {
     pub(crate) choice: ChoiceArgs,
 }
 
+impl PlanArgs {
+    /// The plan of a job with these options.
+    pub(crate) fn of(input: PathBuf, shard: Option<ShardArg>, job: JobArgs) -> Self {
+        let reading = ReadArgs {
+            simulate: job.simulate,
+            scenario: job.scenario,
+            aws: job.aws,
+            calls: job.pace.calls,
+            give_up_after: job.stop.give_up_after,
+        };
+        let (batch_size, check, columns) = (job.pace.batch_size, job.check, job.columns);
+        Self {
+            input,
+            shard,
+            batch_size,
+            check,
+            all: false,
+            json: false,
+            columns,
+            lanes: job.lanes,
+            reading,
+            choice: job.choice,
+        }
+    }
+}
+
 /// `status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
@@ -283,6 +317,7 @@ pub struct StatusArgs {
 
 /// `summary`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
 pub struct SummaryArgs {
     /// The report of a run
     #[arg(value_name = "REPORT")]
@@ -290,6 +325,18 @@ pub struct SummaryArgs {
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write the rows with this status instead, as a report of their own; several statuses have commas between them
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = parse_status, conflicts_with = "json")]
+    pub(crate) rows: Vec<Status>,
+    /// Where those rows go [default: standard output]
+    #[arg(short, long, value_name = "FILE", requires = "rows")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace an existing file
+    #[arg(long, requires = "output")]
+    pub(crate) overwrite: bool,
+    /// Exit as the run did: 3 if some rows did not succeed, 4 if it stopped early
+    #[arg(long)]
+    pub(crate) exit_code: bool,
     /// The --summary-json file of the run, for its pace and pauses, which the report does not have
     #[arg(long, value_name = "FILE")]
     pub(crate) run: Option<PathBuf>,

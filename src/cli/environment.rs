@@ -12,11 +12,9 @@ use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
 
 use super::arguments::Cli;
 use super::job::AWS_OPTIONS;
+use super::{meant, results, topics};
 
 const PREFIX: &str = "CHIME_SWEEP_";
-
-/// The variables for the command of `--on-finish`, which may itself run chime-sweep.
-const RESULTS: &str = "CHIME_SWEEP_RESULT_";
 
 /// Parses the command line, and takes what was not typed from the environment. `interactive`: a user can be asked.
 ///
@@ -35,10 +33,13 @@ pub fn parse(argv: &[OsString], interactive: bool) -> Result<Cli, clap::Error> {
         // not send real requests because of an option that was typed.
         id => !(words.contains("simulate") && AWS_OPTIONS.contains(&id)),
     };
-    let command = with_variables(Cli::command(), &counts);
+    let command = with_variables(topics::fit(Cli::command()), &counts);
     let matches = command.clone().try_get_matches_from(argv);
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
-    cli.map_err(|error| name_variables(error, &command, &words))
+    cli.map_err(|mut error| {
+        meant::suggest(&mut error, argv);
+        name_variables(error, &command, &words)
+    })
 }
 
 /// Whether messages are to be JSON, also where the command line cannot be parsed.
@@ -97,7 +98,9 @@ pub fn unknown_variables() -> Vec<String> {
     let known: BTreeSet<_> = all_arguments(&Cli::command()).filter_map(variable).collect();
     let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
     set.filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| name.starts_with(PREFIX) && !name.starts_with(RESULTS) && !known.contains(name))
+        .filter(|name| {
+            name.starts_with(PREFIX) && !name.starts_with(results::PREFIX) && !known.contains(name)
+        })
         .collect()
 }
 

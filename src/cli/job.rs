@@ -12,6 +12,7 @@ use clap::Args;
 
 use jiff::civil::Time;
 
+use super::results;
 use super::values::{
     MaxFailures, one_or_more, parse_account, parse_concurrency, parse_delimiter, parse_duration,
     parse_percent, parse_rate, parse_time,
@@ -30,6 +31,11 @@ pub(super) const AWS_OPTIONS: [&str; 9] = [
     "expect_account",
     "no_sts",
 ];
+
+const ON_FINISH: &str =
+    "Run this command in a shell when the run has ended or could not begin, whatever the result";
+const ON_PAUSE: &str = "Run this command in a shell when the run is held back (no credentials, no service) and when it \
+                        continues";
 
 /// The options that `run` and `rerun` share.
 #[derive(Debug, Clone, Args)]
@@ -71,11 +77,11 @@ pub(crate) struct JobArgs {
     /// Show whole phone numbers on that page instead of only their last four digits
     #[arg(long, requires = "html")]
     pub(crate) html_full_numbers: bool,
-    /// Run this command in a shell when the run has ended or could not begin, whatever the result
-    #[arg(long, value_name = "COMMAND")]
+    /// See [`results`].
+    #[arg(long, value_name = "COMMAND", help = ON_FINISH, long_help = results::help(ON_FINISH, &results::ON_FINISH))]
     pub(crate) on_finish: Option<String>,
-    /// Run this command in a shell when the run is held back (no credentials, no service) and when it continues
-    #[arg(long, value_name = "COMMAND")]
+    /// See [`results`].
+    #[arg(long, value_name = "COMMAND", help = ON_PAUSE, long_help = results::help(ON_PAUSE, &results::ON_PAUSE))]
     pub(crate) on_pause: Option<String>,
     /// Time limit of these commands
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]

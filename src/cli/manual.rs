@@ -5,10 +5,10 @@
 use std::io;
 
 use anyhow::Context;
-use clap::{Command, CommandFactory};
+use clap::{Arg, ArgAction, Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
-use roff::{Roff, roman};
+use roff::{Roff, bold, italic, roman};
 
 use super::arguments::Cli;
 use super::topics;
@@ -37,7 +37,7 @@ pub(crate) fn page(name: Option<&str>) -> anyhow::Result<String> {
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
+    synopsis(command).to_writer(&mut page)?;
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
     if name.is_none() {
@@ -53,6 +53,29 @@ pub(crate) fn page(name: Option<&str>) -> anyhow::Result<String> {
         section("ENVIRONMENT", topics::ENVIRONMENT, &mut page)?;
     }
     Ok(String::from_utf8(page)?)
+}
+
+/// The synopsis with the names of values, which `clap_mangen` leaves out.
+fn synopsis(command: &Command) -> Roff {
+    let mut line = vec![bold(command.get_bin_name().unwrap_or_else(|| command.get_name()))];
+    let value = |arg: &Arg| Some(italic(arg.get_value_names()?.join(" ")));
+    for option in command.get_arguments().filter(|arg| !arg.is_positional() && !arg.is_hide_set()) {
+        let short = option.get_short().map(|short| format!("-{short}|")).unwrap_or_default();
+        line.extend([roman(" ["), bold(format!("{short}--{}", option.get_long().unwrap_or_default()))]);
+        let value = value(option).filter(|_| option.get_action().takes_values());
+        line.extend(value.into_iter().flat_map(|value| [roman(" "), value]));
+        line.push(roman("]"));
+    }
+    for positional in command.get_positionals() {
+        line.extend(value(positional).into_iter().flat_map(|value| [roman(" "), value]));
+        line.extend(matches!(positional.get_action(), ArgAction::Append).then(|| roman("...")));
+    }
+    if command.has_subcommands() {
+        line.extend([roman(" "), italic("COMMAND")]);
+    }
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]).text(line);
+    roff
 }
 
 /// A section of paragraphs, which are filled, and indented lines, which are kept as they are.
@@ -82,7 +105,7 @@ pub(crate) fn completions(shell: Shell) -> String {
 /// The text of `help TOPIC`.
 #[must_use]
 pub(crate) fn topic(name: &str) -> String {
-    let mut command = built();
+    let mut command = topics::fit(built());
     command
         .find_subcommand_mut(name)
         .map(|topic| topic.render_long_help().to_string().trim_end().to_owned())

@@ -5,8 +5,10 @@
 pub mod exit;
 mod topics;
 mod values;
+pub(crate) mod results;
 mod job;
 mod arguments;
+mod meant;
 mod environment;
 pub(crate) mod manual;
 

@@ -4,7 +4,11 @@
 
 use std::fmt::Write;
 
+use clap::Command;
+use clap::builder::StyledStr;
+
 use super::exit::ExitStatus;
+use crate::terminal::fitted_help;
 
 /// A topic has only a text, without usage or options.
 pub(super) const TEMPLATE: &str = "{about-with-newline}";
@@ -22,6 +26,18 @@ Examples:
   chime-sweep undo numbers.report.csv           put back what was removed
 
 More help: `chime-sweep help run`, and `chime-sweep help csv`, `environment`, `permissions` or `exit-codes`";
+
+/// The definition with topics and examples wrapped for the terminal: clap would wrap them without their indents.
+pub(super) fn fit(mut command: Command) -> Command {
+    let fit = |text: &StyledStr| fitted_help(&text.to_string());
+    if let Some(text) = command.get_long_about().map(fit) {
+        command = command.long_about(text);
+    }
+    if let Some(text) = command.get_after_long_help().map(fit) {
+        command = command.after_long_help(text);
+    }
+    command.mut_subcommands(self::fit)
+}
 
 pub(super) const EXPORT_EXAMPLES: &str = "\
 Examples:
@@ -105,6 +121,15 @@ Examples:
       the same for a monitor; the exit code is 0 if the run is going on or has succeeded, 3 if some rows did not
       succeed, 4 if it stopped early or was cut short, and 1 if there is nothing";
 
+pub(super) const SUMMARY_EXAMPLES: &str = "\
+Examples:
+  chime-sweep summary numbers.report.csv --html page.html
+      what happened, as a page too
+  chime-sweep summary numbers.report.csv --rows failed,unknown -o rest.csv
+      these rows as they are, in a report of their own: `chime-sweep rerun rest.csv` retries them and no others
+  chime-sweep summary numbers.report.csv --exit-code > summary.txt || mail -s sweep ops@example.com < summary.txt
+      for scripts: 0 once every row succeeded";
+
 pub(super) const MERGE_EXAMPLES: &str = "\
 Examples:
   chime-sweep run numbers.csv --shard 1/2; chime-sweep run numbers.csv --shard 2/2
@@ -170,7 +195,8 @@ What `chime-sweep export` writes is such a file. Its rows that have a note in pl
 The report has the input's columns and rows, in order, and more columns (the last three only after a look-up):
   status          succeeded, failed, unknown (it may have happened),
                   not_attempted, invalid, or duplicate
-  error_code      the service's code, or this tool's
+  error_code      the service's code, or this tool's; NotFound is said of a
+                  number, NotFoundException of a connector
   error_message   the error as text
   attempts        requests for the row over all runs, without throttled ones
   request_id      of the last request, for AWS support
@@ -213,7 +239,8 @@ pub(super) fn exit_codes() -> String {
     text.push_str(
         "\n\nAfter 3, 4, 130 and 143, `chime-sweep rerun` continues from the report, or `--resume` from the journal if \
          there is no report; `run --continue` does either. The message says what is safe, and which command to go on with.\n\n\
-         `chime-sweep status` also says 0 while the run is going on, and 4 if it was cut short.",
+         `chime-sweep status` also says 0 while the run is going on, and 4 if it was cut short; \
+         `summary --exit-code` says again what the run said.",
     );
     text
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 
-use crate::input::{Shard, can_delimit};
+use crate::input::{Shard, Status, can_delimit};
 use crate::pool::pace::Rate;
 
 /// Requests per second, positive, or `auto`.
@@ -113,6 +113,13 @@ pub(super) fn parse_delimiter(text: &str) -> Result<u8, String> {
 /// `--stop-at`: a local time of day, in hours and minutes.
 pub(super) fn parse_time(text: &str) -> Result<Time, String> {
     Time::strptime("%H:%M", text).map_err(|_| "expected a time of day such as `06:00`".to_owned())
+}
+
+/// A status, as a report has it.
+pub(super) fn parse_status(text: &str) -> Result<Status, String> {
+    let words = Status::ALL.map(Status::as_str);
+    Status::of(text)
+        .ok_or_else(|| format!("expected one or more of {}, with commas between them", words.join(", ")))
 }
 
 /// A date, whose beginning in UTC is meant, or a time in RFC 3339 format.
@@ -232,6 +239,8 @@ mod tests {
         assert!(parse_address("localhost:0").is_err_and(|error| error.contains("127.0.0.1")));
         assert_eq!(parse_time("06:00"), Ok(jiff::civil::time(6, 0, 0, 0)));
         assert!(parse_time("25:00").is_err());
+        assert_eq!(parse_status("Not_Attempted"), Ok(Status::NotAttempted));
+        assert!(parse_status("done").is_err_and(|error| error.contains("not_attempted, invalid, duplicate")));
         for (text, moment) in
             [("2025-01-31", "2025-01-31T00:00:00Z"), ("2025-01-31T06:00:00+02:00", "2025-01-31T04:00:00Z")]
         {

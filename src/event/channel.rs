@@ -98,8 +98,7 @@ impl Inbox {
     }
 
     /// Takes the events that are available. `None` if the sender is gone and everything was taken.
-    #[cfg(test)]
-    pub(crate) fn try_take(&mut self) -> Option<Vec<OfLane>> {
+    pub fn try_take(&mut self) -> Option<Vec<OfLane>> {
         let is_closed = self.is_urgent.try_recv() == Err(mpsc::TryRecvError::Disconnected);
         let group: Vec<_> = self.events.try_iter().collect();
         self.taken += group.len() as u64;

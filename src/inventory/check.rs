@@ -131,9 +131,9 @@ impl Check {
             }
             let is_missing = rows.connector(row).is_some_and(|id| missing.binary_search(&id).is_ok());
             let verdict = match rules.judge(&found, doubt) {
-                // It cannot be put where nothing is.
-                Verdict::Send if is_missing => {
-                    Verdict::Settle(Outcome::Failed, "NotFound", format!("not sent: found {found}"))
+                // It cannot be put where nothing is, and is on nothing that is not there.
+                Verdict::Send | Verdict::Settle(Outcome::Failed, "NotFound", _) if is_missing => {
+                    Verdict::Settle(Outcome::Failed, "NotFoundException", format!("not sent: found {found}"))
                 }
                 verdict => verdict,
             };

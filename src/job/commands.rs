@@ -21,7 +21,7 @@ use super::{
 use crate::action::Action;
 use crate::aws::Environment;
 use crate::cli::exit::ExitStatus;
-use crate::cli::{Command, InputArgs, SimulateArgs, StopArgs, UndoArgs, manual};
+use crate::cli::{Command, InputArgs, PlanArgs, SimulateArgs, StopArgs, UndoArgs, manual};
 use crate::hint::Hinted;
 use crate::input::{Input, InputOptions, Source};
 use crate::report::summary::Counted;
@@ -35,6 +35,12 @@ use crate::terminal::Screen;
 /// If the command fails; the error says what is safe.
 pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::Result<ExitStatus> {
     match command {
+        Command::Run(args) if args.dry_run => {
+            return planning::execute(PlanArgs::of(args.input, args.shard, args.job), env, screen);
+        }
+        Command::Rerun(args) if args.dry_run => {
+            return planning::execute(PlanArgs::of(args.report, None, args.job), env, screen);
+        }
         Command::Run(args) => {
             status::check_written(&args.input).map_err(failure::nothing_sent)?;
             let now = local_time(&args.job.stop, env)?;
@@ -60,7 +66,7 @@ pub fn execute(command: Command, env: &Environment, screen: &Screen) -> anyhow::
         Command::Export(args) => export::execute(args, env, screen)?,
         Command::Plan(args) => return planning::execute(args, env, screen),
         Command::Status(args) => return status::execute(args),
-        Command::Summary(args) => summary::execute(args)?,
+        Command::Summary(args) => return summary::execute(args, screen),
         Command::Merge(args) => return merging::execute(args),
         Command::Simulate(args) => simulate(&args)?,
         Command::Completions(args) => print(&manual::completions(args.shell))?,

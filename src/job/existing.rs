@@ -26,19 +26,19 @@ use crate::text::counted;
 
 /// Where the report goes, and what to do with files that already exist.
 #[derive(Debug, Clone)]
-pub(crate) struct ReportSettings {
+pub struct ReportSettings {
     /// The report.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     /// What to do with an existing report.
-    pub(crate) existing: ExistingReport,
+    pub existing: ExistingReport,
     /// What to do with the journal of a run that was cut short.
-    pub(crate) unfinished: UnfinishedRun,
+    pub unfinished: UnfinishedRun,
 }
 
 impl ReportSettings {
     /// The journal of this report.
     #[must_use]
-    pub(crate) fn journal(&self) -> PathBuf {
+    pub fn journal(&self) -> PathBuf {
         journal_of(&self.path)
     }
 
@@ -63,7 +63,7 @@ pub(super) fn journal_of(report: &Path) -> PathBuf {
 
 /// What to do with an existing report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ExistingReport {
+pub enum ExistingReport {
     /// Keep it, and do not run.
     Keep,
     /// Replace it, if it is a report.
@@ -74,20 +74,20 @@ pub(crate) enum ExistingReport {
 
 /// What to do with the journal of a run that was cut short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum UnfinishedRun {
+pub enum UnfinishedRun {
     /// Report it as an error, and do nothing.
     Ask,
     /// Continue from it.
     Resume,
     /// Delete it, once the user has consented.
     Discard,
-    /// Continue from whatever is there: see [`continuing`](super::continuing), which decides what that means.
+    /// Continue from whatever is there: `continuing` decides what that means.
     Continue,
 }
 
 /// What a job starts from: nothing, or a run that was cut short.
 #[derive(Debug)]
-pub(crate) struct Existing {
+pub struct Existing {
     header: Header,
     path: PathBuf,
     /// The report, and what to do with an existing one.
@@ -119,7 +119,7 @@ impl Existing {
     ///
     /// # Errors
     /// If a file exists and the settings do not say what to do with it.
-    pub(crate) fn look(
+    pub fn look(
         settings: &ReportSettings,
         input: &Input,
         target: String,
@@ -240,7 +240,7 @@ impl Existing {
 
     /// Whether the row, if it can be sent at all, is not settled yet.
     #[must_use]
-    pub(crate) fn is_outstanding(&self, row: RowId) -> bool {
+    pub fn is_outstanding(&self, row: RowId) -> bool {
         self.unfinished.as_ref().is_none_or(|(_, history)| history.outcome(row).is_none())
     }
 
@@ -261,7 +261,7 @@ impl Existing {
 
     /// The rows for which an attempt of an earlier run may have succeeded.
     #[must_use]
-    pub(crate) fn in_doubt(&self, rows: &Rows) -> RowFlags {
+    pub fn in_doubt(&self, rows: &Rows) -> RowFlags {
         let mut flags = RowFlags::of_unanswered(rows);
         if let Some((_, history)) = &self.unfinished {
             rows.ids().filter(|row| history.is_in_doubt(*row)).for_each(|row| flags.set(row));
@@ -286,7 +286,7 @@ impl Existing {
     ///
     /// # Errors
     /// If the journal or the copy cannot be created or written.
-    pub(crate) fn begin(self, session: Session, source: &Source) -> anyhow::Result<(Journal, Source)> {
+    pub fn begin(self, session: Session, source: &Source) -> anyhow::Result<(Journal, Source)> {
         if let Some((discarded, _)) = self.discarded {
             discarded.remove()?;
         }

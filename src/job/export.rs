@@ -6,13 +6,13 @@ use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use indicatif::HumanCount;
 use serde_json::Value;
 
 use super::failure::with_note;
 use super::lanes::Lanes;
-use super::outputs::print_bytes;
+use super::outputs::{check_new, print_bytes};
 use super::reading::{self, Reader};
 use super::service::Service;
 use super::shell::quoted_path;
@@ -20,7 +20,6 @@ use crate::aws::Environment;
 use crate::aws::protocol::listing::{Holder, Listed, ListedNumber, NumberFilter};
 use crate::cli::ExportArgs;
 use crate::files;
-use crate::hint::Hinted;
 use crate::inventory::{ListError, Lister};
 use crate::report::export::{Export, Exported, Wanted};
 use crate::terminal::Screen;
@@ -33,7 +32,7 @@ use crate::text::counted;
 pub(super) fn execute(args: ExportArgs, env: &Environment, screen: &Screen) -> anyhow::Result<()> {
     let output = args.output.filter(|path| path != Path::new("-"));
     if let Some(path) = &output {
-        check(path, args.overwrite)?;
+        check_new("the list", path, args.overwrite)?;
     }
     let (settings, pool) = reading::settings(args.reading, None);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -65,13 +64,6 @@ pub(super) fn execute(args: ExportArgs, env: &Environment, screen: &Screen) -> a
         None => print_bytes(&csv)?,
     }
     screen.say(summary(exported, requests, output.as_deref()));
-    Ok(())
-}
-
-fn check(path: &Path, overwrite: bool) -> anyhow::Result<()> {
-    let is_there = files::check_output("the list", path, "without -o it goes to standard output")?;
-    let error = || format!("`{}` exists already", path.display());
-    ensure!(!is_there || overwrite, Hinted::new(error(), "--overwrite replaces it, -o names another file"));
     Ok(())
 }
 

@@ -16,12 +16,10 @@ use tokio::sync::watch;
 use super::outputs::Outputs;
 use super::signals;
 use crate::cli::exit::ExitStatus;
+use crate::cli::results;
 use crate::event::{Event, OfLane};
 use crate::report::summary::{Counts, Summary};
 use crate::shell::Shell;
-
-/// The prefix of its variables. Not `CHIME_SWEEP_` alone: the command may itself call chime-sweep.
-const PREFIX: &str = "CHIME_SWEEP_RESULT_";
 
 /// The longest text that fits into a variable on every system; standard input gets all of it.
 const LONGEST: usize = 16 * 1024;
@@ -181,7 +179,7 @@ async fn run_with(
     text: &str,
 ) -> anyhow::Result<()> {
     let mut command = Shell::new(&settings.command, true);
-    let variables = variables.into_iter().map(|(name, value)| (format!("{PREFIX}{name}"), value));
+    let variables = variables.into_iter().map(|(name, value)| (format!("{}{name}", results::PREFIX), value));
     command.command().envs(variables).stdin(Stdio::piped());
     let mut running = command.spawn().context("it cannot be started")?;
     let (text, stdin) = (format!("{}\n", text.trim_end()), running.stdin());

@@ -8,6 +8,7 @@ use anyhow::bail;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use indicatif::HumanCount;
 use tokio::runtime::Runtime;
+use tracing::{Instrument as _, Span};
 
 use super::beside::beside;
 use super::clock::wall_clock;
@@ -105,11 +106,18 @@ impl Lanes {
                 None => Service::aws(&args, env, settings, shared).await,
             }
         };
+        let are_named = rows.lanes().len() > 1;
         let opened = stream::iter(rows.lanes().zip(&first_lines))
-            .map(async |(name, line)| if line.is_some() { Some(open(name).await) } else { None })
+            .map(async |(name, line)| {
+                line.as_ref()?;
+                let span = match are_named {
+                    true => tracing::warn_span!("account", name = &*name.to_string()),
+                    false => Span::none(),
+                };
+                Some(open(name).instrument(span).await)
+            })
             .buffered(AT_ONCE);
         let opened: Vec<_> = runtime.block_on(opened.collect());
-        let are_named = rows.lanes().len() > 1;
         let name = |name: LaneName<'_>| if are_named { name.to_string() } else { String::new() };
         let names: Vec<_> = rows.lanes().map(name).collect();
         let (mut services, mut failed) = (Vec::new(), Vec::new());

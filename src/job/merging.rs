@@ -6,7 +6,7 @@ use anyhow::ensure;
 
 use super::existing::{ExistingReport, ReportSettings, UnfinishedRun, check_report};
 use super::names::{is_rehearsals, is_stream, report_of, same_file};
-use super::outputs::print;
+use super::outputs::print_text;
 use super::{limits, settings, status, summary};
 use crate::action::Action;
 use crate::cli::MergeArgs;
@@ -15,7 +15,6 @@ use crate::files;
 use crate::hint::Hinted;
 use crate::input::{Input, InputOptions, Source};
 use crate::report::{self, summary::Record};
-use crate::text::printable;
 
 /// Runs the command.
 ///
@@ -60,7 +59,7 @@ pub(super) fn execute(args: MergeArgs) -> anyhow::Result<ExitStatus> {
     files::replace(&output, |file| report::merge(file, &source, &input, &sources, &columns))?;
     record.write()?;
     let summary = summary::of_report(&output, &Source::open(&output)?, &columns, None)?;
-    print(&printable(&summary.to_string()))?;
+    print_text(&summary)?;
     Ok(ExitStatus::of_run(None, summary.all_succeeded))
 }
 

@@ -12,7 +12,7 @@ mod lanes;
 mod shell;
 mod same_target;
 mod same_job;
-mod existing;
+pub mod existing;
 mod outputs;
 mod derive;
 mod hook;

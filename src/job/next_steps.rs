@@ -8,9 +8,10 @@ use indicatif::HumanCount;
 
 use super::service::ServiceChoice;
 use super::settings::JobSettings;
-use super::shell::{push, quoted, quoted_path};
+use super::shell::{push, quoted_path};
 use crate::input::InputOptions;
 use crate::terminal::tally::Tally;
+use crate::text::quoted;
 
 /// What a run that has no report leaves behind, and how to go on from it.
 #[must_use]

@@ -7,12 +7,17 @@ use std::fs::File;
 use std::io::{self, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use console::Term;
 
+use crate::files;
+use crate::hint::Hinted;
 use crate::input::{InputOptions, Source};
 use crate::report;
 use crate::report::page::{self, Gathered};
 use crate::report::summary::{self, Summary};
+use crate::terminal::fitted;
+use crate::text::printable;
 
 /// The outputs besides the report.
 #[derive(Debug, Clone, Default)]
@@ -70,12 +75,31 @@ impl Outputs {
     }
 }
 
+/// Checks that `what` can be written to `path`, where nothing is unless `overwrite`.
+///
+/// # Errors
+/// If something is there, or it cannot be written there.
+pub(super) fn check_new(what: &str, path: &Path, overwrite: bool) -> anyhow::Result<()> {
+    let is_there = files::check_output(what, path, "without -o it goes to standard output")?;
+    let error = || format!("`{}` exists already", path.display());
+    ensure!(!is_there || overwrite, Hinted::new(error(), "--overwrite replaces it, -o names another file"));
+    Ok(())
+}
+
 /// Prints a result.
 ///
 /// # Errors
 /// If standard output cannot be written to.
 pub(crate) fn print(text: &impl Display) -> anyhow::Result<()> {
     to_stdout(|stdout| writeln!(stdout, "{text}"))
+}
+
+/// Prints a result for people, who may have a terminal.
+///
+/// # Errors
+/// If standard output cannot be written to.
+pub(crate) fn print_text(text: &impl Display) -> anyhow::Result<()> {
+    print(&fitted(&printable(&text.to_string()), &Term::stdout()))
 }
 
 /// Prints a result of bytes.
@@ -87,7 +111,7 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 /// Standard output is for results only. A reader that closes it early, such as `head`, is not an error.
-fn to_stdout(write: impl FnOnce(&mut StdoutLock<'_>) -> io::Result<()>) -> anyhow::Result<()> {
+pub(super) fn to_stdout(write: impl FnOnce(&mut StdoutLock<'_>) -> io::Result<()>) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     match write(&mut stdout).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -7,7 +7,7 @@ use super::checking;
 use super::clock::wall_clock;
 use super::failure::UsageError;
 use super::lanes::{self, Lanes};
-use super::outputs::print;
+use super::outputs::{print, print_text};
 use super::reading::{self, Reader};
 use super::{settings, shard, status};
 use crate::aws::Environment;
@@ -23,7 +23,6 @@ use crate::terminal::Screen;
 use crate::terminal::expected::Expected;
 use crate::terminal::lane_overview::LaneOverview;
 use crate::terminal::overview::Overview;
-use crate::text::printable;
 
 /// Runs the command.
 ///
@@ -91,7 +90,7 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
     };
     match args.json {
         true => print(&serde_json::to_string_pretty(&overview.json(expected))?)?,
-        false => print(&printable(&overview.with_details(expected)))?,
+        false => print_text(&overview.with_details(expected))?,
     }
     let unsendable = input.rows.count(Standing::Invalid) + input.rows.count(Standing::Kept);
     let all_can_be_sent = unsendable == 0 && check.is_none_or(|check| check.is_as_expected());

@@ -5,6 +5,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use crate::text::quoted;
+
 /// Adds an option. A value that looks like an option itself is part of the same word.
 pub(super) fn push(command: &mut String, option: &str, value: &str) {
     let joint = if value.trim_start_matches('\'').starts_with('-') { '=' } else { ' ' };
@@ -15,16 +17,6 @@ pub(super) fn push(command: &mut String, option: &str, value: &str) {
 pub(super) fn quoted_path(path: &Path) -> String {
     let shown = path.display().to_string();
     quoted(&if shown.starts_with('-') && shown != "-" { format!("./{shown}") } else { shown })
-}
-
-/// Quoted for a shell.
-pub(super) fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "._-/:=@%+,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]

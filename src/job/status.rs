@@ -12,7 +12,7 @@ use super::clock::wall_clock;
 use super::existing;
 use super::names;
 use super::next_steps;
-use super::outputs::print;
+use super::outputs::{print, print_text};
 use super::settings::{self, JobSettings};
 use super::shell::quoted_path;
 use crate::cli::StatusArgs;
@@ -39,7 +39,7 @@ pub(super) fn execute(args: StatusArgs) -> anyhow::Result<ExitStatus> {
     };
     match args.json {
         true => print(&serde_json::to_string_pretty(&status.json(now.timestamp()))?)?,
-        false => print(&status.text(&now))?,
+        false => print_text(&status.text(&now))?,
     }
     Ok(match &status.found {
         Found::Unfinished(run) => match run.owner {

@@ -2,25 +2,38 @@
 //!
 //! Must not change the report.
 
+use std::io::Write;
 use std::path::Path;
 
+use indicatif::HumanCount;
+
+use super::names::{is_stream, same_file};
 use super::next_steps;
-use super::outputs::{Outputs, print};
+use super::outputs::{Outputs, check_new, print, print_text, to_stdout};
+use super::shell::quoted_path;
 use super::{limits, settings, status};
 use crate::cli::SummaryArgs;
+use crate::cli::exit::ExitStatus;
+use crate::files;
+use crate::hint::Hinted;
 use crate::input::{InputOptions, Source};
 use crate::report;
 use crate::report::summary::{self, Counted, Record, Summary};
-use crate::text::printable;
+use crate::terminal::Screen;
+use crate::text::counted;
 
 /// Runs the command.
 ///
 /// # Errors
 /// If the file is not a report, or an output cannot be written.
-pub(super) fn execute(args: SummaryArgs) -> anyhow::Result<()> {
+pub(super) fn execute(args: SummaryArgs, screen: &Screen) -> anyhow::Result<ExitStatus> {
     let (html, html_full_numbers) = (args.html, args.html_full_numbers);
     let outputs = Outputs { html, html_full_numbers, ..Outputs::default() };
     outputs.check()?;
+    let rows_to = args.output.filter(|path| !is_stream(path));
+    if let Some(path) = &rows_to {
+        check_rows(path, &args.report, args.overwrite)?;
+    }
     limits::survive_size_limit();
     let columns = settings::columns(args.columns);
     anyhow::ensure!(
@@ -31,10 +44,31 @@ pub(super) fn execute(args: SummaryArgs) -> anyhow::Result<()> {
     let source = Source::open(&args.report)?;
     let summary = of_report(&args.report, &source, &columns, args.run.as_deref())?;
     outputs.write(&summary, &source, &columns)?;
-    match args.json {
-        true => print(&serde_json::to_string_pretty(&summary)?),
-        false => print(&printable(&summary.to_string())),
+    let select = |out: &mut dyn Write| report::select(out, &source, &columns, &args.rows);
+    match &rows_to {
+        Some(path) => {
+            let rows = files::replace(path, |file| select(file))?;
+            let (shown, of) = (quoted_path(path), summary.counted.rows.total);
+            let next = next_steps::rerun_of(path, &columns, summary.simulated);
+            let rows = counted(rows, "row");
+            screen.say(format!("written: {rows} of {} to {shown}\nto retry them: {next}", HumanCount(of)));
+        }
+        None if !args.rows.is_empty() => to_stdout(|stdout| select(stdout).map(drop))?,
+        None if args.json => print(&serde_json::to_string_pretty(&summary)?)?,
+        None => print_text(&summary)?,
     }
+    let stopped = summary.run.as_ref().and_then(|run| run.stopped);
+    Ok(match args.exit_code {
+        true => ExitStatus::of_run(stopped, summary.all_succeeded),
+        false => ExitStatus::Success,
+    })
+}
+
+/// Checks that rows of `report` can be written to `path`.
+fn check_rows(path: &Path, report: &Path, overwrite: bool) -> anyhow::Result<()> {
+    let error = || format!("the rows would replace the report `{}` that they are of", report.display());
+    anyhow::ensure!(!same_file(path, report), Hinted::new(error(), "-o names another file"));
+    check_new("the rows", path, overwrite)
 }
 
 /// The summary of the report `source`, which is at `path`; with what the file `run` knows of its run, else the record.

@@ -68,7 +68,10 @@ fn recorded(events: &[Event]) -> Vec<u8> {
     };
     journal.record(inbox, watch).expect("records");
     assert_eq!(watched, events, "each event is shown once, in order");
-    std::fs::read(&path).expect("reads")
+    let bytes = std::fs::read(&path).expect("reads");
+    let is_recorded = events.iter().any(|event| Entry::of(event).is_some());
+    assert!(!is_recorded || journal.synced() == bytes.len() as u64, "what is recorded is synced");
+    bytes
 }
 
 fn place() -> (TempDir, PathBuf) {

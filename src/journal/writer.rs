@@ -29,6 +29,7 @@ const LOOK: Duration = Duration::from_millis(2);
 pub struct Journal {
     path: PathBuf,
     file: File,
+    synced: u64,
 }
 
 /// Why the journal cannot be used.
@@ -86,7 +87,7 @@ impl Journal {
                     _ => failed("create")(error),
                 },
             )?;
-        let mut journal = Self { path: path.to_owned(), file };
+        let mut journal = Self { path: path.to_owned(), file, synced: 0 };
         journal.lock()?;
         journal.note(entries)?;
         sync_folder(path).map_err(failed("sync the directory of"))?;
@@ -105,7 +106,7 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed("open")(error)),
         };
-        let mut journal = Self { path: path.to_owned(), file };
+        let mut journal = Self { path: path.to_owned(), file, synced: 0 };
         journal.lock()?;
         let replayed = replay(BufReader::with_capacity(1 << 16, &journal.file), input_rows)
             .map_err(|source| JournalError::Unusable { path: path.to_owned(), source })?;
@@ -147,7 +148,7 @@ impl Journal {
 
     #[cfg(test)]
     pub(super) fn on(path: PathBuf, file: File) -> Self {
-        Self { path, file }
+        Self { path, file, synced: 0 }
     }
 
     /// Where it is.
@@ -173,7 +174,19 @@ impl Journal {
     /// If they cannot be written.
     pub fn append(&mut self, entries: &[Entry<'_>]) -> Result<(), JournalError> {
         self.note(entries)?;
-        self.file.sync_data().map_err(self.unwritable())
+        self.sync().map_err(self.unwritable())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()?;
+        self.synced = self.file.stream_position()?;
+        Ok(())
+    }
+
+    /// How many bytes, from the start, a power failure cannot take: those of the last sync by this process.
+    #[must_use]
+    pub fn synced(&self) -> u64 {
+        self.synced
     }
 
     /// Reads the journal of an input of `input_rows` rows from its start, because only what is in the file counts.
@@ -205,16 +218,27 @@ impl Journal {
         mut watch: impl FnMut(&[OfLane]) -> Option<Entry<'a>>,
     ) -> Result<(), JournalError> {
         while let Some(group) = inbox.take(GATHER) {
-            let entries: Vec<Entry<'_>> = group.iter().filter_map(|(_, event)| Entry::of(event)).collect();
-            if !entries.is_empty() {
-                self.append(&entries)?;
-            }
-            inbox.acknowledge();
-            if let Some(note) = watch(&group) {
-                self.note(&[note])?;
-            }
+            self.record_group(&inbox, &group, &mut watch)?;
         }
         Ok(())
+    }
+
+    /// Does so for the group that was taken last.
+    ///
+    /// # Errors
+    /// As for [`Self::record`].
+    pub fn record_group<'a>(
+        &mut self,
+        inbox: &Inbox,
+        group: &[OfLane],
+        watch: impl FnOnce(&[OfLane]) -> Option<Entry<'a>>,
+    ) -> Result<(), JournalError> {
+        let entries: Vec<Entry<'_>> = group.iter().filter_map(|(_, event)| Entry::of(event)).collect();
+        if !entries.is_empty() {
+            self.append(&entries)?;
+        }
+        inbox.acknowledge();
+        watch(group).map_or(Ok(()), |note| self.note(&[note]))
     }
 
     /// Removes the file and the copy of the input, once the report has everything in it or there is nothing to report.

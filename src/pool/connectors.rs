@@ -35,8 +35,11 @@ impl Connectors {
     pub(crate) fn close(&mut self, connector: ConnectorId, error: &ApiError) -> bool {
         let news = !self.closed.contains_key(&connector);
         if news {
-            let message = format!("not sent: the service refused the connector ({})", error.message).into();
-            self.closed.insert(connector, ApiError { message, ..error.clone() });
+            let message = match error.kind {
+                ErrorKind::NotFound => format!("not sent: {}", error.message),
+                _ => format!("not sent: the service refused the connector ({})", error.message),
+            };
+            self.closed.insert(connector, ApiError { message: message.into(), ..error.clone() });
         }
         news
     }

@@ -18,7 +18,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// The result of a renewal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Renewal {
+pub enum Renewal {
     /// Credentials other than the refused ones.
     Fresh,
     /// The refused ones again, or none.

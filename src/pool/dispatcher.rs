@@ -28,7 +28,7 @@ use crate::pool::split::Splits;
 use crate::pool::stop_rules::StopRules;
 
 /// The state of a run: what is to be sent, and what holds it back.
-pub(crate) struct Dispatcher<'a> {
+pub struct Dispatcher<'a> {
     pub(super) replies: Replies<'a>,
     pub(super) queue: Queue<'a>,
     /// The requests in flight, by their task.
@@ -66,16 +66,17 @@ pub(crate) enum Next {
 
 /// What to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Submission {
+pub struct Submission {
     /// The connector's id.
-    pub(crate) connector: Box<str>,
+    pub connector: Box<str>,
     /// Its numbers, each once.
-    pub(crate) numbers: Vec<PhoneNumber>,
+    pub numbers: Vec<PhoneNumber>,
 }
 
 impl<'a> Dispatcher<'a> {
     /// Starts with everything in `planned` still to be sent. `earlier` marks rows that an earlier run may have sent.
-    pub(crate) fn new(
+    #[must_use]
+    pub fn new(
         rows: &'a Rows,
         planned: impl Iterator<Item = plan::Batch> + Send + 'a,
         earlier: &'a RowFlags,

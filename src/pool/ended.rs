@@ -108,6 +108,11 @@ impl Dispatcher<'_> {
             | ErrorKind::NotFound
             | ErrorKind::Conflict
             | ErrorKind::Rejected => {
+                if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound)
+                    && self.replies.action.needs_connector()
+                {
+                    error = error.of_connector();
+                }
                 self.served(&mut batch, permit, now);
                 self.refused(batch, &error, now, at);
             }

@@ -30,18 +30,19 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::aws::protocol::{ApiError, BatchReply};
 use crate::event::StopReason;
-pub(crate) use credential_gate::{CredentialGate, Pass, Renewal};
+pub use credential_gate::Renewal;
+pub(crate) use credential_gate::{CredentialGate, Pass};
 use dispatcher::Next;
-pub(crate) use dispatcher::{Dispatcher, Submission};
+pub use dispatcher::{Dispatcher, Submission};
 use ended::Ended;
-pub(crate) use settings::{PoolEnd, PoolSettings};
+pub use settings::{PoolEnd, PoolSettings};
 pub(crate) use stop_rules::StopRules;
 
 /// Runs until everything is settled, or until `stop` or the run's own rules end it.
 ///
 /// `submit` sends one batch; `renew` re-reads the credentials after the service refused them; `wall` reads the wall
 /// clock, for events. If the stop is an abort, returns at once and drops the requests in flight.
-pub(crate) async fn run<S, SF, R, RF>(
+pub async fn run<S, SF, R, RF>(
     mut dispatcher: Dispatcher<'_>,
     submit: S,
     renew: R,
@@ -77,6 +78,7 @@ where
             Next::Wait(until) => until,
         };
         tokio::select! {
+            biased; // the same order every time, so that a simulation can be repeated
             Some(ended) = under_way.join_next_with_id() => {
                 dispatcher.ended(ended, Instant::now().into_std(), wall());
             }

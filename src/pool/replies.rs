@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use crate::action::Action;
-use crate::aws::protocol::{ApiError, BatchReply, ErrorKind, NumberError, reply};
+use crate::aws::protocol::{ApiError, BatchReply, ErrorKind, reply};
 use crate::event::{Outcome, Settlement};
 use crate::input::{RowFlags, RowId, Rows};
 use crate::number::PhoneNumber;
@@ -113,13 +113,12 @@ impl Replies<'_> {
         let asked = self.numbers(batch);
         let only = if let [number] = asked[..] { Some(number) } else { None };
         let mut errors = HashMap::new();
-        for NumberError { number, code, message } in reply.errors {
-            let number = number.or(only)?;
+        for error in reply.errors {
+            let number = error.number.or(only)?;
             if !asked.contains(&number) {
                 tracing::warn!(number = %number.masked(), "the reply names a number that was not in the batch");
             }
-            let (kind, status, request_id) = (ErrorKind::Rejected, Some(200), reply.request_id.clone());
-            errors.insert(number, ApiError { kind, status, code, message, request_id });
+            errors.insert(number, error.into_api_error(reply.request_id.clone()));
         }
         Some(errors)
     }

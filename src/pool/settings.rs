@@ -13,38 +13,38 @@ use crate::pool::pace::PaceSettings;
 
 /// How the pool works.
 #[derive(Debug, Clone)]
-pub(crate) struct PoolSettings {
+pub struct PoolSettings {
     /// What is done with the numbers.
-    pub(crate) action: Action,
+    pub action: Action,
     /// The most requests in flight.
-    pub(crate) concurrency: NonZeroUsize,
+    pub concurrency: NonZeroUsize,
     /// How fast.
-    pub(crate) pace: PaceSettings,
+    pub pace: PaceSettings,
     /// How often a batch is sent, the first time included.
-    pub(crate) max_attempts: NonZeroU32,
+    pub max_attempts: NonZeroU32,
     /// How many rows may fail before the run stops.
-    pub(crate) max_failures: Option<u64>,
+    pub max_failures: Option<u64>,
     /// How many have failed, in all lanes of the run.
-    pub(crate) failed: Arc<AtomicU64>,
+    pub failed: Arc<AtomicU64>,
     /// Whether nothing has shown yet that the list is right: then the run stops if nothing works.
-    pub(crate) doubts_list: bool,
+    pub doubts_list: bool,
     /// How long the run continues without a successful request before it stops.
-    pub(crate) give_up_after: Duration,
+    pub give_up_after: Duration,
     /// The same for a service that has never answered, if a person must mend why.
-    pub(crate) patience: Duration,
+    pub patience: Duration,
     /// When the run stops, finished or not, by the wall clock.
-    pub(crate) stop_at: Option<Timestamp>,
+    pub stop_at: Option<Timestamp>,
     /// Whether the keys are in this process's environment, so that no one can renew them.
-    pub(crate) keys_are_fixed: bool,
+    pub keys_are_fixed: bool,
     /// Whether a number that the service does not find needs nothing done.
-    pub(crate) not_found_is_success: bool,
+    pub not_found_is_success: bool,
 }
 
 /// How a run of the pool ended.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct PoolEnd {
+pub struct PoolEnd {
     /// Why it ended before its work was done, if it did.
-    pub(crate) stop: Option<Stop>,
+    pub stop: Option<Stop>,
     /// The service's limit as found by the run, in requests per second.
-    pub(crate) rate_found: Option<f64>,
+    pub rate_found: Option<f64>,
 }

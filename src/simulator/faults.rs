@@ -17,16 +17,16 @@ use crate::number::PhoneNumber;
 
 /// What the simulated service does with a request, and after how long.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub struct Answer {
     /// Counted from the request's arrival.
-    pub(crate) delay: Duration,
+    pub delay: Duration,
     /// What happens then.
-    pub(crate) delivery: Delivery,
+    pub delivery: Delivery,
 }
 
 /// What reaches the client.
 #[derive(Debug)]
-pub(crate) enum Delivery {
+pub enum Delivery {
     /// A whole reply.
     Reply(Response<Bytes>),
     /// The connection is closed without a byte.

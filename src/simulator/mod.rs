@@ -41,16 +41,13 @@ mod tally;
 mod service;
 mod server;
 
+pub use faults::{Answer, Delivery};
 pub use keys::{ACCESS_KEY_ID, ACCOUNT, SECRET_ACCESS_KEY, account_of, keys_of};
 pub use ledger::{Action, Application, InventoryRecord, Ledger, NumberRecord};
 pub use scenario::{Expect, Scenario, ScenarioError};
 pub use server::{Simulator, StartError};
+pub use service::Service;
 pub use tally::Tally;
-
-#[cfg(test)]
-pub(crate) use faults::{Answer, Delivery};
-#[cfg(test)]
-pub(crate) use service::Service;
 
 #[cfg(test)]
 mod tests;

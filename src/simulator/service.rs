@@ -31,7 +31,7 @@ use crate::number::PhoneNumber;
 const REGION: &str = "us-east-1";
 
 /// The simulated service.
-pub(crate) struct Service {
+pub struct Service {
     scenario: Scenario,
     verifier: Verifier,
     /// By account and region.
@@ -55,7 +55,8 @@ struct Lane {
 
 impl Service {
     /// A service at the start of a scenario.
-    pub(crate) fn new(scenario: Scenario) -> Self {
+    #[must_use]
+    pub fn new(scenario: Scenario) -> Self {
         Self {
             verifier: Verifier::new(&scenario),
             lanes: BTreeMap::new(),
@@ -70,7 +71,7 @@ impl Service {
     ///
     /// `GET /_simulator/tally` and `GET /_simulator/ledger` answer with [`Tally`] and [`Ledger`] in JSON. They are not
     /// signed, counted, limited or hit by faults. `POST /` is STS: it is signed, and nothing else either.
-    pub(crate) fn answer(&mut self, request: &Request<Bytes>, now: Timestamp, elapsed: Duration) -> Answer {
+    pub fn answer(&mut self, request: &Request<Bytes>, now: Timestamp, elapsed: Duration) -> Answer {
         let now = now.saturating_add(self.scenario.clock_offset).unwrap_or(now);
         if let Some(question) = request.uri().path().strip_prefix("/_simulator/") {
             let response = self.introspect(question, &Stamp::new(now, 0));
@@ -139,7 +140,8 @@ impl Service {
     }
 
     /// What happened to the numbers. Before anything could, it shows what the usual account has.
-    pub(crate) fn ledger(&self) -> Ledger {
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
         let mut worlds = self.lanes.values().filter_map(|lane| lane.world.as_ref()).peekable();
         if worlds.peek().is_none() {
             let region = self.scenario.region.as_deref().unwrap_or(REGION);

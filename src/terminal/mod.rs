@@ -9,6 +9,8 @@ pub(crate) mod states;
 mod view;
 mod record;
 mod log_file;
+mod wrap;
+mod region;
 mod screen;
 pub(crate) mod expected;
 mod largest;
@@ -20,3 +22,5 @@ pub mod consent;
 mod tests;
 
 pub use screen::{Format, Screen, ScreenOptions};
+pub use wrap::fitted;
+pub(crate) use wrap::fitted_help;

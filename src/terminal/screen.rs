@@ -5,16 +5,18 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use console::Term;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::log_file::LogFile;
+use super::region::Region;
 use super::states::{self, Clock};
+use super::wrap::fitted;
 use super::{record, view};
 use crate::aws::Environment;
 use crate::event::State;
@@ -50,7 +52,7 @@ pub struct ScreenOptions<'a> {
 /// Standard error, shared by the bar and the log so that they do not garble each other; and the log file.
 #[derive(Clone)]
 pub struct Screen {
-    bars: MultiProgress,
+    region: Arc<Mutex<Region>>,
     shows: Shows,
     format: Format,
     file: Option<LogFile>,
@@ -74,21 +76,15 @@ impl Screen {
         if let Some(wanted) = options.colors {
             console::set_colors_enabled_stderr(wanted);
         }
-        // indicatif's styles ask about standard output; the bar is on standard error.
-        console::set_colors_enabled(console::colors_enabled_stderr());
         let draws = options.format == Format::Text && env.get("TERM") != Some("dumb");
         let shows = match options.quiet {
             true => Shows::Nothing,
             false if draws && io::stderr().is_terminal() => Shows::Bar,
             false => Shows::Lines,
         };
-        let target = match shows {
-            Shows::Bar => ProgressDrawTarget::stderr_with_hz(20),
-            _ => ProgressDrawTarget::hidden(),
-        };
-        let bars = MultiProgress::with_draw_target(target);
         let file = options.log_file.map(LogFile::open).transpose()?;
-        Ok(Self { bars, shows, format: options.format, file, wall })
+        let region = Arc::new(Mutex::new(Region::new()));
+        Ok(Self { region, shows, format: options.format, file, wall })
     }
 
     /// Whether standard error has colors.
@@ -173,7 +169,7 @@ impl Screen {
         let text = printable(&text.to_string());
         self.log(&text);
         let mut stderr = io::stderr();
-        drop(write!(stderr, "{text}").and_then(|()| stderr.flush()));
+        drop(write!(stderr, "{}", fitted(&text, &Term::stderr())).and_then(|()| stderr.flush()));
     }
 
     /// Shows the tally's progress until [`Progress::finish`].
@@ -192,10 +188,6 @@ impl Screen {
     }
 
     fn follow(&self, tally: &Mutex<Tally>, stopped: &mpsc::Receiver<()>) {
-        let first = read(tally);
-        let style = if first.listed.is_some() { without_bar() } else { style() };
-        let bar =
-            (self.shows == Shows::Bar).then(|| self.bars.add(ProgressBar::new(first.rows).with_style(style)));
         let mut cadence = Cadence::default();
         let mut pause = None;
         while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
@@ -205,17 +197,22 @@ impl Screen {
             let clock = Clock { now, wall: (self.wall)().to_zoned_datetime(TimeZone::system()) };
             // The warning that a pause began stays on the screen, but the state below the bar does not.
             states::ended(&mut pause, &tally, now).iter().for_each(|ended| self.say(ended));
-            if let Some(bar) = &bar {
-                let (height, width) = console::Term::stderr().size();
-                let (height, width) = (usize::from(height / 2), usize::from(width).saturating_sub(1));
-                bar.set_position(tally.settled());
-                bar.set_message(view::lines(&tally, &clock, width.max(1), height).join("\n"));
+            if self.shows == Shows::Bar {
+                self.region().draw(|height, width| {
+                    let (bar, lines) =
+                        (view::bar(&tally, width), view::lines(&tally, &clock, width, height / 2));
+                    bar.into_iter().chain(lines).take(height).collect()
+                });
             }
-            if (bar.is_none() || self.file.is_some()) && cadence.is_due(&tally, lasted) {
+            if (self.shows != Shows::Bar || self.file.is_some()) && cadence.is_due(&tally, lasted) {
                 self.line(&tally, &clock);
             }
         }
-        bar.iter().for_each(ProgressBar::finish_and_clear);
+        self.region().clear();
+    }
+
+    fn region(&self) -> MutexGuard<'_, Region> {
+        self.region.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn line(&self, tally: &Tally, clock: &Clock) {
@@ -250,7 +247,11 @@ impl Screen {
     }
 
     fn to_stderr(&self, text: &str) {
-        self.bars.suspend(|| drop(io::stderr().write_all(text.as_bytes())));
+        let fitted = match self.format {
+            Format::Text => fitted(text, &Term::stderr()),
+            Format::Json => text.to_owned(),
+        };
+        self.region().suspend(|| drop(io::stderr().write_all(fitted.as_bytes())));
     }
 
     fn to_file(&self, text: &str) {
@@ -278,7 +279,8 @@ impl Screen {
 /// The log goes to the same place as the messages.
 impl Write for Screen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.bars.suspend(|| io::stderr().write(bytes))
+        self.to_stderr(&String::from_utf8_lossy(bytes)); // a whole line of the log
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -340,17 +342,6 @@ impl Cadence {
 
 fn read(tally: &Mutex<Tally>) -> Tally {
     tally.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
-fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{wide_bar:.cyan/blue} {percent:>3}%\n{msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("━━─")
-}
-
-/// How long a list is, is not known before its end.
-fn without_bar() -> ProgressStyle {
-    ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 #[expect(clippy::disallowed_methods, reason = "what is shown is about now")]

@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use console::style;
 use indicatif::HumanCount;
 
 use super::states::{self, Clock};
@@ -21,6 +22,16 @@ const CODES: usize = 3;
 
 /// How many accounts and regions that are held up are named on one line.
 const HELD: usize = 3;
+
+/// How many of the rows are settled, as a bar; none while the count of the rows is not known.
+pub(super) fn bar(tally: &Tally, width: usize) -> Option<String> {
+    let rows = Some(tally.rows).filter(|rows| *rows > 0 && tally.listed.is_none())?;
+    let (settled, columns) = (tally.settled().min(rows), width.checked_sub(5)?);
+    let part = |of: u64| u64::try_from(u128::from(settled) * u128::from(of) / u128::from(rows)).unwrap_or(of);
+    let done = usize::try_from(part(columns as u64)).unwrap_or(columns);
+    let (done, left) = ("━".repeat(done), "─".repeat(columns - done));
+    Some(format!("{}{} {:>3}%", style(done).for_stderr().cyan(), style(left).for_stderr().blue(), part(100)))
+}
 
 /// The lines below the bar: how far the run is, how fast, and what holds it back; then its accounts and regions. There are
 /// no more lines of these than fit into `height`, and none is wider than `width`.

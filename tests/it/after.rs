@@ -1,5 +1,7 @@
 //! What a run leaves when it has ended: its summary, the page, and the command of `--on-finish`.
 
+use std::collections::BTreeSet;
+
 use super::harness::{Ended, Job, Service, csv, number};
 
 /// Row 1 is always refused.
@@ -23,7 +25,7 @@ fn a_summary_is_printed_again_from_the_report_alone() {
     let (_, job, run) = reported(ONE_REFUSED, &file, "--summary-json s.json");
     run.exits(3)
         .says("such as line 3, number …0001")
-        .says("hint: check that the connectors")
+        .says("hint: the connector is there, but this number is refused")
         .says("is billed");
     std::fs::remove_file(job.path("numbers.report.json")).expect("removed");
     let again = job.command("summary numbers.report.csv");
@@ -171,6 +173,9 @@ fn the_command_gets_the_result_of_the_run() {
     ] {
         ended.same(name, variable(name), value);
     }
+    let set = environment.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.to_owned());
+    let set: BTreeSet<_> = set.filter(|name| name.starts_with("CHIME_SWEEP_RESULT_")).collect();
+    ended.same("as help has it", set, job.documented("--on-finish"));
     for (name, file) in [("REPORT", "numbers.report.csv"), ("SUMMARY_JSON", "s.json"), ("HTML", "p.html")] {
         ended.check(variable(name).starts_with('/') && variable(name).ends_with(file), name);
     }

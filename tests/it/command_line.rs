@@ -9,7 +9,8 @@ use chime_sweep::cli::exit::ExitStatus;
 
 use super::harness::{BINARY, Job, Service, csv};
 
-const README: &str = include_str!("../../README.md");
+const REFERENCE: &str = include_str!("../../docs/reference.md");
+const AWS: &str = include_str!("../../docs/aws.md");
 
 /// Runs a program that other tools install; returns its standard output and error.
 #[track_caller]
@@ -31,7 +32,7 @@ fn exists(program: &str) -> bool {
 }
 
 #[test]
-fn help_lists_every_exit_code_and_so_does_the_readme() {
+fn help_lists_every_exit_code_and_so_does_the_reference() {
     let job = Job::new("");
     for arguments in ["help exit-codes", "exit-codes", "exit-codes --help"] {
         let help = job.command(arguments);
@@ -41,7 +42,7 @@ fn help_lists_every_exit_code_and_so_does_the_readme() {
             help.check(help.stdout.lines().any(|own| own == line), &line);
         }
     }
-    let section = README.split("## Exit codes").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let section = REFERENCE.split("## Exit codes").nth(1).and_then(|rest| rest.split("\n## ").next());
     for status in ExitStatus::ALL {
         assert!(section.is_some_and(|section| section.contains(&status.code().to_string())), "{status:?}");
     }
@@ -78,10 +79,13 @@ fn permissions_are_those_of_operations_that_exist() {
         assert!(!names.is_empty() && names.iter().all(exists), "{commands}: {names:?}");
         let spans: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
         let row = format!("\n| {commands} | {} |\n", spans.join(", "));
-        assert!(README.contains(&row), "the README has no {row}");
+        assert!(AWS.contains(&row), "docs/aws.md has no {row}");
     }
-    let shown =
-        README.split("```json\n").nth(1).and_then(|rest| rest.split("\n```").next()).expect("a policy");
+    let shown = include_str!("../../README.md")
+        .split("```json\n")
+        .nth(1)
+        .and_then(|rest| rest.split("\n```").next())
+        .expect("a policy");
     assert_eq!(serde_json::from_str::<serde_json::Value>(shown).expect("JSON"), policies[0].1);
 }
 
@@ -111,7 +115,7 @@ fn help_has_examples_and_fits_the_terminal() {
 fn typing_errors_are_named_and_the_right_word_is_suggested() {
     let job = Job::new(csv(1));
     for (arguments, texts) in [
-        ("simulte", ["unrecognized subcommand 'simulte'", "'simulate'"]),
+        ("simulte", ["unrecognized subcommand 'simulte'", "`chime-sweep simulate`"]),
         ("run numbers.csv --simulte", ["unexpected argument '--simulte'", "'--simulate'"]),
         ("run numbers.csv --rate fast", ["'fast' for '--rate <N>'", "expected `auto` or a positive number"]),
         ("completions bsh", ["'bsh' for '<SHELL>'", "'bash'"]),

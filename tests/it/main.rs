@@ -27,6 +27,7 @@ mod export;
 #[cfg(unix)]
 mod errors;
 mod input;
+mod meant;
 mod memory;
 #[cfg(unix)]
 mod merge;
@@ -50,12 +51,15 @@ mod some_rows;
 mod spreadsheet;
 #[cfg(unix)]
 mod status;
+mod summary;
 mod tidy;
 #[cfg(unix)]
 mod undo;
 #[cfg(unix)]
 mod unattended;
 mod verify;
+#[cfg(unix)]
+mod width;
 #[cfg(unix)]
 mod lanes;
 mod limits;

@@ -54,6 +54,17 @@ fn a_rehearsal_shows_each_account_and_region() {
 }
 
 #[test]
+fn a_warning_about_one_of_several_accounts_names_it() {
+    let service = Service::playing("");
+    let job =
+        job_of(&service, in_places(), &["prod", "dev"]).env("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1");
+    let ended = job.sweep("");
+    for name in ["prod us-east-1", "prod eu-west-1", "dev eu-west-1"] {
+        ended.says(&format!("account{{name=\"{name}\"}}: the account is not known"));
+    }
+}
+
+#[test]
 fn the_plan_the_report_and_a_rerun_know_the_account_of_each_row() {
     let service =
         Service::playing(&format!("[[number_error]]\nnumbers = ['{}']\ncode = 'Forbidden'\n", number(3)));

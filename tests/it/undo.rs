@@ -85,7 +85,7 @@ fn nothing_is_put_where_no_connector_is() {
     let again = service.stop();
     let service = again("[[connector]]\nid = 'two'\n[[unassigned]]\nfirst = '+12065550000'\ncount = 5\n");
     let ended = job.take("undo", "--yes");
-    ended.exits(3).statuses(&["failed"; 5]).column_is("error_code", &["NotFound"; 5]);
+    ended.exits(3).statuses(&["failed"; 5]).column_is("error_code", &["NotFoundException"; 5]);
     ended.says("missing     connector vc does not exist here");
     let whole = "not sent: found on no connector; the connector does not exist in this account and region";
     ended.column_is("error_message", &[whole; 5]).same("changes", service.changes(), []);

@@ -55,6 +55,18 @@ impl ApiError {
 }
 
 impl ApiError {
+    /// The refusal of a connector. Its code has the long form (`NotFoundException`), that of a number in an answer the
+    /// short one (`NotFound`), and of what is not found the message says which of them it is.
+    pub(crate) fn of_connector(mut self) -> Self {
+        if matches!(&*self.code, "NotFound" | "Forbidden") {
+            self.code = format!("{}Exception", self.code).into();
+        }
+        if self.code.starts_with("NotFound") {
+            self.message = not_found("connector", &self.message);
+        }
+        self
+    }
+
     /// Whether IAM denies the caller the action, whatever its keys.
     pub(crate) fn is_denied(&self) -> bool {
         self.code.starts_with("AccessDenied") || self.message.contains(NOT_AUTHORIZED)
@@ -69,6 +81,20 @@ impl ApiError {
     pub(crate) fn needs_person(&self) -> bool {
         [UNTRUSTED, UNRESOLVED, PROXY_REFUSED].contains(&&*self.code)
     }
+}
+
+impl NumberError {
+    /// The same as the error of a request about this number alone, which had this id; see [`ApiError::of_connector`].
+    pub(crate) fn into_api_error(self, request_id: Option<Box<str>>) -> ApiError {
+        let code = Box::from(self.code.strip_suffix("Exception").unwrap_or(&self.code));
+        let message = if &*code == "NotFound" { not_found("number", &self.message) } else { self.message };
+        ApiError { kind: ErrorKind::Rejected, status: Some(200), code, message, request_id }
+    }
+}
+
+/// `number not found: ` and what the service says.
+fn not_found(what: &str, message: &str) -> Box<str> {
+    format!("{what} not found: {message}").trim_end_matches(": ").into()
 }
 
 /// IAM says this of the caller, whatever the service calls the error.

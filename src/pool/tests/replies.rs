@@ -79,14 +79,14 @@ fn each_reply_leads_to_the_expected_outcomes() {
         (
             "403 for the connector",
             &[|| error(ErrorKind::Forbidden, "Forbidden")],
-            [(Failed, "Forbidden", 1); 2],
+            [(Failed, "ForbiddenException", 1); 2],
             1,
         ),
-        ("404", &[|| error(ErrorKind::NotFound, "NotFound")], [(Failed, "NotFound", 1); 2], 1),
+        ("404", &[|| error(ErrorKind::NotFound, "NotFound")], [(Failed, "NotFoundException", 1); 2], 1),
         (
             "404 after an attempt without an answer",
             &[no_answer, || error(ErrorKind::NotFound, "NotFound")],
-            [(Unknown, "NotFound", 2); 2],
+            [(Unknown, "NotFoundException", 2); 2],
             2,
         ),
         ("anything else", &[|| error(ErrorKind::Rejected, "Teapot")], [(Failed, "Teapot", 1); 2], 1),

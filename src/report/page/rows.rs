@@ -12,7 +12,7 @@ use crate::report::Reported;
 use crate::report::summary::masked::masked;
 use crate::report::timeline::Series;
 
-/// The most rows shown: what a phone can still scroll. The report has all.
+/// The most rows shown: what a phone still loads at once. The report has all.
 pub(super) const SHOWN: usize = 5_000;
 
 /// A report's times are whole seconds.
@@ -64,6 +64,8 @@ pub struct Gathered {
     waiting: Vec<Row>,
     /// Rows settled, by time.
     pub settled: Series<Settled>,
+    /// When the first and the last were.
+    pub(super) time: Option<(Timestamp, Timestamp)>,
 }
 
 impl Gathered {
@@ -71,7 +73,7 @@ impl Gathered {
     #[must_use]
     pub fn new(full_numbers: bool) -> Self {
         let (troubled, waiting) = (Vec::new(), Vec::new());
-        Self { full_numbers, troubled, waiting, settled: Series::in_intervals_of(SECOND) }
+        Self { full_numbers, troubled, waiting, settled: Series::in_intervals_of(SECOND), time: None }
     }
 
     /// Adds a row.
@@ -90,6 +92,8 @@ impl Gathered {
 
     fn add_time(&mut self, row: &Reported<'_>) {
         let Ok(at) = row.completed_at.trim().parse::<Timestamp>() else { return };
+        let (first, last) = self.time.unwrap_or((at, at));
+        self.time = Some((first.min(at), last.max(at)));
         let settled = self.settled.at(at);
         *match row.status {
             Some(Status::Succeeded) => &mut settled.succeeded,

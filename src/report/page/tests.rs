@@ -92,8 +92,39 @@ fn a_cut_table_says_so_and_keeps_rows_with_problems() {
     let html = page(&rows, false);
     assert_eq!(html.matches("<tr role=\"row\" data-status").count(), SHOWN);
     assert!(html.contains("the first 5,000 of 5,101 rows"), "it does not say so");
+    let folded =
+        ["<details open><summary>Lines 2 to 101: 100 rows<", "<details><summary>Lines 102 to 201: 100 rows<"];
+    assert!(folded.iter().all(|part| html.contains(part)), "without scripts, they unfold");
+    assert_eq!(html.matches("<summary>Lines ").count(), SHOWN / 100);
     assert!(html.contains("<b>Rare</b>"), "what failed is not among them");
     assert!(!page("vc,+10,x,failed,X,,1,r,\n", false).contains("class=\"cut\""));
+}
+
+#[test]
+fn what_stands_between_backticks_is_code_and_still_text() {
+    let html = page("vc,+10,x,failed,X,\"`<b>1</b>` is `cut\",1,r,\nvc,`,x,failed,NotFound,,1,r,\n", false);
+    let (code, cut) = ("<code>&#60;b&#62;1&#60;/b&#62;</code> is ", "<code>cut</code>");
+    assert_eq!(html.matches(&format!("</b> {code}{cut}</td>")).count(), 1, "the row: {html}");
+    assert_eq!(html.matches(&format!(": {code}{cut}</p>")).count(), 1, "the example: {html}");
+    assert!(html.contains("<code>chime-sweep verify</code> shows"), "the hint: {html}");
+    assert!(html.contains("class=\"number\">`</td>"), "a cell is shown as it is: {html}");
+}
+
+#[test]
+fn the_date_of_the_run_is_in_the_title_and_the_header() {
+    let rows = "vc,+10,x,failed,X,,1,r,2023-11-15T00:00:01Z\nvc,+11,x,succeeded,,,1,r,2023-11-14T22:13:20Z\n";
+    for (run, date, period) in [
+        (None, "14 November 2023", "14 November 2023, 22:13:20 to 15 November 2023, 00:00:01 UTC"),
+        (Some(run_in(&[])), "24 November 2026", "24 November 2026, 01:11:00 to 01:11:09 UTC"),
+    ] {
+        let html = page_of_run(rows, false, run);
+        assert!(html.contains(&format!(" · {date} · n.report.csv</title>")), "{html}");
+        assert!(html.contains(&format!("chime-sweep <span>{period}</span>")), "{html}");
+    }
+    assert!(
+        page("vc,+10,x,,,,0,,\n", false).contains("did not succeed · n.report.csv</title>"),
+        "no time is known"
+    );
 }
 
 /// A run in accounts and regions with these names, of which the last stopped early.
@@ -122,17 +153,23 @@ fn accounts_and_regions_are_a_table_if_there_are_several() {
     let row = "vc,+12065550101,x,failed,Rare,,1,r,\n";
     let html = page_of_run(row, false, Some(run_in(&["prod <b>", "dev"])));
     let table = html.split("class=\"cards lanes\"").nth(1).unwrap().split("</table>").next().unwrap();
-    for cell in ["prod &#60;b&#62;", "111122223333", "eu-west-1", "12,345", "7,642", "402", "12.2 a second"] {
+    for cell in ["prod &#60;b&#62;", "12,345", "7,642", "402", "12.2 a second"] {
         assert!(table.contains(&format!(">{cell}</t")), "{cell}: {table}");
     }
+    assert!(
+        table.contains("<td role=\"cell\">111122223333<span class=\"when\">eu-west-1</span></td>"),
+        "{table}"
+    );
     assert!(table.contains("; last error: ExpiredToken: &#60;it&#62; has expired</td>"), "{table}");
     assert!(table.find(">dev<") < table.find(">prod "), "what stopped early comes first: {table}");
     for run in [None, Some(run_in(&[])), Some(run_in(&["prod"]))] {
         assert!(!page_of_run(row, false, run).contains("By account and region"));
     }
+    assert!(!html.contains(" more</summary>"), "all are shown");
     let names: Vec<String> = (0..60).map(|n| format!("p{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     assert!(page_of_run(row, false, Some(run_in(&names))).contains("… and 10 more. The JSON"));
+    assert!(page_of_run(row, false, Some(run_in(&names))).contains("<details><summary>40 more</summary>"));
 }
 
 #[test]

@@ -8,15 +8,19 @@ use std::time::Duration;
 use askama::Template;
 use base64::Engine;
 use indicatif::HumanCount;
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::chart::{self, Chart, Percent, day, ended};
+use super::chart::{self, Chart, Percent, ended};
 use super::rows::{Gathered, Row};
 use crate::report::summary::masked::masked;
 use crate::report::summary::text::worst_first;
-use crate::report::summary::{Counts, ErrorCount, Lane, Summary};
+use crate::report::summary::{Counts, ErrorCount, Lane, OfConnector, Summary};
 use crate::report::timeline::Timeline;
 use crate::text::{self, counted};
+
+/// Connectors, accounts and regions that are shown at once; the others that are shown unfold.
+const FIRST: usize = 10;
 
 /// Connectors shown; the JSON has all.
 const CONNECTORS: usize = 50;
@@ -26,6 +30,9 @@ const LANES: usize = 50;
 
 /// Codes shown.
 const CODES: usize = 30;
+
+/// Rows that are folded together where there are no scripts. The script has pages of its own.
+const PART: usize = 100;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -37,16 +44,19 @@ pub(super) struct Page<'a> {
     summary: &'a Summary,
     counts: &'a Counts,
     headline: String,
+    /// The day of the run, or of the rows that are settled; and from when to when that was.
+    time: Option<(String, String)>,
     timeline: Option<&'a Timeline>,
     chart: Option<Chart>,
     /// By code, the most frequent first.
     errors: Vec<(&'a str, &'a ErrorCount)>,
     most_errors: u64,
-    /// The accounts and regions, the worst first, if there are several.
+    /// The accounts and regions, the worst first, if there are several; and how many are not shown.
     lanes: Vec<&'a Lane>,
+    more_lanes: usize,
     /// By name, the worst first; and those that are not shown.
-    connectors: Vec<(&'a str, &'a Counts)>,
-    more_connectors: Vec<(&'a str, &'a Counts)>,
+    connectors: Vec<(&'a str, &'a OfConnector)>,
+    more_connectors: Vec<(&'a str, &'a OfConnector)>,
     rows: Vec<&'a Row>,
     statuses: Vec<&'static str>,
     has_full_numbers: bool,
@@ -64,15 +74,17 @@ struct Part {
 impl<'a> Page<'a> {
     pub(super) fn of(summary: &'a Summary, gathered: &'a Gathered) -> Self {
         let run = summary.run.as_ref();
+        let time = run.map(|run| (run.started_at, ended(run))).or(gathered.time);
         let timeline = run.and_then(|run| run.timeline.as_ref());
         let chart = match (run, timeline) {
             (Some(run), Some(timeline)) => chart::requests(run, timeline),
             _ => chart::settled(gathered),
         };
         let errors = worst_first(&summary.counted.errors, |error| error.rows);
-        let mut connectors = worst_first(&summary.counted.connectors, Counts::trouble);
+        let mut connectors = worst_first(&summary.counted.connectors, |it| it.counts.trouble());
         let more_connectors = connectors.split_off(CONNECTORS.min(connectors.len()));
-        let lanes = Lane::worst_first(run.map(|run| &*run.lanes).unwrap_or_default());
+        let mut lanes = Lane::worst_first(run.map(|run| &*run.lanes).unwrap_or_default());
+        let more_lanes = lanes.split_off(LANES.min(lanes.len())).len();
         let rows = gathered.rows();
         let mut statuses: Vec<_> = rows.iter().map(|row| row.status).collect();
         statuses.sort_unstable();
@@ -81,11 +93,13 @@ impl<'a> Page<'a> {
             summary,
             counts: &summary.counted.rows,
             headline: headline(summary),
+            time: time.map(|(begin, end)| (date(begin), period(begin, end))),
             timeline,
             chart,
             most_errors: errors.first().map_or(1, |(_, error)| error.rows),
             errors,
             lanes,
+            more_lanes,
             connectors,
             more_connectors,
             rows,
@@ -110,6 +124,37 @@ fn span(seconds: impl Borrow<f64>) -> String {
 #[expect(clippy::cast_precision_loss, reason = "a share")]
 fn share(rows: impl Borrow<u64>, most: impl Borrow<u64>) -> Percent {
     Percent(100.0 * *rows.borrow() as f64 / *most.borrow() as f64)
+}
+
+fn first<T>(all: &[T]) -> &[T] {
+    &all[..FIRST.min(all.len())]
+}
+
+fn rest<T>(all: &[T]) -> &[T] {
+    &all[FIRST.min(all.len())..]
+}
+
+/// `24 November 2026`.
+fn date(at: Timestamp) -> String {
+    at.strftime("%-d %B %Y").to_string()
+}
+
+/// `24 November 2026, 01:11:00 to 07:58:12 UTC`.
+fn period(begin: Timestamp, end: Timestamp) -> String {
+    let (first, last) = (date(begin), date(end));
+    let day = if first == last { String::new() } else { format!("{last}, ") };
+    format!("{first}, {} to {day}{} UTC", begin.strftime("%H:%M:%S"), end.strftime("%H:%M:%S"))
+}
+
+/// The parts of a message, and whether each is code: between backticks.
+fn spans(text: &(impl AsRef<str> + ?Sized)) -> impl Iterator<Item = (bool, &str)> {
+    text.as_ref().split('`').enumerate().map(|(at, part)| (at % 2 == 1, part))
+}
+
+/// `Lines 2 to 140: 100 rows`.
+fn lines(part: &[&Row]) -> String {
+    let line = |row: Option<&&Row>| HumanCount(row.map_or(0, |row| row.line));
+    format!("Lines {} to {}: {}", line(part.first()), line(part.last()), counted(part.len() as u64, "row"))
 }
 
 /// The hash by which a content security policy allows an inline text.
@@ -189,6 +234,6 @@ fn example(error: &ErrorCount) -> String {
     [format!("Such as {line}")].into_iter().chain(number).chain(request).chain(message).collect()
 }
 
-fn in_trouble(connectors: &[(&str, &Counts)]) -> u64 {
-    connectors.iter().filter(|(_, counts)| counts.trouble() > 0).count() as u64
+fn in_trouble(connectors: &[(&str, &OfConnector)]) -> u64 {
+    connectors.iter().filter(|(_, it)| it.counts.trouble() > 0).count() as u64
 }

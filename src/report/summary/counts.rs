@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::connector::OfConnector;
 use super::hints::hint;
 use super::masked::masked;
+use super::statuses::Counts;
 use crate::action::Action;
 use crate::input::{Input, InputOptions, Source, Status};
 use crate::report::{ReadError, Reported, Written, read};
@@ -18,31 +20,9 @@ pub struct Counted {
     /// All.
     pub rows: Counts,
     /// By connector; invalid rows have none.
-    pub connectors: BTreeMap<Box<str>, Counts>,
+    pub connectors: BTreeMap<Box<str>, OfConnector>,
     /// Those that did not succeed, by error code.
     pub errors: BTreeMap<Box<str>, ErrorCount>,
-}
-
-/// Rows by status.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Counts {
-    /// All.
-    pub total: u64,
-    /// See [`Status::Succeeded`].
-    pub succeeded: u64,
-    /// See [`Status::Failed`].
-    pub failed: u64,
-    /// See [`Status::Unknown`].
-    pub unknown: u64,
-    /// See [`Status::NotAttempted`].
-    pub not_attempted: u64,
-    /// See [`Status::Invalid`].
-    pub invalid: u64,
-    /// See [`Status::Duplicate`].
-    pub duplicate: u64,
-    /// The status was emptied or changed after the report was written.
-    pub no_status: u64,
 }
 
 /// The rows with one error code.
@@ -110,14 +90,16 @@ impl Counted {
         first: impl FnOnce() -> ErrorCount,
     ) {
         self.rows.add(status);
+        let is_error = !matches!(status, None | Some(Status::Succeeded | Status::Duplicate));
         // A row with a bad number does not count against a connector.
         if let Some(name) = connector.filter(|_| status != Some(Status::Invalid)) {
+            let error = Some(code).filter(|_| is_error);
             match self.connectors.get_mut(name) {
-                Some(counts) => counts.add(status),
-                None => self.connectors.entry(name.into()).or_default().add(status),
+                Some(connector) => connector.add(status, error),
+                None => self.connectors.entry(name.into()).or_default().add(status, error),
             }
         }
-        if !matches!(status, None | Some(Status::Succeeded | Status::Duplicate)) {
+        if is_error {
             match self.errors.get_mut(code) {
                 Some(error) => error.rows += 1,
                 None => drop(self.errors.insert(code.into(), first())),
@@ -143,41 +125,5 @@ impl ErrorCount {
             number: number.map(Into::into),
             hint: hint(action, code),
         }
-    }
-}
-
-impl Counts {
-    /// Counts a row; `status` is `None` if the cell is empty or is not a status.
-    pub fn add(&mut self, status: Option<Status>) {
-        self.total += 1;
-        *match status {
-            Some(Status::Succeeded) => &mut self.succeeded,
-            Some(Status::Failed) => &mut self.failed,
-            Some(Status::Unknown) => &mut self.unknown,
-            Some(Status::NotAttempted) => &mut self.not_attempted,
-            Some(Status::Invalid) => &mut self.invalid,
-            Some(Status::Duplicate) => &mut self.duplicate,
-            None => &mut self.no_status,
-        } += 1;
-    }
-
-    /// The rows that did not succeed.
-    #[must_use]
-    pub fn trouble(&self) -> u64 {
-        self.total - self.succeeded - self.duplicate
-    }
-
-    /// The counts with their names, the most interesting first.
-    #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 7] {
-        [
-            ("succeeded", self.succeeded),
-            ("failed", self.failed),
-            ("unknown", self.unknown),
-            ("not attempted", self.not_attempted),
-            ("invalid", self.invalid),
-            ("duplicate", self.duplicate),
-            ("without a status", self.no_status),
-        ]
     }
 }

@@ -10,7 +10,8 @@ use anyhow::Context;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::counts::{Counted, Counts};
+use super::counts::Counted;
+use super::statuses::Counts;
 use crate::action::Action;
 use crate::aws::credentials::Caller;
 use crate::event::StopReason;

@@ -4,6 +4,8 @@
 
 pub mod masked;
 mod hints;
+mod statuses;
+mod connector;
 mod counts;
 mod json;
 mod record;
@@ -11,6 +13,8 @@ pub mod text;
 #[cfg(test)]
 mod tests;
 
-pub use counts::{Counted, Counts, ErrorCount};
+pub use connector::OfConnector;
+pub use counts::{Counted, ErrorCount};
 pub use json::{Lane, Run, Summary, VERSION, check_json, read_run, write_json};
 pub use record::{Record, Recorded};
+pub use statuses::Counts;

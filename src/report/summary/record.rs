@@ -9,8 +9,8 @@ use anyhow::Context;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::counts::Counts;
 use super::json::Run;
+use super::statuses::Counts;
 use crate::files;
 use crate::hint::Hinted;
 

@@ -117,8 +117,8 @@ fn a_summary_says_what_happened_what_is_safe_and_how_to_continue() {
               1  duplicate
               1  without a status: a rerun sends them
     by connector
-      vc2: 1 unknown, 1 not attempted, 1 without a status
-      vc1: 1 succeeded, 1 failed, 1 duplicate
+      vc2: 1 unknown, 1 not attempted, 1 without a status; errors: Deadline 1, Timeout 1
+      vc1: 1 succeeded, 1 failed, 1 duplicate; errors: PhoneNumberAssociationsExist 1
     by error
               1  Deadline: not sent
                  such as line 5, number …0103
@@ -155,9 +155,12 @@ fn accounts_and_regions_are_listed_and_what_stopped_early_comes_first() {
 fn a_summary_of_a_hundred_thousand_connectors_is_short() {
     let mut many = Counted::default();
     for connector in 0..100_000_u32 {
-        let mut counts = Counts::default();
-        counts.add(Some(if connector % 10_000 == 77 { Status::Failed } else { Status::Succeeded }));
-        many.connectors.insert(format!("vc{connector:06}").into(), counts);
+        let mut of_connector = OfConnector::default();
+        match connector % 10_000 == 77 {
+            true => of_connector.add(Some(Status::Failed), Some("NotFound")),
+            false => of_connector.add(Some(Status::Succeeded), None),
+        }
+        many.connectors.insert(format!("vc{connector:06}").into(), of_connector);
         let error = ErrorCount {
             rows: 1,
             example: "x".into(),
@@ -170,8 +173,13 @@ fn a_summary_of_a_hundred_thousand_connectors_is_short() {
     }
     let text = summary(many, None).to_string();
     assert!(text.lines().count() < 50, "{text}");
-    assert!(text.contains("\n  vc000077: 1 failed\n  vc010077: 1 failed\n"), "trouble first: {text}");
-    assert!(text.contains("… and 99,990 more connectors, no problems"), "{text}");
+    assert!(
+        text.contains(
+            "\n  vc000077: 1 failed; errors: NotFound 1\n  vc010077: 1 failed; errors: NotFound 1\n"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("… and 99,992 more connectors, 2 with problems"), "{text}");
 }
 
 #[test]
@@ -220,7 +228,8 @@ fn all_are_described(json: &Value, schema: &Value, root: &Value) {
         None => schema,
     };
     for (name, value) in json.as_object().into_iter().flatten() {
-        let described = resolved["properties"].get(name).or_else(|| resolved.get("additionalProperties"));
+        let described = [schema, resolved].into_iter().find_map(|it| it["properties"].get(name));
+        let described = described.or_else(|| resolved.get("additionalProperties"));
         all_are_described(value, described.unwrap_or_else(|| panic!("`{name}` is not described")), root);
     }
     for value in json.as_array().into_iter().flatten() {
@@ -281,7 +290,7 @@ proptest! {
         prop_assert_eq!(&read, &counter);
         let sum: u64 = read.errors.values().map(|error| error.rows).sum();
         prop_assert_eq!(sum, read.rows.trouble());
-        let by_connector: BTreeMap<_, _> = read.connectors.iter().map(|(name, it)| (name, it.trouble())).collect();
+        let by_connector: BTreeMap<_, _> = read.connectors.iter().map(|(name, it)| (name, it.counts.trouble())).collect();
         prop_assert_eq!(by_connector.values().sum::<u64>() + read.rows.invalid, read.rows.trouble());
     }
 }

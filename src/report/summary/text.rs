@@ -7,14 +7,17 @@ use std::fmt;
 
 use indicatif::HumanCount;
 
-use super::counts::{Counted, Counts, ErrorCount};
+use super::counts::{Counted, ErrorCount};
 use super::json::{Lane, Run, Summary};
 use super::masked::masked;
 use crate::action::Action;
 use crate::text::{counted, span};
 
-/// Connectors and codes shown; the JSON has all.
+/// Codes, accounts and regions shown; the JSON has all.
 const SHOWN: usize = 10;
+
+/// Connectors shown.
+const CONNECTORS: usize = 8;
 
 impl Summary {
     /// What an operator should not have to learn from the bill, or from AWS; `None` if nothing has changed there.
@@ -173,15 +176,17 @@ impl Lane {
 }
 
 fn connectors(all: &Counted) -> Vec<String> {
-    let all = worst_first(&all.connectors, Counts::trouble);
+    let all = worst_first(&all.connectors, |it| it.counts.trouble());
     let mut lines = heading("by connector", all.len());
-    for (name, counts) in all.iter().take(SHOWN) {
-        let parts = counts.named().into_iter().filter(|(_, count)| *count > 0);
+    for (name, connector) in all.iter().take(CONNECTORS) {
+        let parts = connector.counts.named().into_iter().filter(|(_, count)| *count > 0);
         let parts: Vec<_> = parts.map(|(name, count)| format!("{} {name}", HumanCount(count))).collect();
-        lines.push(format!("  {}: {}", masked(name), parts.join(", ")));
+        let errors = Some(connector.errors_in_words()).filter(|errors| !errors.is_empty());
+        let errors = errors.map(|errors| format!("; errors: {errors}")).unwrap_or_default();
+        lines.push(format!("  {}: {}{errors}", masked(name), parts.join(", ")));
     }
-    let rest = all.get(SHOWN..).unwrap_or_default();
-    let troubled = rest.iter().filter(|(_, counts)| counts.trouble() > 0).count() as u64;
+    let rest = all.get(CONNECTORS..).unwrap_or_default();
+    let troubled = rest.iter().filter(|(_, it)| it.counts.trouble() > 0).count() as u64;
     if !rest.is_empty() {
         let state = if troubled == 0 {
             "no problems".to_owned()

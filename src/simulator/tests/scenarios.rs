@@ -140,6 +140,7 @@ fn every_shipped_scenario_ends_as_it_says_for_a_patient_client() {
         "connector-limits",
         "cruel",
         "errors",
+        "evening",
         "expired-credentials",
         "expiring-credentials",
         "lanes",

@@ -96,10 +96,10 @@ fn value(status: &Status, label: &str) -> String {
 }
 
 #[test]
-fn the_readme_shows_these_screens() {
+fn the_documentation_shows_these_screens() {
     for status in [running(half([])), cut_short()] {
         let screen = format!("$ chime-sweep status numbers.report.csv\n{}\n```", status.text(&now()));
-        assert!(include_str!("../../../README.md").contains(&screen), "{screen}");
+        assert!(include_str!("../../../docs/unattended.md").contains(&screen), "{screen}");
     }
 }
 
@@ -252,11 +252,11 @@ fn times_of_another_day_have_their_date() {
 }
 
 #[test]
-fn the_readme_documents_every_field() {
+fn the_reference_documents_every_field() {
     for status in [running(half([])), finished(Counts::default(), None)] {
         let json = status.json(now().timestamp());
         for field in json.as_object().expect("an object").keys() {
-            let section = include_str!("../../../README.md").split("## While it runs").nth(1);
+            let section = include_str!("../../../docs/reference.md").split("## Status as JSON").nth(1);
             let section = section.and_then(|rest| rest.split("\n## ").next()).expect("a section");
             assert!(section.contains(&format!("`{field}`")), "{field}");
         }

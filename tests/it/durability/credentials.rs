@@ -1,5 +1,6 @@
 //! Keys that expire during a run, and clocks that are wrong.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -140,7 +141,7 @@ fn keys_that_expire_without_new_ones_pause_the_run_and_it_says_so() {
     let hook = job.path("hook.sh");
     job.write(
         "hook.sh",
-        "#!/bin/sh\ntouch told; echo \"$CHIME_SWEEP_RESULT_EVENT $CHIME_SWEEP_RESULT_REASON: $(cat)\" > told.new\nmv told.new told\n",
+        "#!/bin/sh\nenv > environment; touch told; echo \"$CHIME_SWEEP_RESULT_EVENT $CHIME_SWEEP_RESULT_REASON: $(cat)\" > told.new\nmv told.new told\n",
     );
     fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).expect("a mode");
     let running = job.start_sweep(&format!("{SMALL} --on-pause ./hook.sh"));
@@ -148,6 +149,10 @@ fn keys_that_expire_without_new_ones_pause_the_run_and_it_says_so() {
     wait_until("it is told", || job.path("told").exists() && !job.read("told").is_empty());
     let told = job.read("told");
     assert!(told.starts_with("pause credentials: paused: the service refuses the credentials; "), "{told}");
+    let environment = job.read("environment");
+    let set = environment.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.to_owned());
+    let set: BTreeSet<_> = set.filter(|name| name.starts_with("CHIME_SWEEP_RESULT_")).collect();
+    assert_eq!(set, job.documented("--on-pause"));
     running.signal("INT");
     let ended = running.end();
     ended.exits(130).says_all(&["the service refuses the credentials: waiting for others", "aws sso login"]);

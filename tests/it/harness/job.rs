@@ -1,5 +1,6 @@
 //! A directory with an input, and the environment of the commands that run in it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -153,6 +154,16 @@ impl Job {
     #[track_caller]
     pub fn command(&self, arguments: &str) -> Ended {
         self.start(arguments).end()
+    }
+
+    /// The variables that `help run` says a hook gets.
+    #[track_caller]
+    pub fn documented(&self, option: &str) -> BTreeSet<String> {
+        let help = self.command("help run").stdout;
+        let mut lines = help.lines().map(str::trim).skip_while(|line| !line.starts_with(option));
+        let named =
+            lines.by_ref().take_while(|line| !line.is_empty()).skip(1).filter(|line| line.contains("  "));
+        named.filter_map(|line| Some(format!("CHIME_SWEEP_RESULT_{}", line.split(' ').next()?))).collect()
     }
 
     /// Any command, until it ends, with these bytes on standard input.

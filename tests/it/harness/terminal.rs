@@ -30,17 +30,39 @@ impl Terminal {
         found
     }
 
-    /// Runs the arguments on a terminal at which something is typed; returns the exit code and what was shown. Each
-    /// text is typed once the one before it is shown.
+    /// Runs the arguments on a terminal that knows no colors and cannot move its cursor, at which something is typed;
+    /// returns the exit code and what was shown. Each text is typed once the one before it is shown.
     pub fn run(self, job: &Job, arguments: &str, dialogue: &[(&str, Typed<'_>)]) -> (Option<i32>, String) {
-        let line = format!("{BINARY} {arguments}");
+        self.shell(job, &format!("{BINARY} {arguments}"), "dumb", dialogue)
+    }
+
+    /// The same on a terminal of so many columns.
+    pub fn run_at(
+        self,
+        width: usize,
+        job: &Job,
+        arguments: &str,
+        dialogue: &[(&str, Typed<'_>)],
+    ) -> (Option<i32>, String) {
+        let line = format!("stty cols {width} rows 40; exec {BINARY} {arguments}");
+        self.shell(job, &line, "dumb", dialogue)
+    }
+
+    /// The same with a line for the shell, and a kind of terminal (`TERM`); what was shown has its control sequences.
+    pub fn shell(
+        self,
+        job: &Job,
+        line: &str,
+        kind: &str,
+        dialogue: &[(&str, Typed<'_>)],
+    ) -> (Option<i32>, String) {
         let python =
-            "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1].split())))";
+            "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(['sh', '-c', sys.argv[1]])))";
         let mut command = match self {
-            Self::Script => job.prepare("script", &["-qec", &line, "/dev/null"]),
-            Self::Python => job.prepare("python3", &["-c", python, &line]),
+            Self::Script => job.prepare("script", &["-qec", line, "/dev/null"]),
+            Self::Python => job.prepare("python3", &["-c", python, line]),
         };
-        command.env("TERM", "dumb").env("SHELL", "/bin/sh").stdin(Stdio::piped());
+        command.env("TERM", kind).env("SHELL", "/bin/sh").stdin(Stdio::piped());
         let mut running = job.spawn(&mut command);
         // Kept open until the end: its end would be typed as an end of file.
         let mut keyboard = running.child.stdin.take().expect("a pipe");

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// Longer files are two files.
 const FILE_LINES: usize = 400;
 
+/// Longer READMEs are not read.
+const README_LINES: usize = 250;
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -112,6 +115,12 @@ fn files_are_short() {
         let lines = text.lines().count();
         assert!(lines <= FILE_LINES, "{name} has {lines} lines");
     }
+}
+
+#[test]
+fn the_readme_is_short() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("text");
+    assert!(readme.lines().count() <= README_LINES, "what is not needed on the first evening is in docs/");
 }
 
 /// The dependencies of a manifest that have no reason: neither beside them nor in the line above.

@@ -59,9 +59,10 @@ class Scenario:
     """A service, a file, and the shortest time in which that service can do that file."""
 
     def __init__(self, rows, rate=None, batch=50, changes=(), latency=0.05, outage=None, faults="", second=0.0,
-                 burst=None, least=0.97, most=3.0, within=None):
+                 noise=0.0, burst=None, least=0.97, most=3.0, within=None):
         self.rows, self.rate, self.batch, self.changes = rows, rate, batch, changes
         self.burst = burst or rate
+        self.noise = noise  # the share of the requests that is refused at random, after it has taken its token
         self.second = second  # the share of the limit that a second chime-sweep takes with --rate
         # Targets: efficiency, throttled %, and seconds from the last change to nine tenths of the new pace.
         self.least, self.most, self.within = least, most, within
@@ -78,11 +79,11 @@ class Scenario:
         text += "".join(f'[[throttle.changes]]\nat = "{at}s"\nrate = {rate}\n' for at, rate in self.changes)
         if self.outage:
             text += f'[[outage]]\nfrom = "{self.outage[0]}s"\nto = "{self.outage[1]}s"\ndoes.error = {{ status = 503 }}\n'
-        return text + self.faults
+        return text + self.faults + (noise(self.noise) if self.noise else "")
 
     def ideal(self):
         """Seconds until the bucket, full at first and after an outage, has granted every request."""
-        at, left, rate = 0.0, self.requests() - self.burst, self.rate * (1 - self.second)
+        at, left, rate = 0.0, self.requests() / (1 - self.noise) - self.burst, self.rate * (1 - self.second)
         pieces = [(at, lambda _, new=rate: new) for at, rate in self.changes]
         if self.outage:
             pieces += [(self.outage[0], lambda _: 0.0), (self.outage[1], lambda _: self.rate)]
@@ -140,10 +141,10 @@ PACING = {
     "10/s, a second client takes 3/s": Scenario(1_000, rate=10, batch=1, second=0.3, least=0.95, most=8.0),
     "10/s, no service from 30 s to 90 s": Scenario(1_000, rate=10, batch=1, outage=(30, 90), least=0.0, within=35),
     "50/s, 1 % of 503, 0.5 % of replies lost": Scenario(2_000, rate=50, batch=1, faults=SHAKY, least=0.95),
-    "10/s, 5 % refused at random": Scenario(2_000, rate=10, batch=1, faults=noise(0.05), **NOISY),
-    "50/s, 2 % refused at random": Scenario(6_000, rate=50, batch=1, faults=noise(0.02), **NOISY),
-    "50/s, 10 % refused at random": Scenario(6_000, rate=50, batch=1, faults=noise(0.1), **NOISY),
-    "200/s, 5 % refused at random": Scenario(20_000, rate=200, batch=1, faults=noise(0.05), **NOISY),
+    "10/s, 5 % refused at random": Scenario(2_000, rate=10, batch=1, noise=0.05, **NOISY),
+    "50/s, 2 % refused at random": Scenario(6_000, rate=50, batch=1, noise=0.02, **NOISY),
+    "50/s, 10 % refused at random": Scenario(6_000, rate=50, batch=1, noise=0.1, **NOISY),
+    "200/s, 5 % refused at random": Scenario(20_000, rate=200, batch=1, noise=0.05, **NOISY),
     "500/s, 6,000 requests": Scenario(6_000, rate=500, batch=1, least=0.95, most=6.0),
     "10/s, answers after 2 s": Scenario(2_000, rate=10, batch=1, latency=2.0, least=0.93, most=6.0),
     "5/s, no burst": Scenario(600, rate=5, burst=1, batch=1, least=0.8, most=6.0),

@@ -28,6 +28,14 @@ const WORTH_HOLDING: f64 = 20.0;
 const WORTH_HOLDING_DELAYS: f64 = 5.0;
 /// … for so many seconds × headroom: what the headroom leaves must refill the bucket in the meantime.
 const HOLD_PER_HEADROOM: f64 = 120.0;
+/// … and for so many requests: refusals among them are surprises, and a slow pace would never see enough of those.
+const HOLD_REQUESTS: f64 = 12.0;
+/// When no two requests were granted within this share of the limit's time for one, the bucket holds one token …
+const NO_BURST: f64 = 0.9;
+/// … and so much of the pace at which the last few requests were granted is safe.
+const SAFE: f64 = 0.99;
+/// Fewer grants measure hardly anything.
+const FEW: f64 = 3.0;
 /// When the pace was far above the estimate at the first refusal, the limit is no less than this share of that pace.
 const RISEN: f64 = 0.78;
 
@@ -36,7 +44,7 @@ const RISEN: f64 = 0.78;
 pub(super) struct Adaptive {
     /// The share of the limit that is left to others: 0 to 0.9.
     headroom: f64,
-    stage: Stage,
+    pub(super) stage: Stage,
     evidence: Evidence,
     feedback: Feedback,
     delays_seen: f64,
@@ -48,6 +56,9 @@ pub(super) struct Adaptive {
     reacted: f64,
     hold_until: f64,
     surprises: Surprises,
+    /// The shortest time between two requests that were granted, and when the last of them was sent.
+    shortest_gap: f64,
+    granted_at: f64,
 }
 
 /// A refusal that is not old news.
@@ -70,11 +81,9 @@ impl Adaptive {
             reacted: f64::NEG_INFINITY,
             hold_until: now,
             surprises: Surprises::default(),
+            shortest_gap: f64::INFINITY,
+            granted_at: f64::NEG_INFINITY,
         }
-    }
-
-    pub(super) fn stage(&self) -> &Stage {
-        &self.stage
     }
 
     /// When the next request is due; may be past.
@@ -147,6 +156,8 @@ impl Adaptive {
         if let Stage::Start(start) = &mut self.stage {
             start.answered(now, now - sent_at);
         }
+        self.shortest_gap = self.shortest_gap.min((sent_at - self.granted_at).abs());
+        self.granted_at = sent_at;
         self.answered(now, sent_at, false);
     }
 
@@ -230,15 +241,14 @@ impl Adaptive {
         {
             return self.pace_at(remembered, REMEMBERED_GRANTS, refusal);
         }
-        if start.may_be_chance(refusal.mark.granted()) {
+        if start.may_be_chance(refusal.mark.granted) {
             self.next_send = (at + (2.0 / rate).max(1.5 * self.feedback.delay)).max(refusal.now);
-            self.stage = Stage::Start(start.halved(self.next_send, rate, refusal.mark.granted()));
+            self.stage = Stage::Start(start.halved(self.next_send, rate, refusal.mark.granted));
             return;
         }
         // Half a second is added to the time because the bucket was full at the start.
-        let guess = (refusal.mark.granted() / (0.5 + at - start.began)).min(rate / 2.0).max(0.25);
-        let gap = (1.0 / guess).max(1.5 * self.feedback.delay);
-        self.probe_after(gap, Belief::Guess(guess), 0, rate, 0.0, refusal);
+        let guess = (refusal.mark.granted / (0.5 + at - start.began)).min(rate / 2.0).max(0.25);
+        self.probe(Belief::Guess(guess), 0, 0.0, rate, refusal);
     }
 
     fn refused_while_probing(&mut self, probe: Probe, refusal: Refusal) {
@@ -251,14 +261,16 @@ impl Adaptive {
                 Belief::Guess(guess) => Belief::Guess(guess.min(stretch.refill())),
                 known @ Belief::Limit(_) => known,
             };
-            return self.blocked(belief, probe.from, stretch.seconds, probe.cap, refusal);
+            return self.probe(belief, probe.from, stretch.seconds, probe.cap, refusal);
         }
         let mut rate = stretch.refill();
         match probe.belief {
             // The pauses that the service asks for stretch the time: it grants no less than the guess.
             Belief::Guess(guess) if self.feedback.pause > 0.0 => rate = rate.max(guess),
+            // Few grants measure little, and chance may have refused this one.
+            Belief::Limit(limit) if stretch.granted < FEW => rate = (rate * limit.rate).sqrt(),
             // Most of the stretch went by while probing, slower than the bucket filled.
-            _ if stretch.granted >= 3.0 && refusal.mark.at - probe.began >= 0.5 * stretch.seconds => {
+            _ if stretch.granted >= FEW && refusal.mark.at - probe.began >= 0.5 * stretch.seconds => {
                 rate = rate.max(probe.rate / 1.5);
             }
             _ => {}
@@ -275,16 +287,14 @@ impl Adaptive {
     fn refused_while_paced(&mut self, paced: Paced, last: usize, last_mark: Mark, refusal: Refusal) {
         let Refusal { now, mark } = refusal;
         let (limit, pace) = (paced.limit, self.rate(mark.at));
-        let known = Belief::Limit(limit);
         let recent = mark.since(last_mark);
         if recent.granted <= 0.0 && recent.seconds >= self.feedback.delay {
-            return self.blocked(known, last, recent.seconds, limit.rate, refusal);
+            return self.probe(Belief::Limit(limit), last, recent.seconds, limit.rate, refusal);
         }
         self.evidence.forget_older_than_baseline(mark.at, limit.rate);
         let overrun = self.evidence.overrun(mark, self.feedback.delay);
-        if let Overrun::Silent(from) = overrun {
-            let seconds = self.evidence.get(from).map_or(0.0, |from| mark.since(from).seconds);
-            return self.blocked(known, from, seconds, limit.rate, refusal);
+        if let Overrun::Silent(from, seconds) = overrun {
+            return self.probe(Belief::Limit(limit), from, seconds, limit.rate, refusal);
         }
         match (overrun, self.surprises.interval()) {
             (Overrun::None, Some(interval)) => {
@@ -305,6 +315,11 @@ impl Adaptive {
                 self.evidence.forget();
                 (recent.refill().max(limit.rate).max(RISEN * pace).min(pace), REMEMBERED_GRANTS)
             }
+            // What a bucket of one does not save up is missing from its refill.
+            _ if self.shortest_gap * limit.rate > NO_BURST && paced.sends > FEW => {
+                let sustained = limit.tested(paced.sends - FEW, mark.at - paced.since);
+                (baseline.refill().max(SAFE * sustained).min(pace), baseline.granted)
+            }
             _ if now < self.hold_until => {
                 (baseline.refill().max(0.95 * limit.rate).min(limit.rate), baseline.granted)
             }
@@ -321,29 +336,21 @@ impl Adaptive {
         let exact =
             granted >= WORTH_HOLDING && granted >= WORTH_HOLDING_DELAYS * self.feedback.delay * limit.rate;
         if self.headroom > 0.0 && exact {
-            self.hold_until = refusal.now + HOLD_PER_HEADROOM * self.headroom;
+            self.hold_until =
+                refusal.now + (HOLD_PER_HEADROOM * self.headroom).max(HOLD_REQUESTS / limit.rate);
         }
         self.next_send = self.next_send.max(refusal.mark.at + 1.0 / limit.rate);
     }
 
-    /// Nothing was granted for `silence` seconds: wait twice as long, then probe. Long silences are waited for in
-    /// smaller steps, because a window may open soon.
-    fn blocked(&mut self, belief: Belief, from: usize, silence: f64, cap: f64, refusal: Refusal) {
-        let gap = (2.0 * silence).min((0.25 * silence).max(10.0)).max(1.5 * self.feedback.delay);
-        self.probe_after(gap, belief, from, cap, silence, refusal);
-    }
-
-    fn probe_after(
-        &mut self,
-        gap: f64,
-        belief: Belief,
-        from: usize,
-        cap: f64,
-        silence: f64,
-        refusal: Refusal,
-    ) {
+    /// Waits, then probes. If nothing was granted for `silence` seconds, twice as long; long silences in smaller steps,
+    /// because a window may open soon.
+    fn probe(&mut self, belief: Belief, from: usize, silence: f64, cap: f64, refusal: Refusal) {
+        let gap = match belief {
+            Belief::Guess(guess) if silence <= 0.0 => 1.0 / guess,
+            _ => (2.0 * silence).min((0.25 * silence).max(10.0)),
+        };
         let Refusal { now, mark } = refusal;
-        let gap = gap.clamp(SHORTEST_GAP, 1.0 / MIN_RATE);
+        let gap = gap.max(1.5 * self.feedback.delay).clamp(SHORTEST_GAP, 1.0 / MIN_RATE);
         let (rate, began) = (1.0 / gap, mark.at);
         self.next_send = (mark.at + gap).max(now);
         self.stage =

@@ -23,9 +23,9 @@ const NEARLY_NOTHING: f64 = 0.15;
 pub(super) struct Mark {
     pub(super) at: f64,
     /// How many requests had been sent, this one included.
-    sent: i64,
+    sent: f64,
     /// How many of them had been granted, as far as is known: those without an answer count as granted.
-    granted: i64,
+    pub(super) granted: f64,
 }
 
 /// What happened between two marks.
@@ -43,31 +43,24 @@ pub(super) enum Overrun {
     None,
     /// The service grants less than the pace.
     TooFast(usize),
-    /// The service grants nothing.
-    Silent(usize),
+    /// The service grants nothing, for so many seconds.
+    Silent(usize, f64),
 }
 
 /// The marks, oldest first, and the count of refusals.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
     marks: VecDeque<Mark>,
-    refusals: i64,
+    refusals: f64,
 }
 
 impl Mark {
-    #[expect(clippy::cast_precision_loss, reason = "a run sends far fewer than 2^52 requests")]
     pub(super) fn since(self, earlier: Self) -> Stretch {
         Stretch {
             seconds: self.at - earlier.at,
-            sent: (self.sent - earlier.sent) as f64,
-            granted: (self.granted - earlier.granted).max(0) as f64,
+            sent: self.sent - earlier.sent,
+            granted: (self.granted - earlier.granted).max(0.0),
         }
-    }
-
-    /// How many requests had been granted when this one was refused, since the beginning of the run.
-    #[expect(clippy::cast_precision_loss, reason = "a run sends far fewer than 2^52 requests")]
-    pub(super) fn granted(self) -> f64 {
-        self.granted as f64
     }
 }
 
@@ -82,12 +75,14 @@ impl Stretch {
 impl Evidence {
     /// Counts a refusal of the request number `seq`, sent at `sent_at`. It corrects the marks made after it was sent,
     /// which had counted it as granted.
+    #[expect(clippy::cast_precision_loss, reason = "a run sends far fewer than 2^52 requests")]
     pub(super) fn refused(&mut self, seq: i64, sent_at: f64) -> Mark {
-        self.refusals += 1;
-        for later in self.marks.iter_mut().filter(|mark| mark.sent > seq) {
-            later.granted -= 1;
+        let sent = seq as f64;
+        self.refusals += 1.0;
+        for later in self.marks.iter_mut().filter(|mark| mark.sent > sent) {
+            later.granted -= 1.0;
         }
-        Mark { at: sent_at, sent: seq, granted: seq - self.refusals }
+        Mark { at: sent_at, sent, granted: sent - self.refusals }
     }
 
     pub(super) fn last(&self) -> Option<(usize, Mark)> {
@@ -130,7 +125,7 @@ impl Evidence {
                 continue;
             }
             let silent = granted < NEARLY_NOTHING * sent;
-            return if silent { Overrun::Silent(index) } else { Overrun::TooFast(index) };
+            return if silent { Overrun::Silent(index, seconds) } else { Overrun::TooFast(index) };
         }
         Overrun::None
     }

@@ -143,9 +143,8 @@ impl Pace {
 
     /// An answer that used the service: 2xx, and 4xx which is not a throttle.
     pub fn on_success(&mut self, now: Instant, permit: Permit) {
-        let Permit { sent_at, .. } = permit;
         let t = self.seconds(now);
-        self.adaptive.granted(t, sent_at);
+        self.adaptive.granted(t, permit.sent_at);
         self.end_outage(t);
     }
 
@@ -153,14 +152,13 @@ impl Pace {
     pub fn on_throttled(&mut self, now: Instant, permit: Permit, retry_after: Option<Duration>) {
         let t = self.seconds(now);
         self.end_outage(t);
-        let Permit { seq, sent_at, .. } = permit;
-        self.adaptive.refused(t, seq, sent_at, retry_after.map(|pause| pause.as_secs_f64()));
+        self.adaptive.refused(t, permit.seq, permit.sent_at, retry_after.map(|pause| pause.as_secs_f64()));
     }
 
     /// 5xx, a timeout, a lost connection.
     pub fn on_error(&mut self, now: Instant, permit: Permit) {
         let jitter = self.jitter.f64();
-        self.failed(self.seconds(now), permit, jitter);
+        self.breaker.failed(self.seconds(now), permit.seq, permit.sent_at, jitter);
     }
 
     /// The request ended without a word about the service's health: the run is being aborted, or the caller's
@@ -189,7 +187,7 @@ impl Pace {
         if due > t && (self.adaptive.asked_until > t || self.adaptive.is_blocked()) {
             return Phase::Throttled { until: self.instant(due) };
         }
-        match self.adaptive.stage() {
+        match self.adaptive.stage {
             Stage::Start(_) => Phase::Starting,
             Stage::Probe(_) => Phase::Probing,
             Stage::Paced(_) | Stage::Noisy(_) => Phase::Paced { rate: self.adaptive.rate(t) },
@@ -216,11 +214,6 @@ impl Pace {
             self.adaptive.sent(t);
         }
         Permit { seq: self.sent, sent_at: t }
-    }
-
-    fn failed(&mut self, t: f64, permit: Permit, jitter: f64) {
-        let Permit { seq, sent_at, .. } = permit;
-        self.breaker.failed(t, seq, sent_at, jitter);
     }
 
     fn end_outage(&mut self, t: f64) {

@@ -3,6 +3,7 @@
 mod eta;
 mod properties;
 mod simulation;
+mod table;
 mod targets;
 
 use std::time::{Duration, Instant};

@@ -25,15 +25,23 @@ const ROWS: u32 = 7;
 pub(super) struct Scenario {
     pub(super) rate: f64,
     pub(super) burst: f64,
+    /// Each has a bucket of its own with that rate and burst; requests are planned for them in turn.
+    pub(super) connectors: u32,
+    /// What another client takes from each bucket, at even intervals, while there is a token.
+    pub(super) others: f64,
     /// From then on the limit is that.
     pub(super) change: Option<(f64, f64)>,
     pub(super) outage: Option<(f64, f64)>,
     /// Share of the requests that is refused whatever the pace.
     pub(super) noise: f64,
+    /// Whether such a refusal takes a token.
+    pub(super) noise_takes: bool,
     /// Share of the granted requests that end in an error all the same.
     pub(super) errors: f64,
     pub(super) requests: u32,
     pub(super) latency: f64,
+    /// Share of the latency that is over when a request arrives.
+    pub(super) there: f64,
     pub(super) settings: PaceSettings,
 }
 
@@ -59,12 +67,16 @@ impl Scenario {
         Self {
             rate,
             burst: rate,
+            connectors: 1,
+            others: 0.0,
             change: None,
             outage: None,
             noise: 0.0,
+            noise_takes: false,
             errors: 0.0,
             requests,
             latency: LATENCY,
+            there: 0.5,
             settings,
         }
     }
@@ -76,16 +88,26 @@ impl Scenario {
     /// Nobody can be faster: the burst at once, every other token when it comes.
     fn ideal(&self) -> f64 {
         let requests = f64::from(self.requests);
-        let needed = (requests - self.burst).max(0.0);
+        let sends = requests / (1.0 - self.noise);
+        let tokens = if self.noise_takes { sends } else { requests };
+        let needed = (tokens / f64::from(self.connectors) - self.burst).max(0.0);
+        let first = self.rate - self.others;
         let refill = match self.change {
-            Some((from, rate)) if needed > from * self.rate => from + (needed - from * self.rate) / rate,
-            _ => needed / self.rate,
+            Some((from, rate)) if needed > from * first => {
+                from + (needed - from * first) / (rate - self.others)
+            }
+            _ => needed / first,
         };
+        // The bucket is full again after an outage.
+        let outage = self
+            .outage
+            .filter(|(from, _)| refill > *from)
+            .map_or(0.0, |(from, until)| (until - from) - (self.burst / self.rate).min(until - from));
         let ceiling = match self.settings.rate {
             Rate::Auto => 0.0,
             Rate::Fixed(rate) => (requests - 1.0) / rate,
         };
-        (refill.max(ceiling) + self.latency).max(requests * self.latency / f64::from(CONCURRENCY))
+        ((refill + outage).max(ceiling) + self.latency).max(sends * self.latency / f64::from(CONCURRENCY))
     }
 
     /// When the limit changed or the outage was over.
@@ -98,8 +120,43 @@ impl Scenario {
     }
 }
 
-struct Request {
+/// A request that is not done: its place in the plan, and its attempts so far.
+#[derive(Clone, Copy)]
+struct Batch {
+    turn: u32,
     attempts: u32,
+}
+
+/// Tokens, when they were counted, and when another client takes one.
+#[derive(Clone, Copy)]
+struct Bucket {
+    tokens: f64,
+    at: f64,
+    taken_at: f64,
+}
+
+impl Bucket {
+    fn refill(&mut self, t: f64, scenario: &Scenario) {
+        self.tokens = (self.tokens + (t - self.at) * scenario.limit(t)).min(scenario.burst);
+        self.at = t;
+    }
+
+    /// Whether there was a token, which is gone then.
+    fn take(&mut self, t: f64, scenario: &Scenario) -> bool {
+        while self.taken_at <= t {
+            self.refill(self.taken_at, scenario);
+            self.tokens -= f64::from(u8::from(self.tokens >= 1.0));
+            self.taken_at += 1.0 / scenario.others;
+        }
+        self.refill(t, scenario);
+        let enough = self.tokens >= 1.0 - 1e-9;
+        self.tokens -= f64::from(u8::from(enough));
+        enough
+    }
+}
+
+struct Request {
+    batch: Batch,
     permit: Permit,
 }
 
@@ -112,7 +169,7 @@ enum Reply {
 enum Event {
     Arrives(Request, f64),
     Answers(Request, Reply),
-    Retries(u32),
+    Retries(Batch),
 }
 
 struct Simulation {
@@ -121,10 +178,8 @@ struct Simulation {
     rng: Rng,
     pace: Pace,
     max_attempts: u32,
-    tokens: f64,
-    filled_at: f64,
-    /// Attempts so far of each request that waits.
-    waiting: VecDeque<u32>,
+    buckets: Vec<Bucket>,
+    waiting: VecDeque<Batch>,
     events: BTreeMap<(Duration, u32), Event>,
     in_flight: usize,
     sent: u32,
@@ -146,9 +201,11 @@ impl Simulation {
             start,
             rng: Rng::with_seed(seed),
             max_attempts: 5,
-            tokens: scenario.burst,
-            filled_at: 0.0,
-            waiting: std::iter::repeat_n(0, scenario.requests as usize).collect(),
+            buckets: vec![
+                Bucket { tokens: scenario.burst, at: 0.0, taken_at: 1.0 / scenario.others };
+                scenario.connectors as usize
+            ],
+            waiting: (0..scenario.requests).map(|turn| Batch { turn, attempts: 0 }).collect(),
             events: BTreeMap::new(),
             in_flight: 0,
             sent: 0,
@@ -195,13 +252,14 @@ impl Simulation {
         while self.in_flight < CONCURRENCY as usize && !self.waiting.is_empty() {
             match self.pace.try_acquire(self.start + now, self.in_flight) {
                 Ok(permit) => {
-                    let attempts = self.waiting.pop_front().unwrap();
+                    let batch = self.waiting.pop_front().unwrap();
                     self.in_flight += 1;
                     self.sent += 1;
                     let latency =
                         self.scenario.latency * (1.0 + LATENCY_SPREAD * (2.0 * self.rng.f64() - 1.0));
-                    let request = Request { attempts, permit };
-                    self.schedule(now + seconds(latency / 2.0), Event::Arrives(request, latency / 2.0));
+                    let request = Request { batch, permit };
+                    let there = self.scenario.there * latency;
+                    self.schedule(now + seconds(there), Event::Arrives(request, latency - there));
                 }
                 Err(Wait::ForAnswer) => {
                     assert!(self.in_flight > 0, "waits for an answer that nobody will give");
@@ -224,32 +282,29 @@ impl Simulation {
     fn happens(&mut self, now: Duration, event: Event) {
         match event {
             Event::Arrives(request, latency) => {
-                let reply = self.serve(now.as_secs_f64());
+                let reply = self.serve(now.as_secs_f64(), request.batch);
                 self.schedule(now + seconds(latency), Event::Answers(request, reply));
             }
             Event::Answers(request, reply) => self.answered(now, request, &reply),
-            Event::Retries(attempts) => self.waiting.push_back(attempts),
+            Event::Retries(batch) => self.waiting.push_front(batch),
         }
     }
 
-    fn serve(&mut self, t: f64) -> Reply {
+    fn serve(&mut self, t: f64, batch: Batch) -> Reply {
         if self.scenario.outage.is_some_and(|(from, until)| (from..until).contains(&t)) {
             return Reply::Failed;
         }
-        if self.scenario.noise > 0.0 && self.rng.f64() < self.scenario.noise {
+        let noise = self.scenario.noise > 0.0 && self.rng.f64() < self.scenario.noise;
+        if noise && !self.scenario.noise_takes {
             return Reply::Refused;
         }
-        let refill = (t - self.filled_at) * self.scenario.limit(t);
-        self.tokens = (self.tokens + refill).min(self.scenario.burst);
-        self.filled_at = t;
-        if self.tokens < 1.0 {
+        if !self.buckets[(batch.turn % self.scenario.connectors) as usize].take(t, &self.scenario) || noise {
             return Reply::Refused;
         }
-        self.tokens -= 1.0;
         if self.rng.f64() < self.scenario.errors { Reply::Failed } else { Reply::Granted }
     }
 
-    fn answered(&mut self, now: Duration, Request { attempts, permit }: Request, reply: &Reply) {
+    fn answered(&mut self, now: Duration, Request { mut batch, permit }: Request, reply: &Reply) {
         self.in_flight -= 1;
         let (t, at) = (now.as_secs_f64(), self.start + now);
         match reply {
@@ -266,18 +321,19 @@ impl Simulation {
                 self.throttled += 1;
                 self.waste(t);
                 self.pace.on_throttled(at, permit, None);
-                self.waiting.push_front(attempts);
+                let later = self.waiting.iter().position(|other| other.turn >= batch.turn);
+                self.waiting.insert(later.unwrap_or(self.waiting.len()), batch);
             }
             Reply::Failed => {
                 self.tell(&Told::Attempt(AttemptOutcome::Failed), now);
                 self.waste(t);
-                let attempts = attempts + u32::from(!matches!(self.pace.phase(at), Phase::Outage { .. }));
+                batch.attempts += u32::from(!matches!(self.pace.phase(at), Phase::Outage { .. }));
                 self.pace.on_error(at, permit);
-                if attempts >= self.max_attempts {
+                if batch.attempts >= self.max_attempts {
                     self.outcome.lost += 1;
                 } else {
-                    let delay = retry::delay(attempts, self.rng.f64());
-                    self.schedule(now + delay, Event::Retries(attempts));
+                    let delay = retry::delay(batch.attempts, self.rng.f64());
+                    self.schedule(now + delay, Event::Retries(batch));
                 }
             }
         }

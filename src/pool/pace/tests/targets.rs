@@ -123,6 +123,28 @@ fn ten_seconds_at_two_hundred_are_nearly_all_used() {
 }
 
 #[test]
+fn a_bucket_of_one_is_used_to_93_percent() {
+    let scenario = Scenario { burst: 1.0, there: 0.0, ..Scenario::steady(5.0, 600) };
+    for outcome in (1..=SEEDS).map(|seed| scenario.run(seed)) {
+        assert!(outcome.efficiency >= 0.93 && outcome.throttled <= 0.04, "{outcome:?}");
+    }
+}
+
+/// Seeds in which chance refused several of the first requests.
+#[test]
+fn chance_refusals_hold_no_low_pace() {
+    for (rate, requests, noise, seeds) in
+        [(2.0, 1_000, 0.05, [21, 83, 122]), (10.0, 2_000, 0.1, [52, 76, 123])]
+    {
+        let scenario = Scenario { noise, ..Scenario::steady(rate, requests) };
+        for seed in seeds {
+            let outcome = scenario.run(seed);
+            assert!(outcome.efficiency >= 0.7, "{rate}/s, seed {seed}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
 #[expect(clippy::print_stdout, reason = "the table is what --nocapture is for")]
 fn every_seed_of_every_scenario_reaches_its_target() {
     let mut misses = Vec::new();

@@ -82,9 +82,11 @@ pub(super) fn of_report(
     run: Option<&Path>,
 ) -> anyhow::Result<Summary> {
     let (mut counted, mut is_simulated, mut action) = (Counted::default(), false, None);
+    let mut is_contradicted = false;
     report::read(source, columns, |row| {
         is_simulated |= row.is_simulated();
         action = action.or(row.action);
+        is_contradicted |= row.is_contradicted();
         counted.add(&row);
     })?;
     let run = run.map(|run| summary::read_run(run, &counted.rows)).transpose()?;
@@ -92,13 +94,13 @@ pub(super) fn of_report(
     let recorded = || Record::of(path, &[]).ok()?.latest(&counted.rows);
     let run = run.or_else(|| recorded().map(|recorded| (recorded.run, recorded.simulated || is_simulated)));
     let (run, simulated) = run.map_or((None, is_simulated), |(run, simulated)| (Some(run), simulated));
-    let all_succeeded = counted.all_succeeded();
+    let next_command = || next_steps::rerun_of(path, columns, simulated);
     Ok(Summary {
         version: summary::VERSION,
         simulated,
         action: action.unwrap_or_default(),
-        next_command: (!all_succeeded).then(|| next_steps::rerun_of(path, columns, simulated)),
-        all_succeeded,
+        next_command: (!counted.all_succeeded()).then(next_command),
+        all_succeeded: counted.all_succeeded() && !is_contradicted,
         counted,
         run,
         report: path.to_owned(),

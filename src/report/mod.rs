@@ -4,9 +4,9 @@
 
 mod result;
 mod cell;
+mod seen;
 mod read;
 mod write;
-mod seen;
 mod annotate;
 mod merge;
 mod select;

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use super::cell::disarmed;
+use super::seen::is_done;
 use crate::action::Action;
 use crate::input::{
     Column, Connector, Header, InputError, InputOptions, LaneName, Prior, RowKey, Source, Status,
@@ -36,6 +37,8 @@ pub struct Reported<'a> {
     pub row_key: Cow<'a, str>,
     /// `before`.
     pub before: Cow<'a, str>,
+    /// `verified`, as it is written.
+    pub verified: Cow<'a, str>,
     /// `account_id`, as it is written.
     pub account_id: Cow<'a, str>,
     /// `region`, as it is written.
@@ -61,6 +64,14 @@ impl Reported<'_> {
         let key = |number| RowKey::new(self.action.unwrap_or_default(), &self.connector, number);
         self.row_key.is_empty()
             || PhoneNumber::parse(&self.number).is_ok_and(|number| key(number).fits(&self.row_key))
+    }
+
+    /// Whether it succeeded, but its number was seen where it should no longer be.
+    #[must_use]
+    pub(crate) fn is_contradicted(&self) -> bool {
+        self.status == Some(Status::Succeeded)
+            && !self.verified.is_empty()
+            && !is_done(self.action.unwrap_or_default(), &self.verified)
     }
 
     /// Whether the simulator answered, not the service.
@@ -119,6 +130,7 @@ pub fn read(
             action: Action::of(&cell(Column::Action)),
             row_key: cell(Column::RowKey),
             before: disarmed(cell(Column::Before)),
+            verified: cell(Column::Verified),
             account_id: cell(Column::AccountId),
             region: cell(Column::Region),
             lane: lane_of(&layout, row).filter(|_| is_aligned).unwrap_or_default(),

@@ -17,6 +17,16 @@ pub struct Seen {
     pub settles: Option<(Status, &'static str, String)>,
 }
 
+/// Whether a number that was seen so is where it should be after `action`.
+pub(super) fn is_done(action: Action, word: &str) -> bool {
+    match action {
+        Action::Disassociate => word != "still_on",
+        Action::Associate => word == "on",
+        Action::Delete => matches!(word, "queued" | "gone"),
+        Action::Restore => !matches!(word, "queued" | "gone"),
+    }
+}
+
 impl Seen {
     /// Compares a row of this `standing`, in a report of this `action`, with where its number is.
     ///
@@ -36,12 +46,7 @@ impl Seen {
             Found::Unassigned | Found::NotOnConnector => "off",
             _ => "moved",
         };
-        let is_done = match action {
-            Action::Disassociate => word != "still_on",
-            Action::Associate => word == "on",
-            Action::Delete => matches!(word, "queued" | "gone"),
-            Action::Restore => !matches!(word, "queued" | "gone"),
-        };
+        let is_done = is_done(action, word);
         let settles = match (standing, is_done) {
             (Standing::Pending { unanswered: true }, true) => {
                 let why = format!("verified: found {found}: {WORKED}");

@@ -37,6 +37,9 @@ fn each_row_is_compared_with_the_service() {
         "line 3: …0001 of vc: the report says that it was removed, but it is on the connector",
         "to send such a row again: clear its status in the report, then `chime-sweep rerun`",
     ]);
+    let summary = job.command("summary numbers.report.csv --exit-code --html page.html");
+    summary.exits(3).check(job.read("page.html").contains("<h1>Every row succeeded, but some"), "the page");
+    std::fs::remove_file(job.path("page.html")).expect("removed");
     ended.says_not("line 2").same("changes", service.changes(), []);
     ended.check(ended.column("verified_at").iter().all(|at| at.ends_with('Z')), "verified_at");
     ended.same("files", job.files(), ["numbers.csv", "numbers.report.csv"]);
@@ -58,6 +61,7 @@ fn each_row_is_compared_with_the_service() {
     assert_eq!(service.applied(), [number(1)]);
     let ended = job.take("verify", AT_ONCE);
     ended.exits(0).says("report and service agree").says_not("to send such a row again");
+    job.command("summary numbers.report.csv --exit-code").exits(0);
     ended.column_is("verified", &["off", "off", "moved", "queued", "gone"]);
 }
 

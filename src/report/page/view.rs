@@ -171,6 +171,9 @@ fn headline(summary: &Summary) -> String {
         _ if counts.total == 0 => "The report has no rows".to_owned(),
         _ if summary.all_succeeded && counts.total == 1 => "The one row succeeded".to_owned(),
         _ if summary.all_succeeded => format!("All {} succeeded", counted(counts.total, "row")),
+        _ if counts.trouble() == 0 => {
+            "Every row succeeded, but some numbers were seen where they had been".to_owned()
+        }
         None => trouble,
         Some(_) => format!("Stopped early: {trouble}"),
     }

@@ -166,7 +166,7 @@ fn check_rate(session: &Session, rate: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 300, ..ProptestConfig::with_cases(130) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 300, ..ProptestConfig::with_cases(60) })]
 
     #[test]
     fn each_row_is_in_the_report_once_and_its_status_is_true(

@@ -19,7 +19,7 @@ enum Mood {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     /// Whatever the service does and whenever the run stops: each row has at most one outcome, and it is true.
     #[test]

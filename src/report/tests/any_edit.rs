@@ -63,7 +63,7 @@ fn any_edit() -> impl Strategy<Value = (prop::sample::Index, usize, &'static [u8
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
 
     /// Both passes agree, each row stays once, no row that succeeded is sent, and no doubt is lost.
     #[test]

@@ -1,5 +1,5 @@
 //! Runs whole jobs from seeds, under faults, kills and reruns, and checks every report against the ledger of what the
-//! simulated service did: `cargo bench --bench soak -- --seeds 2000`. See `docs/soak.md`.
+//! simulated service did: `cargo run --release --package chime-sweep-soak -- --seeds 2000`. See `docs/soak.md`.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what cannot be set up has nothing to show")]
 #![expect(clippy::print_stdout, reason = "a program")]
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         }
         if !done.contradictions.is_empty() {
             failed += 1;
-            println!("seed {seed}: cargo bench --bench soak -- --seed {seed}");
+            println!("seed {seed}: cargo run --release --package chime-sweep-soak -- --seed {seed}");
             done.contradictions.iter().take(5).for_each(|text| println!("    {text}"));
         }
         done.kinds.into_iter().for_each(|kind| *kinds.entry(kind).or_insert(0) += 1);

@@ -10,7 +10,7 @@ const LABEL: usize = 24;
 /// Where the text begins in an overview. `credentials` is a label that leaves one space.
 const COLUMN: usize = 12;
 
-/// `text` for a terminal, if it is one: see [`wrapped`].
+/// `text` for a terminal, if it is one: see `wrapped`.
 #[must_use]
 pub fn fitted(text: &str, terminal: &Term) -> String {
     match terminal.size_checked() {

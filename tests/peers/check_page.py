@@ -36,6 +36,7 @@ failures = 0
 # A cell that must not become a part of the page, and code between backticks.
 EVIL = "<img src=x onerror=document.title=1> not `<b>allowed</b>` in `vc-1`"
 MANY = f"""
+throttle = {{ rate = 40, burst = 10 }}
 number_error = [
   {{ p = 0.6, code = "NotFound", message = "the number is not on the connector" }},
   {{ p = 0.9, code = "Forbidden", message = "{EVIL}" }},

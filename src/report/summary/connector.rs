@@ -41,25 +41,19 @@ impl OfConnector {
         }
     }
 
-    /// The codes, the most frequent first.
-    fn worst_first(&self) -> Vec<(&str, u64)> {
-        let mut all: Vec<_> = self.errors.iter().map(|(code, rows)| (&**code, *rows)).collect();
-        all.sort_by_key(|&(code, rows)| (Reverse(rows), code));
-        all
-    }
-
-    /// `NotFound 12, Forbidden 3, others 2`; empty if there are none.
+    /// `NotFound 12, Forbidden 3, others 2`, the most frequent first; empty if there are none.
     #[must_use]
     pub(crate) fn errors_in_words(&self) -> String {
-        let all = self.worst_first();
+        let mut named: Vec<_> = self.errors.iter().map(|(code, rows)| (&**code, *rows)).collect();
+        named.sort_by_key(|&(code, rows)| (Reverse(rows), code));
+        named.truncate(NAMED);
+        let all = self.counts.trouble() - self.counts.no_status;
+        let others = all - named.iter().map(|(_, rows)| rows).sum::<u64>();
         let name = |code: &str| if code.is_empty() { "(no code)".to_owned() } else { masked(code) };
-        let named = all.iter().take(NAMED);
-        let mut named: Vec<_> =
-            named.map(|(code, rows)| format!("{} {}", name(code), HumanCount(*rows))).collect();
-        let others = self.counts.trouble() - self.counts.no_status;
-        let others = others - all.iter().take(NAMED).map(|(_, rows)| rows).sum::<u64>();
-        named.extend((others > 0).then(|| format!("others {}", HumanCount(others))));
-        named.join(", ")
+        let mut words: Vec<_> =
+            named.iter().map(|(code, rows)| format!("{} {}", name(code), HumanCount(*rows))).collect();
+        words.extend((others > 0).then(|| format!("others {}", HumanCount(others))));
+        words.join(", ")
     }
 }
 

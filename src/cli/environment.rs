@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
 use clap::builder::{BoolishValueParser, TypedValueParser};
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
 
 use super::arguments::Cli;
@@ -33,10 +33,14 @@ pub fn parse(argv: &[OsString], interactive: bool) -> Result<Cli, clap::Error> {
         // not send real requests because of an option that was typed.
         id => !(words.contains("simulate") && AWS_OPTIONS.contains(&id)),
     };
-    let command = with_variables(topics::fit(Cli::command()), &counts);
+    let command = with_variables(Cli::command(), &counts);
     let matches = command.clone().try_get_matches_from(argv);
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
     cli.map_err(|mut error| {
+        if error.kind() == ErrorKind::DisplayHelp {
+            let fitted = topics::fit(command.clone()).try_get_matches_from(argv);
+            return fitted.err().unwrap_or(error);
+        }
         meant::suggest(&mut error, argv);
         name_variables(error, &command, &words)
     })

@@ -34,10 +34,11 @@ fn wrapped(text: &str, width: usize) -> String {
 }
 
 fn wrapped_line(line: &str, width: usize) -> String {
-    let leading = &line[..line.len() - line.trim_start().len()];
-    let label = indent(&strip_ansi_codes(line));
-    let indent = [label, leading.len()].into_iter().find(|indent| *indent <= width / 2).unwrap_or(2);
-    let (mut wrapped, mut column) = (leading.to_owned(), leading.len());
+    let spaces = line.len() - line.trim_start().len();
+    let leading = if spaces <= width / 2 { spaces } else { 2 };
+    let label = indent(&strip_ansi_codes(line)) - (spaces - leading);
+    let indent = if label <= width / 2 { label } else { leading };
+    let (mut wrapped, mut column) = (" ".repeat(leading), leading);
     for (at, word) in words(line.trim_start()).into_iter().enumerate() {
         let wide = measure_text_width(word);
         if at == 0 {
@@ -113,6 +114,11 @@ mod tests {
                 30,
                 "input       numbers.csv, 10 rows, changed 2 min ago",
                 "input       numbers.csv, 10\n            rows, changed 2\n            min ago",
+            ),
+            (
+                30,
+                &format!("{:22}account's name or id in that file", ""),
+                "  account's name or id in that\n  file",
             ),
             (24, "     3  succeeded after a while", "     3  succeeded after\n        a while"),
             (

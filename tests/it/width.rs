@@ -71,6 +71,11 @@ fn question_summary_and_help_wrap_too() {
         for topic in ["--help", "help run", "help csv", "help exit-codes"] {
             let (_, shown) = terminal.run_at(width, &job, topic, &[]);
             fits(&shown, width);
+            let below = format!("\n{:22}place of profile", "");
+            assert!(
+                (topic, width) != ("help csv", 60) || shown.contains(&below),
+                "not below its label\n{shown}"
+            );
         }
     }
 }

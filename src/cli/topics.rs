@@ -218,7 +218,7 @@ Every option can also be set by a variable: CHIME_SWEEP_ and its name in capital
   CHIME_SWEEP_SIMULATE=true     is --simulate; flags are true or false
 An option on the command line overrides its variable. Options that contradict each other are refused, wherever they \
 come from, except that --simulate ignores the variables of the AWS options. An empty variable counts as not set. \
-CHIME_SWEEP_YES counts only where there is no terminal to ask on. CHIME_SWEEP_RESULT_* are set for the commands of \
+CHIME_SWEEP_YES takes effect only without a terminal. CHIME_SWEEP_RESULT_* are set for the commands of \
 --on-finish and --on-pause; they are not options.
 
 Credentials, region, profile and endpoint come from the variables and files that every AWS tool reads: \
@@ -238,7 +238,7 @@ pub(super) fn exit_codes() -> String {
     }
     text.push_str(
         "\n\nAfter 3, 4, 130 and 143, `chime-sweep rerun` continues from the report, or `--resume` from the journal if \
-         there is no report; `run --continue` does either. The message says what is safe, and which command to go on with.\n\n\
+         there is no report; `run --continue` does either. The message says what is safe and which command continues.\n\n\
          `chime-sweep status` also says 0 while the run is going on, and 4 if it was cut short; \
          `summary --exit-code` says again what the run said.",
     );

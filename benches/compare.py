@@ -202,8 +202,11 @@ def simulator(folder, scenario):
     (folder / "scenario.toml").write_text(scenario)
     process = subprocess.Popen([SWEEP, "simulate", "--scenario", folder / "scenario.toml"], stdout=subprocess.PIPE, text=True)
     try:
-        lines = (process.stdout.readline().removeprefix("export ") for _ in range(5))
-        told = dict(pair.split("=", 1) for line in lines if "#" not in line for pair in line.split())
+        told = {}
+        while "AWS_REGION" not in told:  # the last line that it prints
+            line = process.stdout.readline()
+            assert line, "the simulator did not start"
+            told |= dict(pair.split("=", 1) for pair in line.removeprefix("export ").split() if line[0] != "#")
         yield os.environ | told | {"AWS_EC2_METADATA_DISABLED": "true", "XDG_STATE_HOME": str(folder)}
     finally:
         process.terminate()

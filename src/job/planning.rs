@@ -39,10 +39,11 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
     let aws = settings::aws_args(args.reading.aws.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let rate = args.reading.calls.rate;
+    let (checks, simulates) = (args.check, args.reading.simulate);
     let (service_settings, pool) = reading::settings(args.reading, accounts);
     let read = || Input::read_part(&source, &columns, shown, shard);
     let has_lanes = Input::has_lanes(&source, &columns)?;
-    let (input, asked) = if args.check {
+    let (input, asked) = if checks || simulates {
         let is_called = |standing| matches!(standing, Standing::Pending { .. });
         let (input, lanes) = lanes::open(has_lanes, read, &service_settings, is_called, env, &runtime)?;
         (input, Asked::Services(lanes?))
@@ -64,7 +65,7 @@ pub(super) fn execute(args: PlanArgs, env: &Environment, screen: &Screen) -> any
     }
     let selection = Selection::new(&settings::choice(args.choice), &input.rows).map_err(UsageError::from)?;
     let is_chosen = |row: RowId| selection.left_out(row).is_none();
-    let check = asked.services().map(|lanes| {
+    let check = asked.services().filter(|_| checks).map(|lanes| {
         let reader = Reader { lanes, pool: &pool, runtime: &runtime, screen };
         let rules = Rules { action: input.layout.action, not_found_is_success: false };
         checking::check(&reader, rules, &input, &is_chosen, &RowFlags::of_unanswered(&input.rows), None)

@@ -156,3 +156,20 @@ fn a_dry_run_is_a_plan() {
     );
     assert_eq!((job.read("numbers.report.csv"), service.requests()), (report, 1),);
 }
+
+/// The simulator uses no keys, account or region of this machine.
+#[test]
+fn a_plan_on_the_simulator_shows_only_the_simulator() {
+    let keys =
+        [("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "x"), ("AWS_REGION", "eu-west-2")];
+    let job = keys.into_iter().fold(Job::new(csv(4)), |job, (name, value)| job.env(name, value));
+    for command in ["plan numbers.csv --simulate", "run numbers.csv --simulate --dry-run"] {
+        let ended = job.command(command);
+        let shown = |text: &str| ended.stdout.contains(text);
+        ended.exits(0).check(
+            shown("service     the simulator")
+                && !["account ", "credentials", "MPLE", "eu-west-2"].into_iter().any(shown),
+            &ended.stdout,
+        );
+    }
+}

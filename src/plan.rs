@@ -63,13 +63,15 @@ impl Plan {
         numbers
     }
 
-    /// The connectors take turns, one batch each, so that a slow or refused connector does not hold up the rest.
+    /// The connectors take turns, one batch each, so that a slow or refused connector does not hold up the rest. The upper
+    /// bound of the iterator's size hint is the number of batches.
     fn in_turns<'a>(
         &self,
         mut waiting: VecDeque<&'a [(ConnectorId, RowId)]>,
     ) -> impl Iterator<Item = Batch> + use<'a> {
         let batch_size = self.batch_size.get() as usize;
-        std::iter::from_fn(move || {
+        let batches = waiting.iter().map(|group| group.len().div_ceil(batch_size)).sum();
+        let in_turns = std::iter::from_fn(move || {
             let group = waiting.pop_front()?;
             let (batch, rest) = group.split_at(group.len().min(batch_size));
             if !rest.is_empty() {
@@ -77,7 +79,8 @@ impl Plan {
             }
             let (connector, _) = *batch.first()?;
             Some(Batch { connector, rows: batch.iter().map(|(_, row)| *row).collect() })
-        })
+        });
+        in_turns.take(batches)
     }
 
     /// The connectors and how many rows each has, in the order in which the input names them.
@@ -163,6 +166,7 @@ mod tests {
             let mut by_connector: BTreeMap<ConnectorId, Vec<RowId>> = BTreeMap::new();
             let mut turns: BTreeMap<ConnectorId, usize> = BTreeMap::new();
             let mut batches = 0;
+            prop_assert_eq!(plan.batches().size_hint().1, Some(plan.batch_count()));
             for batch in plan.batches() {
                 batches += 1;
                 prop_assert!((1..=batch_size as usize).contains(&batch.rows.len()));

@@ -19,7 +19,7 @@ use crate::pool::connectors::Connectors;
 use crate::pool::credential_gate::{CredentialGate, Pass};
 use crate::pool::events::Events;
 use crate::pool::outage::Outage;
-use crate::pool::pace::{Pace, Permit, Wait};
+use crate::pool::pace::{Pace, PaceSettings, Permit, Wait};
 use crate::pool::queue::Queue;
 use crate::pool::replies::Replies;
 use crate::pool::retry;
@@ -84,6 +84,7 @@ impl<'a> Dispatcher<'a> {
         outbox: Outbox,
         now: Instant,
     ) -> Self {
+        let pace = PaceSettings { requests: planned.size_hint().1, ..settings.pace.clone() };
         Self {
             replies: Replies {
                 action: settings.action,
@@ -94,7 +95,7 @@ impl<'a> Dispatcher<'a> {
             queue: Queue::new(planned),
             flights: HashMap::new(),
             concurrency: settings.concurrency.get(),
-            pace: Pace::new(&settings.pace, now),
+            pace: Pace::new(&pace, now),
             gate: CredentialGate::new(settings.action, settings.keys_are_fixed),
             outage: Outage::default(),
             connectors: Connectors::default(),

@@ -45,7 +45,7 @@ pub(super) struct Adaptive {
     /// The share of the limit that is left to others: 0 to 0.9.
     headroom: f64,
     pub(super) stage: Stage,
-    evidence: Evidence,
+    pub(super) evidence: Evidence,
     feedback: Feedback,
     delays_seen: f64,
     /// The theoretical time of the next request (GCRA).
@@ -69,10 +69,10 @@ struct Refusal {
 }
 
 impl Adaptive {
-    pub(super) fn new(now: f64, headroom: f64, opening: Opening) -> Self {
+    pub(super) fn new(now: f64, headroom: f64, opening: Opening, fastest: f64) -> Self {
         Self {
             headroom,
-            stage: Stage::Start(Start::new(now, opening)),
+            stage: Stage::Start(Start::new(now, opening, fastest)),
             evidence: Evidence::default(),
             feedback: Feedback { delay: 0.1, pause: 0.0 },
             delays_seen: 0.0,
@@ -355,46 +355,5 @@ impl Adaptive {
         self.next_send = (mark.at + gap).max(now);
         self.stage =
             Stage::Probe(Probe { belief, rate, cap, next_raise: now, raised: false, began, silence, from });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FEEDBACK: Feedback = Feedback { delay: 0.05, pause: 0.0 };
-
-    fn adaptive(stage: impl FnOnce(Limit) -> Stage) -> Adaptive {
-        let mut adaptive = Adaptive::new(0.0, 0.03, Opening::Unknown(10.0));
-        let mark = adaptive.evidence.refused(1, 0.0);
-        adaptive.evidence.push(mark);
-        adaptive.stage = stage(Limit::measured(10.0, 50.0, FEEDBACK));
-        adaptive
-    }
-
-    fn probe(limit: Limit) -> Stage {
-        let (belief, rate, cap, next_raise) = (Belief::Limit(limit), 5.0, 10.0, 0.0);
-        let (raised, began, silence, from) = (true, 0.0, 1.0, 0);
-        Stage::Probe(Probe { belief, rate, cap, next_raise, raised, began, silence, from })
-    }
-
-    #[test]
-    fn an_outage_costs_the_marks_but_not_the_limit() {
-        for stage in [probe, |limit| Stage::Paced(Paced::new(limit, 0.0))] {
-            let mut adaptive = adaptive(stage);
-            adaptive.resumed(60.0);
-            assert!(adaptive.evidence.last().is_none());
-            assert!(matches!(adaptive.stage, Stage::Paced(_)));
-            assert_eq!(adaptive.limit(), Some(10.0));
-        }
-    }
-
-    #[test]
-    fn a_probe_of_a_known_limit_finds_no_more_than_that() {
-        for (seq, expected) in [(5, 4.0), (100, 10.0)] {
-            let mut adaptive = adaptive(probe);
-            adaptive.refused(1.05, seq, 1.0, None);
-            assert_eq!(adaptive.limit(), Some(expected));
-        }
     }
 }

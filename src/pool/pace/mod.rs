@@ -26,7 +26,7 @@ use adaptive::Adaptive;
 use breaker::Breaker;
 use ceiling::Ceiling;
 use limit::{MIN_RATE, NO_LIMIT};
-use stage::{Opening, START_RATE, Stage};
+use stage::{Opening, START_RATE, Stage, fastest_start};
 
 use crate::event::Phase;
 
@@ -54,13 +54,15 @@ pub struct PaceSettings {
     pub headroom: f64,
     /// [`Pace::found`] of an earlier run against the same endpoint, account and region, in requests/s.
     pub remembered: Option<f64>,
+    /// How many requests the job has, repetitions apart, if that is known. A small job need not start fast.
+    pub requests: Option<usize>,
     /// For the jitter of an outage's probes.
     pub seed: u64,
 }
 
 impl Default for PaceSettings {
     fn default() -> Self {
-        Self { rate: Rate::Auto, headroom: 0.03, remembered: None, seed: 0 }
+        Self { rate: Rate::Auto, headroom: 0.03, remembered: None, requests: None, seed: 0 }
     }
 }
 
@@ -114,7 +116,7 @@ impl Pace {
                 Rate::Auto => None,
                 Rate::Fixed(rate) => Some(Ceiling::new(rate)),
             },
-            adaptive: Adaptive::new(0.0, headroom, opening),
+            adaptive: Adaptive::new(0.0, headroom, opening, fastest_start(settings.requests)),
             breaker: Breaker::new(0.0),
             jitter: fastrand::Rng::with_seed(settings.seed),
             sent: 0,

@@ -26,6 +26,8 @@ const REMEMBERED_DOUBLING: f64 = 1.0;
 /// A refusal after fewer grants than this may be chance: the start goes on at half the rate, but not more often than that.
 const FEW_GRANTS: f64 = 5.0;
 const MOST_HALVINGS: u32 = 3;
+/// A job of fewer requests is small. Others may meet any limit worth pacing for within their first second.
+const SMALL_JOB: usize = 1_000;
 /// Exponents beyond this say nothing more, and would overflow one day.
 const MOST_DOUBLINGS: f64 = 30.0;
 
@@ -46,6 +48,8 @@ pub(super) struct Start {
     pub(super) since: f64,
     pub(super) window: usize,
     pub(super) opening: Opening,
+    /// The most that the rate of an unknown limit is doubled to.
+    fastest: f64,
     /// When the first of them began, if it was halved; how often; and how many requests had been granted then.
     pub(super) began: f64,
     halvings: u32,
@@ -106,12 +110,19 @@ impl Paced {
     }
 }
 
+/// A small job is over in a second at as many requests/s as it has. A faster start would only overrun the limit further.
+#[expect(clippy::cast_precision_loss, reason = "a job has far fewer than 2^52 requests")]
+pub(super) fn fastest_start(requests: Option<usize>) -> f64 {
+    requests.filter(|n| *n < SMALL_JOB).map_or(f64::INFINITY, |n| START_RATE.max(n as f64))
+}
+
 impl Start {
-    pub(super) fn new(now: f64, opening: Opening) -> Self {
+    pub(super) fn new(now: f64, opening: Opening, fastest: f64) -> Self {
         Self {
             since: now,
             window: START_WINDOW,
             opening,
+            fastest,
             began: now,
             halvings: 0,
             granted_before: 0.0,
@@ -131,7 +142,7 @@ impl Start {
 
     /// Begins again at half the `rate`, at which a request was refused that may have been so by chance.
     pub(super) fn halved(self, now: f64, rate: f64, granted_before: f64) -> Self {
-        let half = Self::new(now, Opening::Unknown(rate / 2.0));
+        let half = Self::new(now, Opening::Unknown(rate / 2.0), self.fastest);
         Self { halvings: self.halvings + 1, granted_before, began: self.began, ..half }
     }
 
@@ -152,7 +163,7 @@ impl Start {
 
     pub(super) fn rate(self, now: f64) -> f64 {
         match self.opening {
-            Opening::Unknown(first) => first * self.doublings(now).exp2(),
+            Opening::Unknown(first) => (first * self.doublings(now).exp2()).min(self.fastest),
             Opening::Remembered(rate) => {
                 let doublings = (now - self.since - REMEMBERED_FOR) / REMEMBERED_DOUBLING;
                 ABOVE_REMEMBERED * rate * doublings.clamp(0.0, MOST_DOUBLINGS).exp2()

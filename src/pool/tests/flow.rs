@@ -40,3 +40,12 @@ fn an_empty_plan_is_done_at_once() {
     let morning = morning(Night::of(&[]), |_, _| ok());
     assert_eq!((morning.seen.len(), morning.end.stop), (0, None));
 }
+
+#[test]
+fn a_small_job_is_spread_over_a_second() {
+    let mut night = Night::of(&[300]);
+    night.settings.concurrency = NonZeroUsize::new(64).expect("positive");
+    let morning = morning(night, |_, _| ok());
+    let sent_for = morning.seen[29].at.saturating_sub(morning.seen[0].at);
+    assert!((0.9..1.1).contains(&sent_for.as_secs_f64()), "30 batches in {sent_for:?}");
+}

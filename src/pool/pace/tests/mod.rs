@@ -1,5 +1,6 @@
 //! What needs more than one part: a simulated service, and random callers.
 
+mod adaptive;
 mod eta;
 mod properties;
 mod simulation;
@@ -8,6 +9,7 @@ mod targets;
 
 use std::time::{Duration, Instant};
 
+use super::stage::{START_RATE, Start, fastest_start};
 use super::{Adaptive, Opening, Pace, PaceSettings, Permit, Phase, Rate, Wait};
 
 /// Tests need some instant to count from; no result depends on which.
@@ -77,6 +79,14 @@ fn the_start_waits_for_answers() {
 }
 
 #[test]
+fn a_small_job_starts_no_faster_than_it_needs_to() {
+    for (requests, expected) in [(Some(0), 20.0), (Some(30), 30.0), (Some(1_000), 1_280.0), (None, 1_280.0)] {
+        let start = Start::new(0.0, Opening::Unknown(START_RATE), fastest_start(requests));
+        assert!((start.rate(0.9) - expected).abs() < 1e-6, "{requests:?}: {}", start.rate(0.9));
+    }
+}
+
+#[test]
 fn the_first_request_goes_at_once_and_the_second_as_the_settings_say() {
     let with = |change: fn(&mut PaceSettings)| {
         let mut settings = PaceSettings::default();
@@ -99,7 +109,7 @@ fn the_first_request_goes_at_once_and_the_second_as_the_settings_say() {
 
 #[test]
 fn two_refusals_at_one_moment_are_one_piece_of_news() {
-    let mut adaptive = Adaptive::new(0.0, 0.03, Opening::Unknown(10.0));
+    let mut adaptive = Adaptive::new(0.0, 0.03, Opening::Unknown(10.0), f64::INFINITY);
     adaptive.refused(0.0, 1, 0.0, None);
     let due = adaptive.due();
     assert!(due >= 0.19, "{due}");

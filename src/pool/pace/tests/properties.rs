@@ -56,10 +56,12 @@ fn settings() -> impl Strategy<Value = PaceSettings> {
     let rate = prop_oneof![Just(Rate::Auto), rates().prop_map(Rate::Fixed)];
     let headroom = prop_oneof![4 => Just(0.03), 1 => Just(0.0), 2 => 0.0..0.9, 1 => any::<f64>()];
     let remembered = prop::option::weighted(0.3, rates());
-    (rate, headroom, remembered, any::<u64>()).prop_map(|(rate, headroom, remembered, seed)| PaceSettings {
+    let all = (rate, headroom, remembered, any::<Option<usize>>(), any::<u64>());
+    all.prop_map(|(rate, headroom, remembered, requests, seed)| PaceSettings {
         rate,
         headroom,
         remembered,
+        requests,
         seed,
     })
 }

@@ -195,7 +195,8 @@ impl Simulation {
     fn new(scenario: Scenario, seed: u32) -> Self {
         let start = origin();
         let seed = u64::from(seed);
-        let settings = PaceSettings { seed, ..scenario.settings.clone() };
+        let settings =
+            PaceSettings { seed, requests: Some(scenario.requests as usize), ..scenario.settings.clone() };
         Self {
             pace: Pace::new(&settings, start),
             start,

@@ -267,7 +267,11 @@ impl Adaptive {
         match probe.belief {
             // The pauses that the service asks for stretch the time: it grants no less than the guess.
             Belief::Guess(guess) if self.feedback.pause > 0.0 => rate = rate.max(guess),
-            // Few grants measure little, and chance may have refused this one.
+            // Few grants measure little. The guess, if it rests on twice as many, counts twice as much.
+            Belief::Guess(guess) if stretch.granted <= FEW && from.granted >= 2.0 * stretch.granted => {
+                rate = rate.min((rate * guess * guess).cbrt());
+            }
+            // Likewise, and chance may have refused this one.
             Belief::Limit(limit) if stretch.granted < FEW => rate = (rate * limit.rate).sqrt(),
             // Most of the stretch went by while probing, slower than the bucket filled.
             _ if stretch.granted >= FEW && refusal.mark.at - probe.began >= 0.5 * stretch.seconds => {

@@ -130,6 +130,16 @@ fn a_bucket_of_one_is_used_to_93_percent() {
     }
 }
 
+/// Every seed has its own luck in a job of two seconds: so the mean is held.
+#[test]
+fn a_job_of_twenty_requests_reaches_its_mean() {
+    let scenario = Scenario { burst: 5.0, ..Scenario::steady(10.0, 20) };
+    let outcomes: Vec<Outcome> = (1..=40).map(|seed| scenario.run(seed)).collect();
+    let mean = |of: fn(&Outcome) -> f64| outcomes.iter().map(of).sum::<f64>() / 40.0;
+    let reached = (mean(|o| o.efficiency), mean(|o| o.throttled));
+    assert!(reached.0 >= 0.971 && reached.1 <= 0.15, "{reached:?}");
+}
+
 /// Seeds in which chance refused several of the first requests.
 #[test]
 fn chance_refusals_hold_no_low_pace() {

@@ -36,6 +36,8 @@ const NO_BURST: f64 = 0.9;
 const SAFE: f64 = 0.99;
 /// Fewer grants measure hardly anything.
 const FEW: f64 = 3.0;
+/// A silence is longer than so many answers' delays: what was in flight is refused in less.
+const SILENT_DELAYS: f64 = 3.0;
 /// When the pace was far above the estimate at the first refusal, the limit is no less than this share of that pace.
 const RISEN: f64 = 0.78;
 
@@ -257,13 +259,15 @@ impl Adaptive {
         };
         let stretch = refusal.mark.since(from);
         if stretch.granted <= 0.0 {
-            let belief = match probe.belief {
-                Belief::Guess(guess) => Belief::Guess(guess.min(stretch.refill())),
-                known @ Belief::Limit(_) => known,
+            let (belief, cap) = match probe.belief {
+                // Many buckets may refill at one moment: the pace of the start would empty them at one moment, too.
+                Belief::Guess(guess) => (Belief::Guess(guess.min(stretch.refill())), 2.0 * guess),
+                known @ Belief::Limit(_) => (known, probe.cap),
             };
-            return self.probe(belief, probe.from, stretch.seconds, probe.cap, refusal);
+            return self.probe(belief, probe.from, stretch.seconds, cap.min(probe.cap), refusal);
         }
         let mut rate = stretch.refill();
+        let mostly_probed = stretch.granted >= FEW && refusal.mark.at - probe.began >= 0.5 * stretch.seconds;
         match probe.belief {
             // The pauses that the service asks for stretch the time: it grants no less than the guess.
             Belief::Guess(guess) if self.feedback.pause > 0.0 => rate = rate.max(guess),
@@ -274,16 +278,19 @@ impl Adaptive {
             // Likewise, and chance may have refused this one.
             Belief::Limit(limit) if stretch.granted < FEW => rate = (rate * limit.rate).sqrt(),
             // Most of the stretch went by while probing, slower than the bucket filled.
-            _ if stretch.granted >= FEW && refusal.mark.at - probe.began >= 0.5 * stretch.seconds => {
-                rate = rate.max(probe.rate / 1.5);
-            }
+            _ if mostly_probed => rate = rate.max(probe.rate / 1.5),
             _ => {}
         }
         if let Belief::Limit(limit) = probe.belief {
             rate = rate.min(limit.rate);
         }
+        let was_silent = probe.silence > SILENT_DELAYS * self.feedback.delay;
+        let our_waiting = was_silent && mostly_probed && rate > stretch.refill();
         self.evidence.forget();
-        self.evidence.push(from);
+        // A stretch that a silence and slow probes made long measures our own waiting: no baseline begins there.
+        if !our_waiting {
+            self.evidence.push(from);
+        }
         self.evidence.push(refusal.mark);
         self.pace_at(rate, stretch.granted, refusal);
     }

@@ -130,14 +130,22 @@ fn a_bucket_of_one_is_used_to_93_percent() {
     }
 }
 
-/// Every seed has its own luck in a job of two seconds: so the mean is held.
+/// Every seed has its own luck in a job of two seconds, or with many buckets: so the means are held.
 #[test]
-fn a_job_of_twenty_requests_reaches_its_mean() {
-    let scenario = Scenario { burst: 5.0, ..Scenario::steady(10.0, 20) };
-    let outcomes: Vec<Outcome> = (1..=40).map(|seed| scenario.run(seed)).collect();
-    let mean = |of: fn(&Outcome) -> f64| outcomes.iter().map(of).sum::<f64>() / 40.0;
-    let reached = (mean(|o| o.efficiency), mean(|o| o.throttled));
-    assert!(reached.0 >= 0.971 && reached.1 <= 0.15, "{reached:?}");
+fn small_jobs_and_many_buckets_reach_their_means() {
+    let small = Scenario { burst: 5.0, ..Scenario::steady(10.0, 20) };
+    let exact = Scenario { connectors: 50, burst: 1.0, there: 0.0, ..Scenario::steady(1.0, 3_000) };
+    let jitter = Scenario { there: 0.5, ..exact.clone() };
+    for (name, scenario, efficiency, throttled) in [
+        ("20 requests", small, 0.971, 0.15),
+        ("50 buckets", exact, 0.893, 0.025),
+        ("50 buckets, jitter on the way", jitter, 0.893, 0.02),
+    ] {
+        let outcomes: Vec<Outcome> = (1..=40).map(|seed| scenario.run(seed)).collect();
+        let mean = |of: fn(&Outcome) -> f64| outcomes.iter().map(of).sum::<f64>() / 40.0;
+        let reached = (mean(|o| o.efficiency), mean(|o| o.throttled));
+        assert!(reached.0 >= efficiency && reached.1 <= throttled, "{name}: {reached:?}");
+    }
 }
 
 /// Seeds in which chance refused several of the first requests.

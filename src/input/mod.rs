@@ -33,6 +33,7 @@ pub(crate) mod tests;
 
 pub use column::Column;
 pub use dialect::can_delimit;
+pub(crate) use dialect::field_starts;
 pub use error::InputError;
 pub use flags::RowFlags;
 pub use foreign::ForeignFormat;

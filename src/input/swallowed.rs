@@ -5,7 +5,7 @@
 use csv::ByteRecord;
 
 use super::column::{Column, Prior};
-use super::dialect::is_line_end;
+use super::dialect::{field_starts, is_line_end};
 use super::error::InputError;
 use super::header::{Header, Layout};
 use super::reader::Record;
@@ -43,7 +43,7 @@ pub(crate) fn check_record(name: &str, layout: &Layout, record: &Record<'_>) -> 
         // too short.
         Some(prior) if !has_line_breaks(&prior) => {
             let mut own = [record.raw, &[layout.dialect.delimiter]].concat();
-            let starts = layout.dialect.field_starts(&own);
+            let starts = field_starts(&mut layout.dialect.splitter(), &own);
             for at in (0..record.fields.len()).rev().filter(|at| prior.contains(*at)) {
                 own.drain(starts[at]..starts[at + 1]);
             }
@@ -78,7 +78,7 @@ fn check(
     let Some(at) = at else { return Ok(()) };
     // The quote is at the start of the last cell that begins above the row, or on the first line.
     let above: String = lines.get(..at).unwrap_or_default().iter().flat_map(|line| [line, "\n"]).collect();
-    let starts = layout.dialect.field_starts(above.as_bytes());
+    let starts = field_starts(&mut layout.dialect.splitter(), above.as_bytes());
     let cell = starts.iter().rev().find(|start| **start < above.len()).copied().unwrap_or_default();
     let opens = above.as_bytes().iter().take(cell).filter(|byte| **byte == b'\n').count();
     Err(InputError::SwallowedRow { name: name.into(), line: first + opens as u64, row: first + at as u64 })

@@ -18,7 +18,7 @@ use crate::action::Action;
 use crate::hint::Hinted;
 use crate::input::{
     Column, Input, InputError, LaneId, Layout, Prior, Record, Records, RowId, RowKey, Said, Source, Standing,
-    Status, Verdict, judge, text,
+    Status, Verdict, field_starts, judge, text,
 };
 
 /// A row as the report shows it, for counting.
@@ -312,6 +312,7 @@ pub(super) struct Lines<'a, W: Write> {
     /// How many of the columns it has.
     columns: usize,
     csv: csv_core::Writer,
+    splitter: csv_core::Reader,
     line: Vec<u8>,
 }
 
@@ -319,7 +320,8 @@ impl<'a, W: Write> Lines<'a, W> {
     /// `looked`: whether the report says where numbers are.
     fn new(out: BufWriter<W>, layout: &'a Layout, looked: bool) -> Self {
         let columns = Column::written(looked || layout.has_places()).len();
-        Self { out, layout, columns, csv: layout.dialect.writer(), line: Vec::new() }
+        let (csv, splitter) = (layout.dialect.writer(), layout.dialect.splitter());
+        Self { out, layout, columns, csv, splitter, line: Vec::new() }
     }
 
     /// A record's own fields, byte for byte, and a report's `cells`.
@@ -329,7 +331,7 @@ impl<'a, W: Write> Lines<'a, W> {
         prior: Option<&Prior<'_>>,
         cells: &Cells<'_>,
     ) -> io::Result<()> {
-        let Self { layout, csv, line, columns, .. } = self;
+        let Self { layout, csv, splitter, line, columns, .. } = self;
         let cells = &cells[..*columns];
         let delimiter = layout.dialect.delimiter;
         line.clear();
@@ -337,7 +339,7 @@ impl<'a, W: Write> Lines<'a, W> {
         line.push(delimiter);
         let dropped = dropped(layout, record.fields, prior);
         if !dropped.is_empty() {
-            let starts = layout.dialect.field_starts(line);
+            let starts = field_starts(splitter, line);
             for at in dropped.iter().rev() {
                 line.drain(starts[*at]..starts[at + 1]);
             }

@@ -56,7 +56,7 @@ def measure(bare, folder, rows, connector_of):
         "run": run,
         "copy": least(times, [bare, report, copy]),
         "reread": least(times, [compare.SWEEP, "plan", report]),
-        "rerun": least(times, [compare.SWEEP, "rerun", report, "--yes", "--quiet"], environment),
+        "rerun": least(times, [compare.SWEEP, "rerun", report, "--yes", "--quiet", "--other-target"], environment),
     }
     for path in (source, report, copy):
         path.unlink()

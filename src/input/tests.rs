@@ -357,6 +357,7 @@ proptest! {
         let (mut records, mut splitter) = (Records::open(&source, dialect).unwrap(), dialect.splitter());
         while let Ok(Some(record)) = records.next() {
             let raw = [record.raw, b","].concat();
+            field_starts(&mut splitter, b"\"open"); // what it has read before does not matter
             let starts = field_starts(&mut splitter, &raw);
             prop_assert_eq!(starts.len(), record.fields.len() + 1);
             prop_assert_eq!(starts.last(), Some(&raw.len()));

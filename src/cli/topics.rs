@@ -238,7 +238,8 @@ pub(super) fn exit_codes() -> String {
     }
     text.push_str(
         "\n\nAfter 3, 4, 130 and 143, `chime-sweep rerun` continues from the report, or `--resume` from the journal if \
-         there is no report; `run --continue` does either. The message says what is safe and which command continues.\n\n\
+         there is no report; `run --continue` chooses between them. The last message says what is safe, and names the \
+         command to run next.\n\n\
          `chime-sweep status` also says 0 while the run is going on, and 4 if it was cut short; \
          `summary --exit-code` says again what the run said.",
     );

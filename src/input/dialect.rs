@@ -103,7 +103,7 @@ impl Dialect {
         csv_core::WriterBuilder::new().delimiter(self.delimiter).terminator(self.line_end).build()
     }
 
-    /// For [`field_starts`]. To be used for many records: its table takes longer to build than a record to read.
+    /// What [`field_starts`] reads with. Keep it for all records: `csv_core` builds a table for each reader.
     pub(crate) fn splitter(self) -> csv_core::Reader {
         csv_core::ReaderBuilder::new().delimiter(self.delimiter).build()
     }

@@ -36,7 +36,7 @@ const NO_BURST: f64 = 0.9;
 const SAFE: f64 = 0.99;
 /// Fewer grants measure hardly anything.
 const FEW: f64 = 3.0;
-/// A silence is longer than so many answers' delays: what was in flight is refused in less.
+/// If nothing is granted for this many round trips, the service is silent: requests in flight are answered sooner.
 const SILENT_DELAYS: f64 = 3.0;
 /// When the pace was far above the estimate at the first refusal, the limit is no less than this share of that pace.
 const RISEN: f64 = 0.78;
@@ -260,7 +260,7 @@ impl Adaptive {
         let stretch = refusal.mark.since(from);
         if stretch.granted <= 0.0 {
             let (belief, cap) = match probe.belief {
-                // Many buckets may refill at one moment: the pace of the start would empty them at one moment, too.
+                // Many buckets may have refilled together: at the pace of the start, they would empty together again.
                 Belief::Guess(guess) => (Belief::Guess(guess.min(stretch.refill())), 2.0 * guess),
                 known @ Belief::Limit(_) => (known, probe.cap),
             };
@@ -287,7 +287,7 @@ impl Adaptive {
         let was_silent = probe.silence > SILENT_DELAYS * self.feedback.delay;
         let our_waiting = was_silent && mostly_probed && rate > stretch.refill();
         self.evidence.forget();
-        // A stretch that a silence and slow probes made long measures our own waiting: no baseline begins there.
+        // A silence and slow probes made this stretch long. It measures our own waiting, so no baseline begins there.
         if !our_waiting {
             self.evidence.push(from);
         }

@@ -54,7 +54,7 @@ pub struct PaceSettings {
     pub headroom: f64,
     /// [`Pace::found`] of an earlier run against the same endpoint, account and region, in requests/s.
     pub remembered: Option<f64>,
-    /// How many requests the job has, repetitions apart, if that is known. A small job need not start fast.
+    /// How many requests the job has, not counting repeated ones, if that is known. A small job need not start fast.
     pub requests: Option<usize>,
     /// For the jitter of an outage's probes.
     pub seed: u64,

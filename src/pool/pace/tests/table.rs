@@ -6,7 +6,7 @@ use super::super::Rate;
 use super::simulation::{Outcome, Scenario};
 
 const SEEDS: u32 = 200;
-/// Fewer for jobs that are so long that they would take minutes.
+/// At most so many in all seeds of a row: long jobs have fewer seeds.
 const REQUESTS: u32 = 20_000_000;
 
 /// What the limit is like, and the scenario.
